@@ -1,0 +1,7 @@
+"""FingerPoseNet as a ROS 2 perception node: 3D hand poses from a depth camera."""
+
+from pkgutil import extend_path
+
+# The generated messages live in an installed package of the same name; this lets `fingerpose_ros.msg` be found
+# when the sources themselves come first on the path.
+__path__ = extend_path(__path__, __name__)

@@ -1,0 +1,31 @@
+"""The 21 joints of a hand: their order, their names, and which finger each belongs to.
+
+The order is MediaPipe's: the wrist, then thumb, index, middle, ring and little finger, each from base to tip.
+"""
+
+WRIST = 0
+
+FINGERS = ("thumb", "index", "middle", "ring", "little")
+
+JOINTS = (
+    "wrist",
+    "thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip",
+    "index_mcp", "index_pip", "index_dip", "index_tip",
+    "middle_mcp", "middle_pip", "middle_dip", "middle_tip",
+    "ring_mcp", "ring_pip", "ring_dip", "ring_tip",
+    "little_mcp", "little_pip", "little_dip", "little_tip",
+)  # fmt: skip
+
+FINGER_JOINTS = {finger: tuple(range(1 + 4 * i, 5 + 4 * i)) for i, finger in enumerate(FINGERS)}
+"""Finger name -> the indices of its four joints, base to tip."""
+
+KNUCKLES = tuple(joints[0] for joints in FINGER_JOINTS.values())
+"""The base joint of each finger: the thumb's CMC and the four MCPs."""
+
+TIPS = tuple(joints[3] for joints in FINGER_JOINTS.values())
+
+PARENTS = (-1, *(WRIST if j in KNUCKLES else j - 1 for j in range(1, 21)))
+"""Joint -> the joint that its bone comes from; -1 for the wrist."""
+
+SUBTASKS = {**FINGER_JOINTS, "palm": (WRIST, *KNUCKLES)}
+"""FingerPoseNet's six subtasks -> the joints each regresses. Finger and palm both regress the knuckle they share."""
