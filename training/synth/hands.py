@@ -1,0 +1,166 @@
+"""Right hands as articulated meshes: the bank of shapes, and forward kinematics from joint angles to bones and joints.
+
+The rig's finger bones have y along the bone and +x the axis that flexes towards the palm; on the right hand +z points
+to the little finger. Angles are absolute: all zero is a straight, parallel-fingered hand, whatever the rest shape.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+BANK = Path(__file__).with_name("hand_bank.npz")
+
+BONES = (
+    "lowerarm01", "lowerarm02", "wrist",
+    "finger1-1", "finger1-2", "finger1-3",
+    *(bone for f in range(2, 6) for bone in (f"metacarpal{f - 1}", f"finger{f}-1", f"finger{f}-2", f"finger{f}-3")),
+)  # fmt: skip
+PARENT = (-1, 0, 1, 2, 3, 4, *(p for f in range(4) for p in (2, 6 + 4 * f, 7 + 4 * f, 8 + 4 * f)))
+ARM, ARM_END, WRIST = 0, 1, 2
+THUMB = (3, 4, 5)
+METACARPALS = (6, 10, 14, 18)
+FINGERS = tuple((m + 1, m + 2, m + 3) for m in METACARPALS)
+
+JOINT_BONES = (WRIST, *THUMB, THUMB[2], *(bone for finger in FINGERS for bone in (*finger, finger[2])))
+"""The bone that carries each of the 21 joints: a joint is the head of its bone, a tip rides on the last one."""
+
+
+@dataclass(frozen=True)
+class Angles:
+    """Joint angles of `n` hands, radians.
+
+    Attributes:
+        flexion: (n, 4, 3) MCP, PIP and DIP of index to little finger, positive towards the palm.
+        spread: (n, 4) of index to little, positive towards the little finger.
+        metacarpal: (n, 4) cupping of the palm: flexion of the four metacarpals.
+        thumb: (n, 2) direction of the thumb's metacarpal in the palm: radial and palmar.
+        thumb_twist: (n,) its roll.
+        thumb_flexion: (n, 2) MCP and IP.
+        wrist: (n, 3) flexion, deviation and forearm twist.
+    """
+
+    flexion: np.ndarray
+    spread: np.ndarray
+    metacarpal: np.ndarray
+    thumb: np.ndarray
+    thumb_twist: np.ndarray
+    thumb_flexion: np.ndarray
+    wrist: np.ndarray
+
+    def __getitem__(self, index) -> "Angles":
+        return Angles(**{name: value[index] for name, value in vars(self).items()})
+
+    @staticmethod
+    def mix(a: "Angles", b: "Angles", share: np.ndarray) -> "Angles":
+        """`a` where share (n,) is 0, `b` where it is 1, in between in between."""
+        return Angles(**{
+            name: x + (getattr(b, name) - x) * share.reshape(-1, *[1] * (x.ndim - 1)) for name, x in vars(a).items()
+        })  # fmt: skip
+
+
+class HandBank:
+    """The shapes of `hand_bank.npz`, in metres in the frame of the wrist bone.
+
+    Attributes:
+        vertices: (shapes, V, 3) float32 at rest.
+        faces: (F, 3) int32, ordered from the fingertips up the arm.
+        bone_index, bone_weight: (V, 4) skinning.
+        rest: (shapes, 22, 4, 4) bone frames at rest.
+        tips: (shapes, 5, 3) fingertips at rest.
+        length: (shapes,) wrist to middle fingertip along the bones.
+        child: (shapes,) bool.
+        hand_faces: how many of `faces` belong to the hand; the rest are the forearm's.
+        face_reach: (F,) how far up the arm each face lies, metres from the wrist, growing.
+    """
+
+    def __init__(self, path: Path = BANK):
+        with np.load(path) as bank:
+            self.vertices = bank["vertices"].astype(np.float32)
+            self.faces = bank["faces"].astype(np.int32)
+            self.bone_index = bank["bone_index"].astype(np.int32)
+            self.bone_weight = bank["bone_weight"].astype(np.float32)
+            self.rest = bank["rest_poses"].astype(np.float64)
+            self.child = bank["child"]
+            tips = bank["tips"].astype(np.int64)
+        self.tips = self.vertices[:, tips].astype(np.float64)
+        joints = self.rest_joints()
+        self.length = sum(np.linalg.norm(joints[:, b] - joints[:, a], axis=1) for a, b in ((0, 9), (9, 10), (10, 11), (11, 12)))
+        reach = -self.vertices[:, :, 1].mean(0)[self.faces].min(1)
+        self.face_reach = np.maximum.accumulate(reach)
+        self.hand_faces = int(np.searchsorted(self.face_reach, 0.0))
+        self._local = np.array(self.rest)
+        for bone, parent in enumerate(PARENT):
+            if parent >= 0:
+                self._local[:, bone] = np.linalg.inv(self.rest[:, parent]) @ self.rest[:, bone]
+        self._inverse = np.linalg.inv(self.rest)
+        self._straight = self._straighten()
+
+    def rest_joints(self) -> np.ndarray:
+        """The 21 joints of every shape at rest, (shapes, 21, 3)."""
+        joints = self.rest[:, list(JOINT_BONES)][..., :3, 3]
+        joints[:, 4::4] = self.tips
+        return joints
+
+    def _straighten(self) -> np.ndarray:
+        """What each bone at rest is bent by, to be taken off its angles: flexion and spread, (shapes, 22, 2).
+
+        Fingers are measured against the middle metacarpal, phalanges against the bone before.
+        """
+        bent = np.zeros((len(self.rest), len(BONES), 2))
+        chains = [(bone, parent) for finger in FINGERS for bone, parent in zip(finger, (METACARPALS[1], *finger[:2]), strict=True)]
+        for bone, parent in (*chains, *zip(THUMB[1:], THUMB[:2], strict=True)):
+            y = np.einsum("nij,ni->nj", self.rest[:, parent, :3, :3], self.rest[:, bone, :3, 1])
+            bent[:, bone] = np.stack([np.arctan2(y[:, 2], y[:, 1]), np.arctan2(-y[:, 0], y[:, 1])], axis=1)
+        return bent
+
+    def pose(self, shapes: np.ndarray, angles: Angles) -> tuple[np.ndarray, np.ndarray]:
+        """Bend the hands `shapes` (n,) -> skinning transforms (n, 22, 4, 4) and joints (n, 21, 3), wrist bone frame."""
+        n = len(shapes)
+        turn = np.broadcast_to(np.eye(3), (n, len(BONES), 3, 3)).copy()
+        bent = self._straight[shapes]
+        for f, (metacarpal, finger) in enumerate(zip(METACARPALS, FINGERS, strict=True)):
+            turn[:, metacarpal] = _rotation("x", angles.metacarpal[:, f])
+            for k, bone in enumerate(finger):
+                spread = (angles.spread[:, f] if k == 0 else 0) - bent[:, bone, 1]
+                turn[:, bone] = _rotation("ZX", np.stack([spread, angles.flexion[:, f, k] - bent[:, bone, 0]], axis=1))
+        turn[:, THUMB[0]] = self._thumb_base(shapes, angles)
+        for k, bone in enumerate(THUMB[1:]):
+            turn[:, bone] = _rotation("x", angles.thumb_flexion[:, k] - bent[:, bone, 0])
+
+        local = self._local[shapes]
+        frames = np.empty((n, len(BONES), 4, 4))
+        frames[:, WRIST] = self.rest[shapes, WRIST]
+        flexion, deviation, twist = angles.wrist.T
+        swing = _rotation("ZX", np.stack([flexion, deviation], axis=1)).swapaxes(1, 2)
+        for bone, share in ((ARM_END, 0.5), (ARM, 1.0)):
+            arm = np.broadcast_to(np.eye(4), (n, 4, 4)).copy()
+            arm[:, :3, :3] = swing @ _rotation("y", share * twist)
+            frames[:, bone] = arm @ self.rest[shapes, bone]
+        for bone in range(WRIST + 1, len(BONES)):
+            frame = frames[:, PARENT[bone]] @ local[:, bone]
+            frame[:, :3, :3] = frame[:, :3, :3] @ turn[:, bone]
+            frames[:, bone] = frame
+        transforms = frames @ self._inverse[shapes]
+
+        joints = frames[:, list(JOINT_BONES)][..., :3, 3]
+        last = transforms[:, [THUMB[2], *(finger[2] for finger in FINGERS)]]
+        joints[:, 4::4] = np.einsum("nfij,nfj->nfi", last[..., :3, :3], self.tips[shapes]) + last[..., :3, 3]
+        return transforms, joints
+
+    def _thumb_base(self, shapes: np.ndarray, angles: Angles) -> np.ndarray:
+        """The turn of the thumb's metacarpal, in its own frame, that points it where `angles.thumb` says; (n, 3, 3)."""
+        radial, palmar = angles.thumb.T
+        target = np.stack([-np.sin(palmar), np.cos(palmar) * np.cos(radial), np.cos(palmar) * np.sin(radial)], axis=1)
+        rest = self.rest[shapes, THUMB[0], :3, :3]
+        y = np.einsum("nij,ni->nj", rest, target)
+        axis = np.stack([y[:, 2], np.zeros(len(y)), -y[:, 0]], axis=1)  # (0, 1, 0) x y
+        sine = np.linalg.norm(axis, axis=1, keepdims=True)
+        angle = np.arctan2(sine[:, 0], y[:, 1])[:, None]
+        swing = Rotation.from_rotvec(axis / np.maximum(sine, 1e-9) * angle).as_matrix()
+        return swing @ _rotation("y", angles.thumb_twist)
+
+
+def _rotation(axes: str, angles: np.ndarray) -> np.ndarray:
+    return Rotation.from_euler(axes, angles.reshape(-1, len(axes))).as_matrix()

@@ -1,0 +1,175 @@
+"""Poses of a hand: anatomical limits with coupled joints, a library of named poses, and what lies between them."""
+
+import numpy as np
+
+from .hands import Angles, HandBank
+
+# Degrees. Index to little: (MCP, PIP); the spread of each; thumb: radial, palmar, MCP, IP.
+# Spread is positive towards the little finger, so that a hand opens with (-, 0, +, +).
+CLOSED, OPEN_SPREAD = (-2, 0, 2, 4), (-14, 0, 12, 24)
+LIBRARY = {
+    "flat": ([(0, 3)] * 4, CLOSED, (35, 15, 5, 0)),
+    "open": ([(-5, 3)] * 4, OPEN_SPREAD, (60, 20, 0, -5)),
+    "wide": ([(-12, 5)] * 4, (-18, -2, 14, 30), (80, 10, -5, -12)),
+    "relaxed": ([(18, 25), (24, 30), (28, 32), (30, 30)], (-5, 0, 4, 8), (35, 30, 12, 15)),
+    "fist": ([(82, 98), (86, 102), (86, 100), (84, 95)], (2, 0, -3, -6), (19, 35, 38, 51)),
+    "loose_fist": ([(60, 80), (65, 85), (66, 85), (66, 80)], (0, 0, -2, -4), (22, 35, 31, 35)),
+    "thumbs_up": ([(78, 98), (82, 102), (84, 100), (82, 95)], (2, 0, -3, -6), (65, 0, -5, -10)),
+    "point": ([(0, 4), (75, 95), (80, 98), (80, 92)], (-3, 0, -2, -4), (14, 42, 41, 42)),
+    "gun": ([(0, 4), (75, 95), (80, 98), (80, 92)], (-3, 0, -2, -4), (70, 5, 0, -5)),
+    "two": ([(0, 4), (0, 4), (78, 98), (78, 92)], (-10, 6, -2, -4), (10, 42, 50, 40)),
+    "three": ([(0, 4), (0, 4), (0, 6), (78, 92)], (-10, 0, 10, -2), (8, 54, 50, 45)),
+    "four": ([(0, 4), (0, 4), (0, 6), (0, 6)], (-10, -2, 8, 20), (8, 50, 48, 45)),
+    "shaka": ([(78, 98), (82, 100), (80, 98), (0, 8)], (0, 0, 0, 22), (70, 5, 0, -10)),
+    "horns": ([(0, 4), (78, 100), (80, 98), (0, 8)], (-8, 0, 0, 18), (8, 44, 41, 42)),
+    "ok": ([(50, 50), (15, 15), (8, 10), (0, 8)], (-5, 0, 8, 18), (21, 49, 35, 31)),
+    "pinch_index": ([(48, 48), (40, 40), (42, 42), (42, 40)], (-2, 0, 2, 4), (9, 48, 27, 26)),
+    "pinch_closed": ([(55, 52), (68, 75), (74, 85), (76, 85)], (-2, 0, 0, 0), (30, 45, 46, 29)),
+    "pinch_middle": ([(20, 15), (55, 52), (35, 30), (30, 25)], (-6, 0, 5, 10), (8, 57, 45, 26)),
+    "pinch_ring": ([(12, 12), (18, 15), (60, 55), (30, 25)], (-6, 0, 2, 8), (6, 66, 50, 29)),
+    "pinch_little": ([(8, 10), (12, 12), (25, 20), (62, 55)], (-6, 0, 4, -4), (6, 63, 50, 33)),
+    "tripod": ([(52, 42), (56, 46), (62, 66), (64, 70)], (0, 0, 0, 0), (8, 49, 32, 22)),
+    "five_pinch": ([(52, 40), (54, 42), (56, 42), (58, 40)], (2, 0, -4, -8), (6, 55, 40, 19)),
+    "key": ([(60, 65), (66, 76), (70, 80), (70, 80)], (2, 0, -2, -4), (8, 22, 19, 21)),
+    "hook": ([(8, 88), (8, 90), (8, 90), (8, 85)], CLOSED, (35, 25, 10, 15)),
+    "claw": ([(-15, 75), (-15, 75), (-15, 75), (-15, 70)], (-10, 0, 8, 18), (55, 25, 5, 45)),
+    "flat_bent": ([(80, 8), (80, 8), (80, 8), (78, 8)], CLOSED, (35, 35, 10, 5)),
+    "grasp_thin": ([(62, 78), (66, 82), (68, 82), (68, 78)], CLOSED, (27, 50, 50, 38)),
+    "grasp_cup": ([(38, 50), (42, 52), (44, 52), (46, 50)], (-6, 0, 4, 8), (38, 52, 12, 15)),
+    "grasp_wide": ([(22, 36), (26, 38), (28, 38), (30, 36)], (-12, 0, 8, 18), (52, 45, 5, 10)),
+    "grasp_ball": ([(35, 35), (38, 35), (38, 36), (38, 36)], (-14, 0, 12, 24), (48, 50, 8, 12)),
+    "grasp_plate": ([(55, 10), (55, 10), (55, 10), (55, 10)], CLOSED, (35, 55, 5, 5)),
+    "handle": ([(70, 85), (72, 88), (74, 88), (76, 85)], (0, 0, -2, -2), (33, 41, 50, 55)),
+    "mouse": ([(20, 22), (18, 24), (24, 28), (26, 28)], (-8, -2, 5, 10), (48, 28, 5, 10)),
+}  # fmt: skip
+PINCHES = {"ok": 0, "pinch_index": 0, "pinch_closed": 0, "pinch_middle": 1, "pinch_ring": 2, "pinch_little": 3, "tripod": 0}
+"""Poses in which the thumb's tip should meet that finger's."""
+
+GRASPS = tuple(name for name in LIBRARY if name.startswith("grasp") or name in ("handle", "tripod", "five_pinch"))
+
+_CANDIDATES = 6
+_TOLERANCE = 0.003
+"""Metres by which flesh may press into flesh."""
+
+# Spheres along the bones stand for the flesh when fingers are kept apart: three to a phalanx, three to a metacarpal.
+_STEPS = np.array([0.25, 0.6, 0.95])
+_BONE_RADII = np.array([(0.0105, 0.0095, 0.0085), *[(0.009, 0.008, 0.007)] * 4])
+_PALM_RADIUS = 0.008
+
+
+def _named(names: list[str]) -> Angles:
+    """The library's poses `names`, exactly."""
+    entries = [LIBRARY[name] for name in names]
+    bends = np.radians([entry[0] for entry in entries])
+    thumb = np.radians([entry[2] for entry in entries])
+    n = len(names)
+    return Angles(
+        flexion=np.concatenate([bends, 0.62 * bends[..., 1:]], axis=2),
+        spread=np.radians([entry[1] for entry in entries]),
+        metacarpal=np.clip(bends[..., 0], 0, None) * (0, 0.02, 0.06, 0.12),
+        thumb=thumb[:, :2],
+        thumb_twist=np.zeros(n),
+        thumb_flexion=thumb[:, 2:],
+        wrist=np.zeros((n, 3)),
+    )
+
+
+def _anatomical(rng: np.random.Generator, n: int) -> Angles:
+    """Anything within the limits; neighbouring fingers tend to bend together, less spread the more they are bent."""
+    together = rng.uniform(0, 1, (n, 1)) < 0.6
+    share = np.where(together, rng.beta(0.8, 0.8, (n, 1)) + rng.normal(0, 0.12, (n, 4)), rng.beta(0.7, 0.7, (n, 4)))
+    pip_share = np.clip(np.where(rng.uniform(0, 1, (n, 1)) < 0.6, share, rng.beta(0.7, 0.7, (n, 4))), 0, 1)
+    mcp = np.radians(-25 + 117 * np.clip(share + rng.normal(0, 0.1, (n, 4)), 0, 1))
+    pip = np.radians(112) * np.clip(pip_share + rng.normal(0, 0.06, (n, 4)), 0, 1)
+    dip = 0.62 * pip + np.radians(rng.normal(0, 5, (n, 4)))
+    fan = np.radians([-14, -2, 11, 24]) * rng.uniform(-0.15, 1.15, (n, 1)) + np.radians(rng.normal(0, 4, (n, 4)))
+    return Angles(
+        flexion=np.stack([mcp, pip, dip], axis=2),
+        spread=fan * np.clip(1.1 - mcp / np.radians(80), 0.1, 1),
+        metacarpal=np.clip(mcp, 0, None) * (0, 0.02, 0.06, 0.12),
+        thumb=np.radians(np.stack([rng.uniform(5, 90, n), rng.uniform(-5, 65, n)], axis=1)),
+        thumb_twist=np.radians(rng.normal(0, 8, n)),
+        thumb_flexion=np.radians(np.stack([rng.uniform(-10, 50, n), rng.uniform(-15, 80, n)], axis=1)),
+        wrist=np.zeros((n, 3)),
+    )
+
+
+def _jitter(rng: np.random.Generator, angles: Angles, degrees: np.ndarray) -> Angles:
+    """Normal noise of `degrees` (n,) on every finger and thumb angle, wrists at random, all within the limits."""
+    scale = np.radians(degrees)
+    n = len(scale)
+    flexion = angles.flexion + rng.normal(0, 1, (n, 4, 3)) * scale[:, None, None] * (1.0, 1.2, 0.7)
+    low, high = np.radians([(-25, 0, -8), (92, 112, 80)])
+    wrist = rng.normal(0, 1, (n, 3)) * np.radians((25, 10, 30))
+    return Angles(
+        flexion=np.clip(flexion, low, high),
+        spread=angles.spread + rng.normal(0, 0.35, (n, 4)) * scale[:, None],
+        metacarpal=angles.metacarpal,
+        thumb=np.clip(angles.thumb + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(5, -5), (90, 68)])),
+        thumb_twist=angles.thumb_twist + rng.normal(0, 0.8, n) * scale,
+        thumb_flexion=np.clip(
+            angles.thumb_flexion + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(-12, -15), (52, 80)])
+        ),
+        wrist=np.clip(wrist, *np.radians([(-60, -25, -70), (60, 25, 70)])),
+    )
+
+
+def _spheres(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centres (n, 45 + 12, 3) of the spheres along the phalanges and in the palm, and their radii on an adult hand."""
+    start, end = joints[:, 1:].reshape(-1, 5, 4, 3)[:, :, :3], joints[:, 1:].reshape(-1, 5, 4, 3)[:, :, 1:]
+    bones = start[..., None, :] + _STEPS[:, None] * (end - start)[..., None, :]
+    wrist, knuckles = joints[:, None, None, 0], joints[:, 5::4, None]
+    palm = wrist + np.array([0.35, 0.65, 0.95])[:, None] * (knuckles - wrist)
+    centres = np.concatenate([bones.reshape(-1, 45, 3), palm.reshape(-1, 12, 3)], axis=1)
+    return centres, np.concatenate([np.repeat(_BONE_RADII.reshape(-1), 3), np.full(12, _PALM_RADIUS)])
+
+
+def _may_touch() -> np.ndarray:
+    """Pairs of spheres (57, 57) that must keep apart: of different fingers, and outer phalanges and the palm."""
+    owner = np.concatenate([np.repeat(np.arange(5), 9), np.full(12, 5)])
+    outer = np.concatenate([np.tile(np.repeat([0, 1, 1], 3), 5), np.ones(12)]).astype(bool)
+    apart = owner[:, None] != owner[None]
+    palm = owner == 5
+    return np.triu(apart & (~(palm[:, None] | palm[None]) | (outer[:, None] & outer[None])))
+
+
+_ROWS, _COLUMNS = np.nonzero(_may_touch())
+
+
+def penetration(joints: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """How deep fingers lie in one another or in the palm, metres (n,); `scale` (n,) is the hand's size over an adult's."""
+    centres, radii = _spheres(joints)
+    gap = np.linalg.norm(centres[:, _ROWS] - centres[:, _COLUMNS], axis=2)
+    depth = (radii[_ROWS] + radii[_COLUMNS]) * scale[:, None] - gap
+    return np.maximum(depth.max(axis=1), 0)
+
+
+def sample(rng: np.random.Generator, bank: HandBank, shapes: np.ndarray, grasping: np.ndarray) -> Angles:
+    """Poses for the hands `shapes` (n,) of `bank`; those `grasping` (n,) bool as if around an object.
+
+    Of each hand a few candidates are drawn; of those whose fingers do not pass through each other, or else of all
+    by how little they do, one is kept, and of pinches the one that closes best.
+    """
+    n = len(shapes) * _CANDIDATES
+    names = np.array(list(LIBRARY))
+    grasps = np.array(GRASPS)
+    hold = np.repeat(grasping, _CANDIDATES)
+    first = np.where(hold, rng.choice(grasps, n), rng.choice(names, n))
+    # One hand's candidates share a pose of the library, and so differ in how well they do it.
+    first = np.repeat(first[::_CANDIDATES], _CANDIDATES)
+    between = np.repeat(rng.uniform(0, 1, len(shapes)) < 0.35, _CANDIDATES) * rng.uniform(0, 1, n)
+    angles = Angles.mix(_named(list(first)), _named(list(rng.choice(names, n))), between * ~hold)
+    free = np.repeat(rng.uniform(0, 1, len(shapes)) < 0.4, _CANDIDATES) & ~hold
+    angles = Angles.mix(angles, _anatomical(rng, n), free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n)))
+    angles = _jitter(rng, angles, np.where(free, 2.0, rng.uniform(3, 11, n)))
+
+    repeated = np.repeat(shapes, _CANDIDATES)
+    _, joints = bank.pose(repeated, angles)
+    scale = bank.length[repeated] / 0.187
+    cost = np.maximum(penetration(joints, scale) / scale - _TOLERANCE, 0)
+    pinch = np.array([PINCHES.get(name, -1) for name in first])
+    tips = np.take_along_axis(joints[:, 8::4], np.maximum(pinch, 0)[:, None, None], axis=1)[:, 0]
+    open_pinch = np.abs(np.linalg.norm(tips - joints[:, 4], axis=1) / scale - 0.014)
+    cost += np.where((pinch >= 0) & (between == 0) & ~free, open_pinch * 0.5, 0)
+    best = cost.reshape(-1, _CANDIDATES).argmin(axis=1) + np.arange(len(shapes)) * _CANDIDATES
+    return angles[best]
