@@ -62,7 +62,7 @@ class Crop:
         return float(np.linalg.norm(self.centre))
 
     def image(self, depth: np.ndarray, camera: Camera, size: int) -> np.ndarray:
-        """Depth (height, width) in metres, unknown = 0, NaN or infinite -> network input (size, size) float32 in [-1, 1]."""
+        """Depth (height, width) in metres, unknown = 0, NaN or infinite -> network input (size, size) in [-1, 1]."""
         slope = self.half_size / self.distance
         rays = np.concatenate([_pixel_grid(size) * slope, np.ones((size, size, 1))], axis=-1) @ self.to_crop
         ahead = rays[..., 2] > 1e-3

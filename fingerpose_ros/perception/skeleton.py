@@ -29,3 +29,24 @@ PARENTS = (-1, *(WRIST if j in KNUCKLES else j - 1 for j in range(1, 21)))
 
 SUBTASKS = {**FINGER_JOINTS, "palm": (WRIST, *KNUCKLES)}
 """FingerPoseNet's six subtasks -> the joints each regresses. Finger and palm both regress the knuckle they share."""
+
+OPENXR = {
+    "palm": None,
+    "wrist": "wrist",
+    "thumb_metacarpal": "thumb_cmc", "thumb_proximal": "thumb_mcp",
+    "thumb_distal": "thumb_ip", "thumb_tip": "thumb_tip",
+    "index_metacarpal": None, "index_proximal": "index_mcp",
+    "index_intermediate": "index_pip", "index_distal": "index_dip", "index_tip": "index_tip",
+    "middle_metacarpal": None, "middle_proximal": "middle_mcp",
+    "middle_intermediate": "middle_pip", "middle_distal": "middle_dip", "middle_tip": "middle_tip",
+    "ring_metacarpal": None, "ring_proximal": "ring_mcp",
+    "ring_intermediate": "ring_pip", "ring_distal": "ring_dip", "ring_tip": "ring_tip",
+    "little_metacarpal": None, "little_proximal": "little_mcp",
+    "little_intermediate": "little_pip", "little_distal": "little_dip", "little_tip": "little_tip",
+}  # fmt: skip
+"""The 26 joints of OpenXR's XrHandJointEXT, in its order -> ours; None for the five that we do not estimate.
+
+OpenXR names a joint after the bone that starts there. Its axes differ too: -z runs along the bone and +y is dorsal,
+so that its frame is ours turned: x = -y of ours, y = z of ours, z = -x of ours.
+Source: OpenXR 1.1 specification, "Conventions of hand joints".
+"""
