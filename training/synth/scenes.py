@@ -1,0 +1,224 @@
+"""What is around a hand, and where the camera is: tables, walls, bodies, held and lying objects, sleeves, another hand.
+
+All in metres in the wrist bone's frame of the hand: y distal, +z to the thumb's side, -x palmar.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from fingerpose_ros.perception.skeleton import KNUCKLES, PARENTS, TIPS, WRIST
+
+from .render import BOX, CYLINDER, NOTHING, SPHERE
+
+FREE, TABLE, BODY, WALL = "free", "table", "body", "wall"
+SURROUNDINGS = (FREE, TABLE, BODY, WALL)
+MAX_SOLIDS = 10
+
+PALMAR = np.array([-1.0, 0, 0])
+FLESH = 0.009
+"""Metres of flesh around a joint."""
+
+
+@dataclass
+class Scene:
+    """Surroundings of one hand.
+
+    Attributes:
+        surrounding: one of `SURROUNDINGS`.
+        view: (3, 3) rotation, wrist frame -> camera.
+        solids: list of (kind, placement (4, 4) from the solid's unit frame to the wrist frame).
+        touching: the hand is within 5 mm of the table, body or wall.
+        held: an object is in its grip.
+        other_hand: placement (4, 4) of a second hand's wrist frame in this one's, or None.
+    """
+
+    surrounding: str
+    view: np.ndarray
+    solids: list = field(default_factory=list)
+    touching: bool = False
+    held: bool = False
+    other_hand: np.ndarray | None = None
+
+    def add(self, kind: int, centre: np.ndarray, half_sizes, rotation: np.ndarray | None = None):
+        placement = np.eye(4)
+        placement[:3, :3] = (np.eye(3) if rotation is None else rotation) * np.asarray(half_sizes, float)
+        placement[:3, 3] = centre
+        self.solids.append((kind, placement))
+
+    def padded(self) -> tuple[np.ndarray, np.ndarray]:
+        """The solids as kinds (MAX_SOLIDS,) and placements (MAX_SOLIDS, 4, 4)."""
+        kinds = np.full(MAX_SOLIDS, NOTHING)
+        placements = np.broadcast_to(np.eye(4), (MAX_SOLIDS, 4, 4)).copy()
+        for k, (kind, placement) in enumerate(self.solids[:MAX_SOLIDS]):
+            kinds[k], placements[k] = kind, placement
+        return kinds, placements
+
+
+def unit(v: np.ndarray) -> np.ndarray:
+    return v / np.linalg.norm(v)
+
+
+def random_direction(rng: np.random.Generator) -> np.ndarray:
+    return unit(rng.normal(0, 1, 3))
+
+
+def direction_near(rng: np.random.Generator, axis: np.ndarray, degrees: float) -> np.ndarray:
+    """A direction, evenly spread over the cap of `degrees` around `axis`."""
+    cosine = rng.uniform(np.cos(np.radians(degrees)), 1)
+    side = unit(np.cross(axis, random_direction(rng)))
+    return cosine * unit(axis) + np.sqrt(1 - cosine**2) * side
+
+
+def basis(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A rotation whose second column is `y`, turned about it at random."""
+    y = unit(y)
+    x = unit(np.cross(y, random_direction(rng)))
+    return np.stack([x, y, np.cross(x, y)], axis=1)
+
+
+def look_from(direction: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Wrist frame -> camera for a camera that sits in `direction` from the hand, rolled at random."""
+    right, back, down = basis(direction, rng).T
+    return np.stack([right, down, -back])
+
+
+def _view(rng: np.random.Generator, scene_up: np.ndarray | None) -> np.ndarray:
+    """Direction from hand to camera."""
+    for _ in range(20):
+        if scene_up is not None:
+            direction = direction_near(rng, scene_up, 78)
+        elif rng.uniform() < 0.4:
+            direction = direction_near(rng, PALMAR * rng.choice([-1, 1]), 60)
+        else:
+            direction = random_direction(rng)
+        if direction[1] > -0.92:  # from the elbow there is only forearm to see
+            break
+    return direction
+
+
+def _table_up(rng: np.random.Generator) -> np.ndarray:
+    """The table's normal, in the wrist frame: mostly the palm is down, or the hand stands on its side."""
+    choice = rng.uniform()
+    if choice < 0.6:
+        return unit(-PALMAR + rng.normal(0, 0.45, 3))
+    if choice < 0.8:
+        return unit(np.array([0.3, 0.1, 1.0]) + rng.normal(0, 0.35, 3))
+    if choice < 0.9:
+        return unit(PALMAR + rng.normal(0, 0.4, 3))
+    return random_direction(rng)
+
+
+def _gap(rng: np.random.Generator, touching: float, reach: float) -> float:
+    """Metres between hand and surface; below zero where flesh gives."""
+    return rng.uniform(-0.002, 0.004) if rng.uniform() < touching else rng.uniform(0.0, 1.0) ** 1.5 * reach
+
+
+def _held_object(rng: np.random.Generator, scene: Scene, joints: np.ndarray, scale: float):
+    """Something in the grip: as thick as the fingers leave room for."""
+    tips = joints[list(TIPS)]
+    palm = 0.75 * joints[list(KNUCKLES[1:])].mean(0) + 0.25 * joints[WRIST]
+    share = rng.uniform(0.2, 0.8)
+    centre = share * 0.5 * (tips[0] + tips[1:3].mean(0)) + (1 - share) * (palm + 0.03 * scale * PALMAR)
+    axis = unit(joints[KNUCKLES[1]] - joints[KNUCKLES[4]] + rng.normal(0, 0.015, 3))
+    if rng.uniform() < 0.25:
+        axis = random_direction(rng)
+    bones = np.concatenate([joints, 0.5 * (joints[1:] + joints[list(PARENTS[1:])])])
+    offset = bones - centre
+    kind = rng.choice([SPHERE, BOX, CYLINDER, CYLINDER])
+    if kind != SPHERE:
+        offset = offset - np.outer(offset @ axis, axis)
+    radius = np.clip(np.linalg.norm(offset, axis=1).min() - FLESH * scale, 0.004, 0.06)
+    length = rng.uniform(0.02, 0.16) if rng.uniform() < 0.7 else rng.uniform(0.01, 0.04)
+    half = {SPHERE: (radius,) * 3, CYLINDER: (radius, length, radius)}.get(
+        int(kind), (radius * rng.uniform(0.6, 1), length, radius * rng.uniform(0.6, 1))
+    )
+    along = rng.uniform(-0.5, 0.5) * max(length - 0.04, 0) if kind != SPHERE else 0
+    scene.add(int(kind), centre + along * axis, half, basis(axis, rng))
+    scene.held = True
+
+
+def _clutter(rng: np.random.Generator, scene: Scene, joints: np.ndarray, up: np.ndarray | None, ground: float):
+    """Objects beside the hand, on the table if there is one, clear of the joints."""
+    centre = joints.mean(0)
+    for _ in range(rng.integers(1, 4)):
+        kind = int(rng.choice([SPHERE, BOX, CYLINDER]))
+        size = rng.uniform(0.01, 0.07, 3)
+        offset = random_direction(rng) * rng.uniform(0.05, 0.2)
+        rotation = basis(up if up is not None else random_direction(rng), rng)
+        place = centre + offset
+        if up is not None:
+            place = place - (place @ up - ground - size[1]) * up
+        clearance = np.linalg.norm(joints - place, axis=1).min() - 0.015
+        if clearance < 0.008:
+            continue
+        shrink = min(1.0, clearance / np.linalg.norm(size))
+        if up is not None:
+            place = place - (1 - shrink) * size[1] * up
+        scene.add(kind, place, size * shrink if kind != SPHERE else np.full(3, size[1] * shrink), rotation)
+
+
+def _clothes(rng: np.random.Generator, scene: Scene, arm: np.ndarray, width: float):
+    """A sleeve or a watch around the forearm; `arm` (3,) points from the wrist up the arm, `width` is its half-width."""
+    rotation = basis(arm, rng)
+    if rng.uniform() < 0.7:
+        start, radius = rng.uniform(-0.01, 0.10), width * rng.uniform(1.05, 1.7)
+        scene.add(CYLINDER, arm * (start + 0.2), (radius, 0.2, radius * rng.uniform(0.8, 1)), rotation)
+    else:
+        radius = width * rng.uniform(1.05, 1.2)
+        scene.add(CYLINDER, arm * rng.uniform(0.015, 0.05), (radius, rng.uniform(0.008, 0.018), radius), rotation)
+
+
+def compose(
+    rng: np.random.Generator, joints: np.ndarray, vertices: np.ndarray, arm: np.ndarray, scale: float, grasping: bool, difficulty: float
+) -> Scene:
+    """Surround one hand.
+
+    Args:
+        joints: (21, 3) and `vertices`: (V, 3) of the hand and forearm.
+        arm: (3,) unit vector from the wrist up the forearm.
+        scale: the hand's size over an adult's.
+        grasping: its pose is a grasp, so something may be in it.
+        difficulty: 0 leaves the hand alone in space; 1 is everything.
+    """
+    centre = joints.mean(0)
+    busy = rng.uniform() < difficulty
+    surrounding = str(rng.choice(SURROUNDINGS, p=(0.38, 0.32, 0.18, 0.12))) if busy else FREE
+    near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
+    up, ground = None, 0.0
+    if surrounding == TABLE:
+        up = _table_up(rng)
+    direction = _view(rng, up)
+    scene = Scene(surrounding, look_from(direction, rng))
+    if surrounding == WALL:
+        up = direction_near(rng, direction, 40)
+    if surrounding in (TABLE, WALL):
+        gap = _gap(rng, 0.5 if surrounding == TABLE else 0.25, 0.15)
+        scene.touching = gap < 0.005
+        ground = (near @ up).min() - gap
+        extent = rng.uniform(0.08, 0.4, 2) if rng.uniform() < 0.25 else np.array([2.0, 2.0])
+        rotation = basis(up, rng)
+        shift = rotation @ np.array([rng.uniform(-0.8, 0.8) * extent[0], 0, rng.uniform(-0.8, 0.8) * extent[1]])
+        on = centre + (ground - centre @ up) * up + (shift if extent[0] < 1 else 0)
+        scene.add(BOX, on - 0.02 * up, (extent[0], 0.02, extent[1]), rotation)
+    if surrounding == BODY:
+        gap = _gap(rng, 0.3, 0.12)
+        scene.touching = gap < 0.005
+        head = rng.uniform() < 0.3
+        half = np.array((0.08, 0.11, 0.10) if head else (0.17, 0.30, 0.12)) * rng.uniform(0.8, 1.3, 3)
+        rotation = basis(random_direction(rng), rng)
+        reach = np.linalg.norm(half * (rotation.T @ direction))
+        side = np.cross(direction, random_direction(rng)) * rng.uniform(0, 0.12)
+        scene.add(SPHERE, centre + side + ((near @ direction).min() - centre @ direction - gap - reach) * direction, half, rotation)
+    if grasping:
+        _held_object(rng, scene, joints, scale)
+    if busy and rng.uniform() < (0.5 if surrounding == TABLE else 0.15):
+        _clutter(rng, scene, joints, up if surrounding == TABLE else None, ground)
+    if rng.uniform() < 0.45 * difficulty:
+        _clothes(rng, scene, arm, 0.028 * scale)
+    if rng.uniform() < 0.15 * difficulty:
+        scene.other_hand = np.eye(4)
+        scene.other_hand[:3, :3] = Rotation.random(random_state=rng).as_matrix()
+        scene.other_hand[:3, 3] = centre + random_direction(rng) * rng.uniform(0.06, 0.17)
+    return scene

@@ -1,0 +1,212 @@
+"""What real depth cameras make of a perfect depth image.
+
+Three ways to measure depth, each with its own flaws, and the cameras they are found in. Sources of the models:
+stereo and structured light: error and step grow with the square of the distance (Khoshelham & Elberink, Sensors 2012),
+shadows where the second view is hidden, foreground fattened by the matching window (Keselman et al., CVPRW 2017);
+time of flight: noise grows with distance, mixed pixels at edges, wiggling (Foix et al., IEEE Sensors J. 2011).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import warp as wp
+
+ACTIVE_STEREO, STRUCTURED_LIGHT, TIME_OF_FLIGHT = "active_stereo", "structured_light", "time_of_flight"
+KINDS = (ACTIVE_STEREO, STRUCTURED_LIGHT, TIME_OF_FLIGHT)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One depth camera.
+
+    Attributes:
+        kind: one of `KINDS`.
+        focal: focal length of the depth image, pixels.
+        near, far: distances in metres at which hands are rendered for it.
+        baseline: metres between the two views (stereo, structured light); 0 for time of flight.
+        disparity_noise: its standard deviation, pixels (stereo, structured light).
+        disparity_step: its quantum, pixels.
+        range_noise: standard deviation at 1 m, metres; grows with the square of the distance (time of flight).
+    """
+
+    kind: str
+    focal: float
+    near: float
+    far: float
+    baseline: float = 0.0
+    disparity_noise: float = 0.0
+    disparity_step: float = 0.0
+    range_noise: float = 0.0
+
+
+SENSORS = {
+    "realsense_d435": Sensor(ACTIVE_STEREO, 385, 0.25, 1.1, 0.050, 0.10, 1 / 32),
+    "realsense_d435_colour": Sensor(ACTIVE_STEREO, 606, 0.30, 1.3, 0.050, 0.13, 1 / 32),
+    "realsense_d405": Sensor(ACTIVE_STEREO, 390, 0.15, 0.6, 0.018, 0.06, 1 / 32),
+    "zed": Sensor(ACTIVE_STEREO, 530, 0.35, 1.3, 0.120, 0.22, 1 / 16),
+    "kinect_v1": Sensor(STRUCTURED_LIGHT, 585, 0.50, 1.3, 0.075, 0.12, 1 / 8),
+    "realsense_sr305": Sensor(STRUCTURED_LIGHT, 475, 0.20, 0.8, 0.026, 0.05, 1 / 32),
+    "orbbec_astra": Sensor(STRUCTURED_LIGHT, 575, 0.45, 1.2, 0.075, 0.10, 1 / 8),
+    "kinect_v2": Sensor(TIME_OF_FLIGHT, 365, 0.50, 1.4, range_noise=0.0022),
+    "azure_kinect_nfov": Sensor(TIME_OF_FLIGHT, 504, 0.30, 1.3, range_noise=0.0016),
+    "azure_kinect_wfov": Sensor(TIME_OF_FLIGHT, 252, 0.25, 0.8, range_noise=0.0022),
+    "tof_qvga": Sensor(TIME_OF_FLIGHT, 240, 0.20, 0.6, range_noise=0.0040),
+}
+"""By name. Focal length, baseline and step are the makers' figures; the noise is of the size reported for them."""
+
+
+@wp.func
+def _cell_noise(seed: int, x: int, y: int):
+    state = wp.rand_init(seed, x * 7919 + y * 104729)
+    return wp.randn(state)
+
+
+@wp.func
+def _smooth_noise(seed: int, x: float, y: float):
+    """Normal-ish noise that changes smoothly, one cell wide."""
+    x0 = int(wp.floor(x))
+    y0 = int(wp.floor(y))
+    u = x - wp.floor(x)
+    v = y - wp.floor(y)
+    top = (1.0 - u) * _cell_noise(seed, x0, y0) + u * _cell_noise(seed, x0 + 1, y0)
+    bottom = (1.0 - u) * _cell_noise(seed, x0, y0 + 1) + u * _cell_noise(seed, x0 + 1, y0 + 1)
+    return (1.0 - v) * top + v * bottom
+
+
+@wp.func
+def _at(depth: wp.array(dtype=float, ndim=3), i: int, y: int, x: int):
+    size = depth.shape[1]
+    return depth[i, wp.clamp(y, 0, size - 1), wp.clamp(x, 0, size - 1)]
+
+
+@wp.kernel
+def _measure(
+    depth: wp.array(dtype=float, ndim=3),
+    seed: wp.array(dtype=int),
+    pixel: wp.array(dtype=float),
+    focal: wp.array(dtype=float),
+    sensor: wp.array(dtype=float, ndim=2),
+    flaw: wp.array(dtype=float, ndim=2),
+    patch: wp.array(dtype=float, ndim=3),
+    out: wp.array(dtype=float, ndim=3),
+):
+    # sensor: baseline, disparity noise and step (both over focal x baseline: 1 / metres), range noise
+    # flaw: chance of a hole at an edge, of a mixed pixel, of a fattened edge; edge reach (sensor pixels); grazing limit;
+    #       dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth share
+    i, y, x = wp.tid()
+    ratio = wp.max(pixel[i], 1.0)
+    sx = int(wp.floor(float(x) / ratio))
+    sy = int(wp.floor(float(y) / ratio))
+    state = wp.rand_init(seed[i], sy * 4096 + sx)
+    jitter = flaw[i, 9] * pixel[i]
+    px = int(wp.floor((float(sx) + 0.5) * ratio + jitter * wp.randn(state)))
+    py = int(wp.floor((float(sy) + 0.5) * ratio + jitter * wp.randn(state)))
+    z = _at(depth, i, py, px)
+
+    # Edges: what lies a few sensor pixels around.
+    reach = wp.max(flaw[i, 3] * pixel[i], 1.0)
+    near = z
+    far = z
+    for k in range(8):
+        angle = float(k) * 0.785398
+        zk = _at(depth, i, py + int(wp.round(reach * wp.sin(angle))), px + int(wp.round(reach * wp.cos(angle))))
+        near = wp.min(near, zk)
+        far = wp.max(far, zk)
+    edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
+    choice = wp.randf(state)
+    if z - near > 0.012:
+        if choice + 0.35 * edge_noise < flaw[i, 2]:
+            z = near + 0.15 * wp.randf(state) * wp.min(z - near, 0.02)
+        elif choice > 1.0 - flaw[i, 0]:
+            z = 0.0
+        elif choice > 1.0 - flaw[i, 0] - flaw[i, 1] and z < 1.0e5:
+            z = near + wp.randf(state) * (z - near)
+    elif far - z > 0.012:
+        if choice > 1.0 - 0.7 * flaw[i, 0]:
+            z = 0.0
+        elif choice > 1.0 - 0.7 * flaw[i, 0] - 0.6 * flaw[i, 1] and far < 1.0e5:
+            z = z + wp.randf(state) * wp.min(far - z, 0.15)
+    if z > 1.0e5:
+        z = 0.0
+
+    if z > 0.0:
+        # Shadow: something beside this pixel hides it from the second view.
+        if flaw[i, 6] != 0.0:
+            for k in range(1, 17):
+                zk = _at(depth, i, py, px + int(flaw[i, 6]) * k)
+                if focal[i] * sensor[i, 0] * (1.0 / zk - 1.0 / z) > float(k) + 0.5:
+                    z = 0.0
+                    break
+    if z > 0.0 and flaw[i, 4] > 0.0:
+        step = int(ratio)
+        gx = _at(depth, i, py, px + step) - _at(depth, i, py, px - step)
+        gy = _at(depth, i, py + step, px) - _at(depth, i, py - step, px)
+        slope = wp.sqrt(gx * gx + gy * gy) * focal[i] / (2.0 * float(step) * z)
+        if slope > flaw[i, 4] * (0.7 + 0.6 * wp.randf(state)):
+            z = 0.0
+    if wp.randf(state) < flaw[i, 5]:
+        z = 0.0
+    size = float(depth.shape[1])
+    for k in range(patch.shape[1]):
+        dx = (float(px) / size - patch[i, k, 0]) / patch[i, k, 2]
+        dy = (float(py) / size - patch[i, k, 1]) / patch[i, k, 3]
+        if dx * dx + dy * dy + 0.4 * _smooth_noise(seed[i] + 5 + k, float(px) * 0.2, float(py) * 0.2) < 1.0:
+            z = 0.0
+
+    if z > 0.0:
+        white = wp.randn(state)
+        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * 0.22, float(sy) * 0.22)
+        noise = flaw[i, 10] * smooth + (1.0 - flaw[i, 10]) * white
+        if sensor[i, 0] > 0.0:
+            inverse = 1.0 / z + sensor[i, 1] * noise
+            if sensor[i, 2] > 0.0:
+                inverse = wp.round(inverse / sensor[i, 2]) * sensor[i, 2]
+            z = 1.0 / wp.max(inverse, 0.05)
+        else:
+            z = z + sensor[i, 3] * (0.25 + z * z) * noise
+        z = z + flaw[i, 7] * wp.sin(z * 31.4 + flaw[i, 8])
+        z = wp.round(z * 1000.0) / 1000.0
+    out[i, y, x] = z
+
+
+def measure(depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarray, rng: np.random.Generator, difficulty: float) -> wp.array:
+    """What the sensors `names` make of `depth` (n, size, size), metres; no reading is 0.
+
+    `focal` (n,) are the images' focal lengths in pixels, `scale` (n,) how many of their pixels one pixel of the sensor
+    spans. `difficulty` from 0 (noise and step only, and those halved) to 1 makes the other flaws likelier.
+    """
+    n = depth.shape[0]
+    sensors = [SENSORS[name] for name in names]
+    kinds = np.array([KINDS.index(sensor.kind) for sensor in sensors])
+    strength = rng.uniform(0.4, 1.6, n) * (0.5 + 0.5 * difficulty)
+    sensor = np.zeros((n, 4))
+    sensor[:, 0] = [s.baseline for s in sensors]
+    over = np.array([s.focal * s.baseline if s.baseline else np.inf for s in sensors])
+    sensor[:, 1] = np.array([s.disparity_noise for s in sensors]) * strength / over
+    sensor[:, 2] = np.array([s.disparity_step for s in sensors]) / over
+    sensor[:, 3] = np.array([s.range_noise for s in sensors]) * strength
+
+    tof, stereo = kinds == 2, kinds == 0
+    some = difficulty * rng.uniform(0, 1, (n, 3)) ** 1.5
+    flaw = np.zeros((n, 11))
+    flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
+    flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
+    flaw[:, 2] = some[:, 2] * np.select([tof, stereo], [0.0, 0.9], 0.3)
+    flaw[:, 3] = np.where(stereo, rng.uniform(1, 4, n), rng.uniform(0.7, 1.6, n))
+    flaw[:, 4] = np.where(rng.uniform(0, 1, n) < difficulty, rng.uniform(2.5, 8, n), 0)
+    flaw[:, 5] = difficulty * np.where(rng.uniform(0, 1, n) < 0.3, rng.uniform(0, 0.08, n), 0)
+    flaw[:, 6] = np.where(tof | (rng.uniform(0, 1, n) > difficulty), 0, rng.choice([-1, 1], n))
+    flaw[:, 7] = np.where(tof, rng.uniform(0, 0.003, n), 0) * difficulty
+    flaw[:, 8] = rng.uniform(0, 6.3, n)
+    flaw[:, 9] = rng.uniform(0, 0.6, n) * difficulty
+    flaw[:, 10] = np.where(stereo, rng.uniform(0.4, 0.9, n), rng.uniform(0, 0.3, n))
+    patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
+    patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty, :2] = -9
+
+    device = depth.device
+    seeds = wp.array(rng.integers(0, 2**31 - 64, n), dtype=int, device=device)
+    arrays = [wp.array(a.astype(np.float32), dtype=float, device=device) for a in (scale, sensor, flaw, patch)]
+    out = wp.empty_like(depth)
+    inputs = [depth, seeds, arrays[0], focal, *arrays[1:]]
+    wp.launch(_measure, dim=depth.shape, inputs=inputs, outputs=[out], device=device)
+    return out

@@ -1,0 +1,178 @@
+"""Synthetic hands as the network sees them, endlessly: batch k of a stream is a function of the stream's seed and k."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import warp as wp
+
+from fingerpose_ros.perception.crop import BACKGROUND
+
+from . import poses, scenes
+from .hands import HandBank
+from .render import Renderer
+from .sensors import SENSORS, measure
+
+HALF_SIZE = 0.14
+"""Half the edge of the cube around a hand, metres; the estimator's default too."""
+
+ADULT_LENGTH, CHILD_LENGTH = (0.187, 0.014, 0.152, 0.222), (0.135, 0.015, 0.105, 0.160)
+"""Wrist to middle fingertip, metres: mean, standard deviation, least, most."""
+
+OFF_CENTRE = 0.11
+"""A crop whose centre is farther than this from the hand's, in metres, does not count as showing it."""
+
+
+@lru_cache(maxsize=2)
+def _renderer(device: str) -> Renderer:
+    return Renderer(HandBank(), device)
+
+
+@dataclass(frozen=True)
+class SynthBatches:
+    """A stream of batches: `stream[k]` is a dict of arrays, the same whenever and wherever it is asked for.
+
+    Args:
+        size: edge of the network's input, pixels.
+        batch: samples in a batch.
+        seed: of the whole stream.
+        difficulty: 0, a lone hand before a nearly perfect sensor, to 1, everything at once.
+        device: where Warp renders, "cpu" or "cuda:0".
+        left_share, empty_share: of samples that show a left hand; that show none, or one far off centre.
+
+    A batch holds:
+        image: (batch, 1, size, size) float32, network input.
+        uvd: (batch, 21, 3) float32, the joints in the crop's coordinates.
+        visible: (batch, 21) bool: nothing lies before the joint's own flesh.
+        present: (batch,) bool: the crop shows a hand.
+        right: (batch,) bool: and, as shown, it is a right one.
+        sensor, surrounding: (batch,) indices into `SENSORS` and `scenes.SURROUNDINGS`.
+        touching, held, other_hand, child: (batch,) bool, see `scenes.Scene`.
+        distance: (batch,) metres from the camera to the crop's centre.
+        segment: (batch, size, size) uint8: 0 other, 1 hand, 2 forearm; before the sensor's flaws.
+    """
+
+    size: int
+    batch: int
+    seed: int
+    difficulty: float = 1.0
+    device: str = "cpu"
+    left_share: float = 0.12
+    empty_share: float = 0.1
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng((self.seed, index))
+        n, renderer = self.batch, _renderer(self.device)
+        bank = renderer.bank
+
+        # Hands: each image's own, and one more for the images that show a second.
+        child = rng.uniform(0, 1, n) < 0.15 * self.difficulty
+        shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
+        grasping = rng.uniform(0, 1, n) < 0.28 * self.difficulty
+        angles = poses.sample(rng, bank, shapes, grasping)
+        transforms, joints = bank.pose(shapes, angles)
+        length = np.where(child, *(np.clip(rng.normal(m, sd, n), lo, hi) for m, sd, lo, hi in (CHILD_LENGTH, ADULT_LENGTH)))
+        scale = length / bank.length[shapes]
+        joints *= scale[:, None, None]
+        skinned = renderer.skin(shapes, transforms)
+        vertices = skinned.numpy() * scale[:, None, None]
+        arms = -transforms[:, 1, :3, :3] @ bank.rest[shapes, 1, :3, 1][..., None]
+
+        composed = [
+            scenes.compose(rng, joints[i], vertices[i], arms[i, :, 0], length[i] / 0.187, bool(grasping[i]), self.difficulty)
+            for i in range(n)
+        ]
+
+        # The camera: whose it is, how far off, and how well the cube is centred.
+        names = rng.choice(list(SENSORS), n)
+        sensors = [SENSORS[name] for name in names]
+        near, far = np.array([(s.near, s.far) for s in sensors]).T
+        distance = near + (far - near) * rng.beta(1.1, 1.6, n)
+        kind = rng.uniform(0, 1, n)
+        empty = kind < self.empty_share
+        misplaced = kind < 0.4 * self.empty_share
+        bare = empty & ~misplaced & (kind < 0.7 * self.empty_share)  # a forearm without a hand; else nobody at all
+        radius = np.abs(rng.normal(0, 0.016, n)) + (rng.uniform(0, 1, n) < 0.15) * rng.uniform(0, 0.05, n)
+        radius = np.where(misplaced, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
+        offset = rng.normal(0, 1, (n, 3))
+        offset *= (radius / np.linalg.norm(offset, axis=1))[:, None]
+        to_camera = np.broadcast_to(np.eye(4), (n, 4, 4)).copy()
+        to_camera[:, :3, :3] = [scene.view for scene in composed]
+        centres = np.einsum("nij,nj->ni", to_camera[:, :3, :3], joints.mean(1))
+        to_camera[:, :3, 3] = offset - centres
+        to_camera[:, 2, 3] += distance
+        points = np.einsum("nij,nkj->nki", to_camera[:, :3, :3], joints) + to_camera[:, None, :3, 3]
+
+        # Draw: the hand and arm alone, to know what is theirs; then all that surrounds them.
+        focal_px = self.size / 2 * distance / HALF_SIZE
+        focal = wp.array(focal_px.astype(np.float32), dtype=float, device=self.device)
+        everyone = np.arange(n)
+        arm_end = np.searchsorted(bank.face_reach, rng.uniform(0.06, 0.26, n))
+        placed = to_camera.copy()
+        placed[:, :3, :3] *= scale[:, None, None]
+        hand = renderer.empty(n, self.size)
+        renderer.draw_hands(hand, focal, skinned, everyone, placed, np.zeros(n), np.where(empty & ~misplaced, 0, bank.hand_faces))
+        depth = wp.clone(hand)
+        start = np.full(n, bank.hand_faces)
+        renderer.draw_hands(depth, focal, skinned, everyone, placed, start, np.where(bare | ~empty | misplaced, arm_end, start))
+        arm = depth.numpy().copy()
+        self._draw_others(rng, renderer, depth, focal, composed, to_camera)
+        solids = [scene.padded() for scene in composed]
+        kinds = np.array([k for k, _ in solids])
+        renderer.draw_solids(depth, focal, kinds, to_camera[:, None] @ np.array([p for _, p in solids]))
+
+        perfect, own = depth.numpy(), hand.numpy()
+        pixel = focal_px / np.array([s.focal for s in sensors])
+        measured = measure(depth, list(names), focal, pixel, rng, self.difficulty).numpy()
+        d = (measured - distance[:, None, None]) / HALF_SIZE
+        image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
+
+        uvd = np.concatenate([
+            points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None],
+            (points[..., 2:] - distance[:, None, None]) / HALF_SIZE,
+        ], axis=-1)  # fmt: skip
+        visible = self._visible(perfect, own, uvd, points[..., 2], scale)
+        segment = np.where(own <= perfect, 1, np.where(arm <= perfect, 2, 0)) * (perfect < 1e5)
+        left = rng.uniform(0, 1, n) < self.left_share
+        image[left] = image[left, :, ::-1]
+        segment[left] = segment[left, :, ::-1]
+        uvd[left, :, 0] *= -1
+        return {
+            "image": image[:, None],
+            "uvd": uvd.astype(np.float32),
+            "visible": visible,
+            "present": ~empty,
+            "right": ~empty & ~left,
+            "sensor": np.array([list(SENSORS).index(name) for name in names]),
+            "surrounding": np.array([scenes.SURROUNDINGS.index(scene.surrounding) for scene in composed]),
+            "touching": np.array([scene.touching for scene in composed]),
+            "held": np.array([scene.held for scene in composed]),
+            "other_hand": np.array([scene.other_hand is not None for scene in composed]),
+            "child": child,
+            "distance": distance,
+            "segment": segment.astype(np.uint8),
+        }
+
+    def _draw_others(self, rng, renderer: Renderer, depth, focal, composed: list, to_camera: np.ndarray):
+        """Draw the second hands, left ones mostly."""
+        which = np.array([i for i, scene in enumerate(composed) if scene.other_hand is not None], int)
+        if not len(which):
+            return
+        bank = renderer.bank
+        shapes = rng.choice(np.flatnonzero(~bank.child), len(which))
+        transforms, _ = bank.pose(shapes, poses.sample(rng, bank, shapes, np.zeros(len(which), bool)))
+        mirror = np.where(rng.uniform(0, 1, len(which)) < 0.75, -1.0, 1.0)
+        size = np.stack([np.ones(len(which)), np.ones(len(which)), mirror], axis=1) * (0.187 / bank.length[shapes])[:, None]
+        placed = to_camera[which] @ np.array([composed[i].other_hand for i in which])
+        placed[:, :3, :3] *= size[:, None, :]
+        first, last = np.zeros(len(which)), np.full(len(which), len(bank.faces))
+        renderer.draw_hands(depth, focal, renderer.skin(shapes, transforms), which, placed, first, last)
+
+    def _visible(self, perfect, own, uvd, z, scale) -> np.ndarray:
+        """Joints (n, 21) before which nothing lies but their own flesh."""
+        pixel = np.floor((uvd[..., :2] + 1) / 2 * self.size).astype(int)
+        inside = np.all((pixel >= 0) & (pixel < self.size), axis=2)
+        u, v = np.clip(pixel, 0, self.size - 1).transpose(2, 0, 1)
+        row = np.arange(len(uvd))[:, None]
+        surface = perfect[row, v, u]
+        return inside & (own[row, v, u] <= surface) & (surface > z - 0.022 * np.maximum(scale, 0.7)[:, None])
