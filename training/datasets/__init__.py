@@ -1,0 +1,34 @@
+"""The five benchmarks of the paper, read from their official files: ICVL, NYU, MSRA, HANDS2019 Task 1 and HO-3D v3.
+
+Each loader gives `sample.Sample`s; each module's docstring says where its facts come from. `fixtures` writes files of
+the same formats, `batches` makes network inputs of samples, `pack` decodes a dataset once for fast training.
+"""
+
+from pathlib import Path
+
+from .hands2019 import Hands2019
+from .ho3d import Ho3d
+from .icvl import Icvl
+from .msra import Msra
+from .nyu import Nyu
+from .sample import DatasetError, HandDataset, Sample
+
+DATASETS = {"icvl": Icvl, "nyu": Nyu, "msra": Msra, "hands2019": Hands2019, "ho3d": Ho3d}
+SPLITS = ("train", "test")
+
+__all__ = ["DATASETS", "SPLITS", "DatasetError", "HandDataset", "Sample", "open_dataset"]
+
+
+def open_dataset(name: str, root: Path, split: str, **options: object) -> HandDataset:
+    """The split "train" or "test" of the dataset `name`, whose official files lie under `root`.
+
+    Args:
+        options: what the loader takes besides: `centres`, MSRA's `held_out`.
+
+    Raises:
+        ValueError: there is no such dataset or split.
+        DatasetError: its files are missing or not in the format.
+    """
+    if name not in DATASETS or split not in SPLITS:
+        raise ValueError(f"no dataset {name!r} with a split {split!r}: {', '.join(DATASETS)}; {', '.join(SPLITS)}")
+    return DATASETS[name](root, split, **options)

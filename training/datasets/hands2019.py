@@ -1,0 +1,110 @@
+"""HANDS2019 Task 1: Armagan et al., ECCV 2020, on BigHand2.2M; 175,951 training and 124,999 test frames, 21 joints.
+
+Files, under the task's folder: depth as 16-bit PNG, millimetres, 640x480, 0 = no reading, in `training_images` and
+`test_images` as `image_DNNNNNNNN.png`; `training_joint_annotation.txt`, tab-separated, a line a frame: the image's
+name and 21 times `x y z` in millimetres, x right, y down, z away; `training_bbs.txt` and `test_bbs.txt`: the name and
+the hand's box, left top right bottom, in pixels (of no size where no hand was found). The test split's joints are not
+published: they are NaN and not valid. Camera: 475.065948, 475.065857, 315.944855, 245.287079, of the challenge's
+toolbox.
+
+Joints: wrist, the five base joints (thumb, index, middle, ring, little), then the three farther joints of each finger
+in the same order. Right hands.
+
+The cube is 300 mm around the centre of the box, at the distance at which 300 mm are as wide as the box's longer side:
+HandAugment (Zhang et al. 2020), who won the task. A box that one image edge cuts is made square away from that edge
+first.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from fingerpose_ros.perception.camera import Camera
+
+from .reading import FAR_M, NEAR_M, check_joints, numbers, read_lines, read_png
+from .sample import DatasetError, Joints, Sample
+
+CAMERA = Camera(640, 480, 475.065948, 475.065857, 315.944855, 245.287079)
+CUBE_M = 0.30
+MOST_DEPTH_MM = 10_000
+
+_FINGERS = ("thumb", "index", "middle", "ring", "little")
+_BASE = {"thumb": "thumb_cmc", **{finger: f"{finger}_mcp" for finger in _FINGERS[1:]}}
+_FARTHER = {"thumb": ("mcp", "ip", "tip"), **{finger: ("pip", "dip", "tip") for finger in _FINGERS[1:]}}
+_NAMES = ("wrist", *_BASE.values(), *(f"{finger}_{part}" for finger in _FINGERS for part in _FARTHER[finger]))
+JOINTS = Joints(
+    names=_NAMES, slots={name: name for name in _NAMES}, evaluated=tuple(range(21)), alike=frozenset(_NAMES)
+)
+
+TEST_FRAMES = 124_999
+"""How many a submission must hold."""
+
+
+class Hands2019:
+    """A split, "train" or "test".
+
+    Raises:
+        DatasetError: labels or boxes that are missing, not in the format, or not of the same frames.
+    """
+
+    joints = JOINTS
+    camera = CAMERA
+
+    def __init__(self, root: Path, split: str):
+        prefix = {"train": "training", "test": "test"}[split]
+        self._folder, self._split = Path(root) / f"{prefix}_images", split
+        boxes = Path(root) / f"{prefix}_bbs.txt"
+        frames = [(text.split(), line) for line, text in read_lines(boxes)]
+        self._frames = [(name, cube_centre(numbers(box, 4, boxes, line))) for (name, *box), line in frames]
+        self._labels = np.full((len(frames), 21, 3), np.nan)
+        if split == "train":
+            self._read_labels(Path(root) / "training_joint_annotation.txt", boxes)
+
+    def _read_labels(self, path: Path, boxes: Path) -> None:
+        lines = read_lines(path)
+        if len(lines) != len(self._frames):
+            raise DatasetError(path, f"{len(lines)} frames, but {boxes} has {len(self._frames)}", line=lines[-1][0])
+        for joints, (name, _), (line, text) in zip(self._labels, self._frames, lines, strict=True):
+            own, *fields = text.split()
+            if own != name:
+                raise DatasetError(path, f"is of {own[:40]!r} where {boxes} has {name!r}", line=line)
+            joints[:] = numbers(fields, 63, path, line).reshape(21, 3) / 1000
+            check_joints(joints, CAMERA, path, line)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The images' names, in order: that of a submission."""
+        return tuple(name for name, _ in self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> Sample:
+        name, centre = self._frames[index]
+        path = self._folder / name
+        if path.name != name:
+            raise DatasetError(path, "is no plain file name")
+        depth = read_png(path, CAMERA.width, CAMERA.height, np.uint16, 1)
+        if depth.max() > MOST_DEPTH_MM:
+            raise DatasetError(path, f"a depth of {depth.max()} mm, which the camera cannot read")
+        joints = self._labels[index]
+        return Sample(
+            depth_m=depth.astype(np.float32) / 1000, camera=CAMERA, joints_m=joints, valid=np.isfinite(joints).all(-1),
+            centre_m=centre, cube_m=CUBE_M, right=True, subject="", sequence=self._split, name=name,
+        )  # fmt: skip
+
+
+def cube_centre(box: np.ndarray) -> np.ndarray:
+    """The centre (3,) in metres of the cube around a hand's box (left, top, right, bottom); NaN for one of no size."""
+    left, top, right, bottom = (float(side) for side in box)
+    longer = max(right - left, bottom - top)
+    if right <= left or bottom <= top:
+        return np.full(3, np.nan)
+    cut = (left == 0, top == 0, right == CAMERA.width, bottom == CAMERA.height)
+    if sum(cut) == 1:
+        left, top, right, bottom = (
+            right - longer if cut[0] else left, bottom - longer if cut[1] else top,
+            left + longer if cut[2] else right, top + longer if cut[3] else bottom,
+        )  # fmt: skip
+    distance = float(np.clip(CUBE_M * CAMERA.fx / longer, NEAR_M + CUBE_M, FAR_M))
+    return CAMERA.back_project(np.array([(left + right) / 2, (top + bottom) / 2]), np.array(distance))

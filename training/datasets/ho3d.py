@@ -1,0 +1,99 @@
+"""HO-3D version 3: Hampali et al., CVPR 2020, and arXiv 2107.00887; right hands holding objects, 21 joints.
+
+Files, under the folder that holds `train` and `evaluation`: `train.txt` and `evaluation.txt`, a line a frame,
+`SEQUENCE/NNNN`; depth in `<split>/SEQUENCE/depth/NNNN.png`, 640x480, 8-bit RGB with the low byte in red and the high
+byte in green, in units of 0.00012498664727900177 m; `meta/NNNN.pkl`, a pickled dictionary with `camMat` (3, 3) and
+`handJoints3D`, metres in OpenGL axes (x right, y up, z towards the camera): (21, 3), and in the evaluation split,
+whose joints are not published with it, (3,), the wrist's alone, beside `handBoundingBox` (left, top, right, bottom).
+78,297 training and 20,137 evaluation frames. All of it as the dataset's own scripts read it (shreyashampali/ho3d).
+
+Joints, MANO's order: wrist; three of index, middle, little and ring finger and thumb; the tips of thumb, index,
+middle, ring and little finger. The cube is ours, 300 mm: around the labelled joints' mean, and in the evaluation split
+around the centre of the box at the wrist's depth.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.kinematics import hand_centre
+
+from .pickles import array, read_metadata
+from .reading import check_joints, read_lines, read_png
+from .sample import DatasetError, Joints, Sample
+
+WIDTH, HEIGHT = 640, 480
+DEPTH_UNIT_M = 0.00012498664727900177
+CUBE_M = 0.30
+TO_OPTICAL = np.array([1.0, -1.0, -1.0])
+"""OpenGL axes to the optical frame's, and back."""
+
+_THREE = {"index": ("mcp", "pip", "dip"), "middle": ("mcp", "pip", "dip"), "little": ("mcp", "pip", "dip"),
+          "ring": ("mcp", "pip", "dip"), "thumb": ("cmc", "mcp", "ip")}  # fmt: skip
+_TIPS = ("thumb", "index", "middle", "ring", "little")
+_NAMES = ("wrist", *(f"{f}_{p}" for f, parts in _THREE.items() for p in parts), *(f"{f}_tip" for f in _TIPS))
+JOINTS = Joints(
+    names=_NAMES, slots={name: name for name in _NAMES}, evaluated=tuple(range(21)), alike=frozenset(_NAMES)
+)
+WRIST, MIDDLE_MCP = 0, 4
+"""The joints of the scale-and-translation alignment."""
+
+EVALUATION_FRAMES = 20_137
+"""How many a submission must hold."""
+
+
+class Ho3d:
+    """A split, "train" or "test" (the dataset's `evaluation`).
+
+    Raises:
+        DatasetError: the list of frames is missing or not in the format.
+    """
+
+    joints = JOINTS
+    camera = None
+
+    def __init__(self, root: Path, split: str):
+        name = {"train": "train", "test": "evaluation"}[split]
+        path = Path(root) / f"{name}.txt"
+        self._folder, self._split = Path(root) / name, split
+        self._frames = []
+        for line, text in read_lines(path):
+            sequence, slash, frame = text.partition("/")
+            if not (slash and sequence.isalnum() and frame.isdecimal()):
+                raise DatasetError(path, f"{text[:40]!r} is not SEQUENCE/NNNN", line=line)
+            self._frames.append((sequence, frame))
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> Sample:
+        sequence, frame = self._frames[index]
+        folder, meta = self._folder / sequence, self._folder / sequence / "meta" / f"{frame}.pkl"
+        metadata = read_metadata(meta)
+        camera = _camera(array(metadata, "camMat", (3, 3), meta), meta)
+        joints, valid = np.full((21, 3), np.nan), np.zeros(21, bool)
+        known = slice(None) if self._split == "train" else WRIST
+        shape = (21, 3) if self._split == "train" else (3,)
+        joints[known], valid[known] = array(metadata, "handJoints3D", shape, meta) * TO_OPTICAL, True
+        check_joints(joints[valid], camera, meta)
+        if self._split == "train":
+            centre = hand_centre(JOINTS.hand(joints, valid)[0])
+        else:
+            left, top, right, bottom = array(metadata, "handBoundingBox", (4,), meta)
+            centre = camera.back_project(np.array([(left + right) / 2, (top + bottom) / 2]), joints[WRIST, 2])
+        image = read_png(folder / "depth" / f"{frame}.png", WIDTH, HEIGHT, np.uint8, 3)
+        depth = np.ascontiguousarray(image[..., 1:]).view(">u2")[..., 0]
+        return Sample(
+            depth_m=depth.astype(np.float32) * np.float32(DEPTH_UNIT_M), camera=camera, joints_m=joints, valid=valid,
+            centre_m=centre, cube_m=CUBE_M, right=True, subject=sequence.rstrip("0123456789"), sequence=sequence,
+            name=f"{sequence}/{frame}",
+        )  # fmt: skip
+
+
+def _camera(matrix: np.ndarray, path: Path) -> Camera:
+    """`camMat` (3, 3) -> the camera."""
+    try:
+        return Camera(WIDTH, HEIGHT, matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2])
+    except ValueError as error:
+        raise DatasetError(path, f"camMat: {error}") from error

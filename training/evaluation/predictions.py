@@ -1,0 +1,59 @@
+"""Score prediction files in the text format of the published results: `u v d` a joint, a frame a line, plain or gzip.
+
+    python -m training.evaluate predictions --dataset nyu --truth truth.txt method.txt.gz ... --json scores.json
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from training import metrics
+from training.datasets import DATASETS
+from training.predictions import read_predictions
+from training.report import figure, table
+
+PIXEL_DATASETS = ("icvl", "nyu", "msra")
+"""The datasets whose results are exchanged in this format."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", required=True, choices=PIXEL_DATASETS)
+    parser.add_argument("--truth", required=True, type=Path, help="the test set's joints, in the same format")
+    parser.add_argument("files", nargs="+", type=Path, help="predictions")
+    parser.add_argument("--json", type=Path, help="write all metrics here")
+    parser.add_argument("--figure", type=Path, help="draw the error curves here (PNG, PDF or SVG)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    scores = score_files(arguments.dataset, arguments.truth, arguments.files)
+    print(table(scores))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"dataset": arguments.dataset, "files": scores}, indent=1) + "\n")
+    if arguments.figure:
+        figure(scores, arguments.figure)
+
+
+def score_files(dataset: str, truth: Path, files: list[Path]) -> dict[str, dict]:
+    """File name -> `metrics.summary` of its predictions.
+
+    Raises:
+        DatasetError: a file is not in the format.
+        ValueError: a file has another number of frames than the truth.
+    """
+    joints, camera = DATASETS[dataset].joints, DATASETS[dataset].camera
+    count = len(joints.evaluated)
+    wanted = _millimetres(read_predictions(truth, count), camera)
+    scores = {}
+    for file in files:
+        given = _millimetres(read_predictions(file, count), camera)
+        if len(given) != len(wanted):
+            raise ValueError(f"{file} has {len(given)} frames, {truth} has {len(wanted)}")
+        errors = metrics.joint_errors(given, wanted)
+        scores[str(file)] = metrics.summary(errors, joints.evaluated_names, joints.groups())
+    return scores
+
+
+def _millimetres(uvd: np.ndarray, camera) -> np.ndarray:
+    return camera.back_project(uvd[..., :2], uvd[..., 2])
