@@ -1,0 +1,87 @@
+"""From a subtask's maps to estimates of its joints. Always in float32: in bfloat16 coordinates move by several mm."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..crop import BACKGROUND
+
+
+class Estimates(NamedTuple):
+    """What the subtasks say of their joints."""
+
+    uvd: Tensor
+    """(B, estimates, 3), see `crop.Crop`."""
+    evidence: Tensor
+    """(B, estimates, evidence_channels): how sure each is, and the features it rests on."""
+
+
+def cell_positions(height: int, width: int, device: torch.device) -> Tensor:
+    """Centres u, v (2, height * width) of a map's cells in [-1, 1]."""
+    v = (2 * torch.arange(height, device=device, dtype=torch.float32) + 1) / height - 1
+    u = (2 * torch.arange(width, device=device, dtype=torch.float32) + 1) / width - 1
+    return torch.stack([u.repeat(height), v.repeat_interleave(width)])
+
+
+def cell_depth(image: Tensor, height: int, width: int) -> Tensor:
+    """Image (B, 1, S, S) -> mean depth (B, height * width) of what is in each cell; 0 where it is empty."""
+    size = (image.shape[2] // height, image.shape[3] // width)
+    seen = (image < BACKGROUND).to(image.dtype)
+    share = functional.avg_pool2d(seen, size)
+    return (functional.avg_pool2d(image * seen, size) / share.clamp_min(1e-6)).flatten(1)
+
+
+def votes(image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each cell says each joint is.
+
+    Args:
+        image: (B, 1, S, S), the network's input.
+        maps: (B, estimates, 4, h, w) of `DenseHead`.
+
+    Returns:
+        Logits of the cells' weights (B, estimates, h * w) and their votes uvd (B, estimates, 3, h * w).
+    """
+    height, width = maps.shape[-2:]
+    maps = maps.float().flatten(3)
+    depth = cell_depth(image, height, width)[:, None]
+    uv = cell_positions(height, width, maps.device).expand(len(image), -1, -1)
+    return maps[:, :, 0], maps[:, :, 1:] + torch.cat([uv, depth], 1)[:, None]
+
+
+class DenseReadout(nn.Module):
+    """Integrates each joint's votes by the softmax of their weights. A subtask's estimates lie beside each other."""
+
+    EXTRA = 4
+    """Evidence besides the pooled features: the votes' spread along u, v, d, and how concentrated the weights are."""
+
+    def __init__(self, tasks_of_estimates: tuple[int, ...], channels: int):
+        super().__init__()
+        self.estimates_per_task = [tasks_of_estimates.count(task) for task in range(max(tasks_of_estimates) + 1)]
+        self.evidence_channels = channels + self.EXTRA
+
+    def forward(self, image: Tensor, maps: Tensor, features: Tensor) -> Estimates:
+        """Maps (B, estimates, 4, h, w) and the features (B, tasks * channels, h, w) they were made from."""
+        logits, places = votes(image, maps)
+        weights = logits.softmax(-1)
+        uvd = (places * weights[:, :, None]).sum(-1)
+        spread = ((places - uvd[..., None]).square() * weights[:, :, None]).sum(-1).add(1e-6).sqrt()
+        concentration = weights.square().sum(-1, keepdim=True)
+        by_task = features.float().flatten(2).chunk(len(self.estimates_per_task), 1)
+        weights_by_task = weights.split(self.estimates_per_task, 1)
+        pooled = [w @ f.transpose(1, 2) for w, f in zip(weights_by_task, by_task, strict=True)]
+        return Estimates(uvd, torch.cat([torch.cat(pooled, 1), spread, concentration], -1))
+
+
+class DirectReadout(nn.Module):
+    """`DirectHead` has regressed the coordinates already; its hidden layer is the evidence."""
+
+    def __init__(self, tasks_of_estimates: tuple[int, ...], channels: int):
+        super().__init__()
+        self.evidence_channels = channels
+        self.register_buffer("tasks_of_estimates", torch.tensor(tasks_of_estimates), persistent=False)
+
+    def forward(self, image: Tensor, maps: Tensor, features: Tensor) -> Estimates:
+        """Coordinates `maps` (B, estimates, 3) and hidden activations `features` (B, tasks, channels)."""
+        return Estimates(maps.float(), features.float().index_select(1, self.tasks_of_estimates))

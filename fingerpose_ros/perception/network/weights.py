@@ -1,0 +1,60 @@
+"""Weights on disk: safetensors with the network's configuration in the header. Never pickle."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .fingerposenet import FingerPoseNet, NetworkConfig
+
+CONFIG_KEY = "fingerposenet"
+"""Name in the file's header under which the network's configuration stands, as JSON."""
+
+
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file so that at any moment either the old or the whole new file is there."""
+    temporary = path.with_name(path.name + ".tmp")
+    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a whole safetensors file.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+
+
+def save_network(path: Path, network: FingerPoseNet, metadata: dict[str, str] | None = None) -> None:
+    """Write a network with its configuration; further `metadata` goes into the header beside it."""
+    header = {CONFIG_KEY: json.dumps(asdict(network.config)), **(metadata or {})}
+    save_tensors(path, network.state_dict(), header)
+
+
+def load_network(path: Path) -> FingerPoseNet:
+    """The network stored at `path`, in float32 and ready for inference.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a safetensors file, not a FingerPoseNet, or not whole.
+    """
+    tensors, metadata = load_tensors(path)
+    if CONFIG_KEY not in metadata:
+        raise ValueError(f"{path} holds no FingerPoseNet: its header has no {CONFIG_KEY!r}")
+    network = FingerPoseNet(NetworkConfig(**json.loads(metadata[CONFIG_KEY])))
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit its own configuration: {error}") from error
+    return network.eval()

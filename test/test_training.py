@@ -1,0 +1,261 @@
+"""The trainer learns, stops and goes on, and the losses reward what they should."""
+
+import dataclasses
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fake_hands import FakeHands
+from fingerpose_ros.perception.network import load_network
+from fingerpose_ros.perception.network.resnet import ResNet
+from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from training import imagenet
+from training.config import Stage, TrainingConfig, load_config
+from training.losses import dense_losses, gaussian_nll
+from training.train import CHECKPOINT, Trainer, learning_rate
+
+ROOT = Path(__file__).resolve().parent.parent
+CPU = torch.device("cpu")
+STAGE = Stage(samples=48, size=64, batch=8, difficulty=1.0)
+TINY = TrainingConfig(
+    network="small", stages=(STAGE,), warm_up=16, workers=0, validation_samples=8, ema_half_life=20, precision="float32"
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_tensors(folder / CHECKPOINT)[0]
+
+
+def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+def test_training_lowers_the_error_and_says_so(tmp_path):
+    config = dataclasses.replace(
+        TINY, stages=(dataclasses.replace(STAGE, samples=640),), learning_rate=2e-3, precision="bf16", validation_samples=64
+    )
+    Trainer(config, tmp_path, CPU, FakeHands).run()
+    errors = [value for _, value in scalars(tmp_path, "error_mm/joints")]
+    assert errors[-1] < 0.6 * errors[0]
+    batch = FakeHands(64, 32, 12345, 1.0)[0]
+    network = load_network(tmp_path / "average.safetensors")
+    with torch.no_grad():
+        uvd = network(torch.from_numpy(batch["image"])).uvd.numpy()
+    counts = batch["present"] & batch["right"]
+    constant = np.linalg.norm(batch["uvd"] - batch["uvd"].mean(0), axis=-1)[counts].mean()
+    assert np.linalg.norm(uvd - batch["uvd"], axis=-1)[counts].mean() < 0.6 * constant
+
+
+def test_a_run_stopped_and_resumed_equals_one_that_was_not(tmp_path):
+    stages = (STAGE, dataclasses.replace(STAGE, samples=24, size=96, frozen=("stem", "layer1")))
+    config = dataclasses.replace(TINY, stages=stages)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    Trainer(config, whole, CPU, FakeHands).run()
+
+    class StopsAt(Trainer):
+        at = 0
+
+        def _must_stop(self):
+            return self.progress.samples >= self.at
+
+    for at in (24, 56, 10_000):
+        trainer = StopsAt(config, parts, CPU, FakeHands)
+        trainer.at = at
+        if at != 24:
+            trainer.resume()
+        trainer.run()
+        assert trainer.progress.samples == min(at, 72)
+    expected, actual = weights(whole), weights(parts)
+    assert expected.keys() == actual.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, actual[name]), name
+
+
+def test_time_limit_stops_and_leaves_a_checkpoint(tmp_path):
+    config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=10_000_000),))
+    trainer = Trainer(config, tmp_path, CPU, FakeHands)
+    trainer.run(minutes=0.02)
+    assert 0 < trainer.progress.samples < 10_000_000
+    again = Trainer(config, tmp_path, CPU, FakeHands)
+    again.resume()
+    assert again.progress == trainer.progress
+
+
+def test_frozen_parts_stand_still_and_their_statistics_too(tmp_path):
+    config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, frozen=("stem", "layer1")),))
+    trainer = Trainer(config, tmp_path, CPU, FakeHands)
+    before = {k: v.clone() for k, v in trainer.network.trunk.backbone.state_dict().items()}
+    trainer.run()
+    for name, tensor in trainer.network.trunk.backbone.state_dict().items():
+        still = name.startswith(("conv1.", "bn1.", "layer1."))
+        assert torch.equal(tensor, before[name]) == still or name.endswith("num_batches_tracked"), name
+
+
+def test_divergence_is_an_error_and_spares_the_checkpoint(tmp_path):
+    trainer = Trainer(TINY, tmp_path, CPU, FakeHands)
+    trainer.run()
+    kept = (tmp_path / CHECKPOINT).read_bytes()
+    with torch.no_grad():
+        trainer.network.trunk.classify.bias.fill_(math.nan)
+    with pytest.raises(RuntimeError, match="diverged"):
+        trainer.run()
+    assert (tmp_path / CHECKPOINT).read_bytes() == kept
+
+
+TWO_PROCESSES = """
+import dataclasses, sys
+from pathlib import Path
+import torch
+from fake_hands import FakeHands
+from test_training import TINY, STAGE
+from training.train import Trainer, choose_device
+
+torch.set_num_threads(1)
+device = choose_device("cpu")
+stage = dataclasses.replace(STAGE, samples=96, batches_per_step=2)
+Trainer(dataclasses.replace(TINY, stages=(stage,)), Path(sys.argv[1]), device, FakeHands).run()
+"""
+
+
+def test_two_processes_train_as_one_does(tmp_path):
+    script = tmp_path / "two.py"
+    script.write_text(TWO_PROCESSES)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'test'}", "OMP_NUM_THREADS": "1"}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for command, out in (([sys.executable], "one"), (torchrun, "two")):
+        subprocess.run([*command, str(script), str(tmp_path / out)], env=environment, check=True, timeout=300)
+    for name in ("loss/total", "error_mm/joints", "train/gradient_norm"):
+        np.testing.assert_allclose(scalars(tmp_path / "one", name), scalars(tmp_path / "two", name), rtol=1e-3)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name in one:
+        if name.startswith("network/") and not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            torch.testing.assert_close(one[name], two[name], atol=2e-4, rtol=1e-2)
+
+
+def test_work_that_cannot_be_shared_out_is_refused(tmp_path):
+    trainer = Trainer(TINY, tmp_path, CPU, FakeHands)
+    trainer.world = 2
+    trainer._must_stop = lambda: False
+    with pytest.raises(ValueError, match="cannot be shared out among 2 processes"):
+        trainer.run()
+
+
+def test_rate_rises_then_falls_and_depends_on_images_seen_alone():
+    config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=8000),), warm_up=800)
+    rates = [learning_rate(samples, config) for samples in range(0, 8001, 8)]
+    peak = int(np.argmax(rates))
+    assert 90 < peak < 110 and np.all(np.diff(rates[: peak + 1]) > 0) and np.all(np.diff(rates[peak:]) < 0)
+    assert rates[-1] == pytest.approx(0.01 * config.learning_rate)
+
+
+def test_command_line_refuses_clearly(tmp_path):
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "training.train", "--config", str(ROOT / "training/configs/full.yaml"), *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 2
+        return done.stderr
+
+    assert "has no checkpoint.safetensors" in run("--out", str(tmp_path / "none"), "--resume")
+    if not torch.cuda.is_available():
+        assert "no CUDA device" in run("--out", str(tmp_path / "new"), "--device", "cuda")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "training" / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_configurations_that_ship_are_valid(path):
+    assert load_config(path).total_samples > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("network: small\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 1}]\nlr: 1", "unknown lr"),
+        ("network: small\nstages: [{samples: 8, size: 70, batch: 8, difficulty: 1}]", "70 is not a multiple of 32"),
+        ("network: small\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 1, frozen: [all]}]", "cannot freeze"),
+        ("network: huge\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 1}]", "'huge' is not one of"),
+        ("network: small", "without stages"),
+        ("stages: [{samples: 8, size: 64, batch: 8, difficulty: 1}]", "network"),
+        ("just words", "words.yaml"),
+    ],
+)
+def test_wrong_configurations_are_refused(tmp_path, text, message):
+    path = tmp_path / "words.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_config(path)
+
+
+def test_dense_losses_vanish_for_perfect_maps_alone():
+    torch.manual_seed(0)
+    image = torch.ones(2, 1, 64, 64)
+    truth = torch.rand(2, 3, 3) - 0.5
+    axis = (2 * torch.arange(8) + 1) / 8 - 1
+    cells = torch.stack([axis.expand(8, 8), axis[:, None].expand(8, 8), torch.zeros(8, 8)])
+    offsets = truth[..., None, None] - cells
+    logits = -offsets[:, :, :2].square().sum(2, keepdim=True) / (2 * 0.15**2)
+    perfect = torch.cat([logits, offsets], 2)
+    vote, blob = dense_losses(image, perfect, truth)
+    assert vote.max() < 1e-6 and blob.max() < 1e-5
+    worse_vote, worse_blob = dense_losses(image, perfect + torch.tensor([0, 0.1, 0, 0])[:, None, None], truth)
+    assert worse_vote.min() > 0.01 and worse_blob.max() < 1e-5
+    assert dense_losses(image, perfect.flip(-1), truth)[1].min() > 0.1
+
+
+def test_sigma_loss_is_least_at_the_true_deviation():
+    error = torch.from_numpy(np.random.default_rng(0).normal(0, 0.07, 200_000))
+    sigmas = np.linspace(0.03, 0.15, 121)
+    losses = [gaussian_nll(error, torch.tensor(sigma)).mean() for sigma in sigmas]
+    assert sigmas[int(np.argmin(losses))] == pytest.approx(0.07, abs=0.002)
+
+
+def test_only_right_hands_that_are_there_count_for_positions(tmp_path):
+    objective = Trainer(TINY, tmp_path, CPU, FakeHands).objective.eval()
+    batch = {k: torch.from_numpy(v) for k, v in FakeHands(64, 8, 0, 1.0)[0].items()}
+    counts = batch["present"] & batch["right"]
+    assert 0 < counts.sum() < 8
+    wild = {**batch, "uvd": torch.where(counts[:, None, None], batch["uvd"], torch.nan)}
+    with torch.no_grad():
+        assert objective(batch)[0] == objective(wild)[0]
+        nobody = {**batch, "present": torch.zeros(8, dtype=torch.bool)}
+        assert objective(nobody)[0].isfinite()
+
+
+def test_torchvision_checkpoint_converts_and_loads(tmp_path):
+    source = ResNet("resnet50", 64, **imagenet.TORCHVISION).state_dict()
+    source["conv1.weight"] = torch.randn(64, 3, 7, 7)
+    source |= {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
+    torch.save(source, tmp_path / "resnet50.pth")
+    state, metadata, _ = imagenet.convert(tmp_path / "resnet50.pth")
+    out = tmp_path / "out.safetensors"
+    save_tensors(out, {k: v for k, v in state.items() if not k.startswith("fc.")}, metadata)
+    backbone = ResNet("resnet50", 64, **imagenet.TORCHVISION)
+    imagenet.load_backbone(out, backbone, imagenet.TORCHVISION)
+    assert torch.equal(backbone.layer3[2].conv2.weight, source["layer3.2.conv2.weight"])
+    gain = imagenet.DEPTH_GAIN["torchvision"]
+    torch.testing.assert_close(backbone.conv1.weight, gain * source["conv1.weight"].sum(1, keepdim=True))
+    with pytest.raises(ValueError, match="stride_in_1x1"):
+        imagenet.load_backbone(out, ResNet("resnet50", 64, **imagenet.KERAS), imagenet.KERAS)
+
+
+@pytest.mark.skipif("FINGERPOSE_IMAGENET" not in os.environ, reason="FINGERPOSE_IMAGENET names no npm archive of ResNet-50")
+def test_converted_imagenet_weights_know_a_uniform():
+    """The portrait that matplotlib ships for its own examples shows an admiral in uniform."""
+    import cv2
+    from matplotlib import cbook
+
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        picture = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+    state, metadata, labels = imagenet.convert(Path(os.environ["FINGERPOSE_IMAGENET"]))
+    classes, probabilities = imagenet.classify(state, metadata["origin"], picture)
+    assert labels[classes[0]] == "military_uniform" and probabilities[0] > 0.9

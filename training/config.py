@@ -1,0 +1,133 @@
+"""What a training run is made of, read from YAML."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from fingerpose_ros.perception.network.registry import config_named
+
+FREEZABLE = {"stem": ("conv1", "bn1"), "layer1": ("layer1",)}
+"""Names usable in `Stage.frozen` -> parts of the backbone."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training at one image size.
+
+    Attributes:
+        samples: how many images this stage sees.
+        size: their side in pixels, a multiple of 32.
+        batch: images in a batch.
+        difficulty: handed to the data as it is.
+        learning_rate: factor on the schedule.
+        batches_per_step: batches that one step of the optimiser averages, shared out among the processes: the same
+            configuration is the same training on any number of processes that divides this.
+        frozen: parts of the backbone that stand still, out of `FREEZABLE`; their normalisation too.
+    """
+
+    samples: int
+    size: int
+    batch: int
+    difficulty: float | str
+    learning_rate: float = 1.0
+    batches_per_step: int = 1
+    frozen: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "frozen", tuple(self.frozen))
+        if self.size % 32 or self.size < 64:
+            raise ValueError(f"stage size {self.size} is not a multiple of 32 from 64 up")
+        for name in ("samples", "batch", "batches_per_step"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"stage {name} {getattr(self, name)} is not positive")
+        unknown = set(self.frozen) - set(FREEZABLE)
+        if unknown:
+            raise ValueError(f"cannot freeze {sorted(unknown)}; only {', '.join(FREEZABLE)}")
+
+    @property
+    def step_samples(self) -> int:
+        return self.batch * self.batches_per_step
+
+    @property
+    def steps(self) -> int:
+        """Steps of the optimiser in this stage."""
+        return -(-self.samples // self.step_samples)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A training run.
+
+    Attributes:
+        network: a name of `fingerpose_ros.perception.network.registry.CONFIGS`.
+        stages: one after the other.
+        pretrained: backbone weights written by `training.imagenet`; null starts from random ones.
+        seed: of the data and of random weights.
+        learning_rate: peak of the schedule; `backbone_learning_rate` is the backbone's factor on it.
+        warm_up: samples over which the rate rises to its peak; it then falls as a cosine over all stages' samples.
+        weight_decay: on the weights of convolutions and linear layers.
+        gradient_norm: gradients longer than this are shortened to it.
+        ema_half_life: samples after which a weight counts half in the averaged network.
+        precision: "bf16" (autocast) or "float32".
+        workers: processes that make data.
+        validation_samples, validation_difficulty: the fixed set that progress is measured on.
+        validate_minutes, checkpoint_minutes: how often, in wall-clock time.
+    """
+
+    network: str
+    stages: tuple[Stage, ...]
+    pretrained: str | None = None
+    seed: int = 0
+    learning_rate: float = 1e-3
+    backbone_learning_rate: float = 0.5
+    warm_up: int = 10_000
+    weight_decay: float = 0.02
+    gradient_norm: float = 1.0
+    ema_half_life: int = 10_000
+    precision: str = "bf16"
+    workers: int = 1
+    validation_samples: int = 512
+    validation_difficulty: float | str = 1.0
+    validate_minutes: float = 10.0
+    checkpoint_minutes: float = 10.0
+
+    def __post_init__(self):
+        config_named(self.network)
+        if not self.stages:
+            raise ValueError("a training run without stages")
+        if self.precision not in ("bf16", "float32"):
+            raise ValueError(f"precision {self.precision!r} is neither 'bf16' nor 'float32'")
+
+    @property
+    def total_samples(self) -> int:
+        return sum(stage.steps * stage.step_samples for stage in self.stages)
+
+    @property
+    def total_steps(self) -> int:
+        return sum(stage.steps for stage in self.stages)
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read a run's YAML file.
+
+    Raises:
+        ValueError: a key that does not exist or is missing, or a value that cannot be; the message names the file.
+    """
+    content = yaml.safe_load(path.read_text())
+    try:
+        stages = tuple(_build(Stage, stage) for stage in content.pop("stages", ()))
+        return _build(TrainingConfig, {**content, "stages": stages})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _build(kind: type, values: dict):
+    """A dataclass from a mapping, its numbers made what the fields say (YAML reads `1e-3` as text)."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = values.keys() - fields
+    if unknown:
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}; there are {', '.join(fields)}")
+    casts = {int: int, float: float}
+    return kind(**{name: casts.get(fields[name].type, lambda v: v)(value) for name, value in values.items()})

@@ -1,0 +1,57 @@
+"""Batches for the trainer: made ahead of time in worker processes, the same ones at every resumption."""
+
+import os
+import signal
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+AHEAD = 4
+"""Batches each worker may have ready before they are asked for."""
+
+
+class Batches(Protocol):
+    """An endless dataset: batch `index` is a function of the dataset's seed and `index` alone.
+
+    A batch holds `image` (B, 1, S, S) float32, `uvd` (B, 21, 3) float32, `present` (B,) bool and `right` (B,) bool, as
+    described in `training.synth.stream`.
+    """
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]: ...
+
+
+MakeBatches = Callable[..., Batches]
+"""Called with `size`, `batch`, `seed` and `difficulty`."""
+
+
+def synthetic(size: int, batch: int, seed: int, difficulty: float | str) -> Batches:
+    """Rendered hands."""
+    from .synth.stream import SynthBatches  # imported late: rendering takes seconds to start, other data do without
+
+    return SynthBatches(size=size, batch=batch, seed=seed, difficulty=difficulty)
+
+
+def _start_worker(_: int) -> None:
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which then stops its workers
+
+
+def loader(batches: Batches, indices: Iterable[int], workers: int) -> DataLoader:
+    """Iterates over the batches called `indices`, as tensors; `workers` processes make them (0: none, here and now)."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # read by the workers when they start
+    options = {}
+    if workers:
+        # Not forked: a process that has started Warp, OpenMP or CUDA must not be.
+        options = {"multiprocessing_context": "spawn", "prefetch_factor": AHEAD, "worker_init_fn": _start_worker}
+    return DataLoader(batches, batch_size=None, sampler=indices, num_workers=workers, **options)
+
+
+def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """The tensors that training needs, on `device`, images in channels-last order."""
+    needed = {name: batch[name].to(device, non_blocking=True) for name in ("image", "uvd", "present", "right")}
+    needed["image"] = needed["image"].contiguous(memory_format=torch.channels_last)
+    return needed

@@ -1,0 +1,120 @@
+"""What training minimises. All coordinates are uvd: 1 is half the cube (see `fingerpose_ros.perception.crop`)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet, TrainingOutput
+from fingerpose_ros.perception.network.readout import cell_positions, votes
+
+HALF_CUBE_MM = 140.0
+"""Half of the usual cube, to tell errors in millimetres (exact for d, and for u and v at the cube's centre)."""
+
+HUBER = 0.02
+"""Where smooth L1 turns from square to straight: 3 mm, below the labels' own accuracy."""
+
+NEAR = 0.4
+"""Cells up to here from a joint (56 mm) must know its place; their say falls linearly to nothing at this distance."""
+
+BLOB = 0.15
+"""Standard deviation (21 mm) of the weights that the dense maps are drawn towards; about one cell at 128 pixels."""
+
+WEIGHTS = {
+    "votes_before": 0.5, "votes_after": 1.0, "blob_before": 0.005, "blob_after": 0.01,
+    "integrated_before": 0.5, "integrated_after": 1.0, "joints": 1.0, "sigma": 0.02, "right": 0.05, "present": 0.05,
+}  # fmt: skip
+"""Term -> its share in the sum. The maps are shaped (votes, blobs) so that the integrated coordinates, which count, can learn."""
+
+
+class Objective(nn.Module):
+    """A network with its losses, as one module, so that data-parallel wrappers see one forward pass."""
+
+    def __init__(self, network: FingerPoseNet):
+        super().__init__()
+        self.network = network
+        joints = torch.tensor(network.config.joints_of_estimates)
+        self.register_buffer("joints_of_estimates", joints, persistent=False)
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Batch as `training.synth.stream.SynthBatches` gives it -> the loss, and scalars to log.
+
+        Positions count where a right hand is there: the network is asked for no others (left hands are mirrored by the
+        crop). Left hands are in the data for the sake of the handedness output.
+        """
+        out = self.network.forward_training(batch["image"])
+        with torch.autocast(batch["image"].device.type, enabled=False):
+            return self._measure(out, batch)
+
+    def _measure(self, out: TrainingOutput, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        counts = batch["present"] & batch["right"]
+        share = counts / counts.sum().clamp_min(1)
+        truth = torch.where(counts[:, None, None], batch["uvd"], 0.0)
+        of_estimates = truth.index_select(1, self.joints_of_estimates)
+        config, image = self.network.config, batch["image"]
+
+        per_sample = {
+            "integrated_after": smooth_l1(out.after.uvd - of_estimates).mean((1, 2)),
+            "joints": smooth_l1(out.output.uvd - truth).mean((1, 2)),
+            "sigma": gaussian_nll((out.output.uvd - truth).detach(), out.output.sigma).mean((1, 2)),
+        }
+        if config.dense:
+            per_sample["votes_after"], per_sample["blob_after"] = dense_losses(image, out.trunk.maps, of_estimates)
+        if config.sharing:
+            per_sample["integrated_before"] = smooth_l1(out.before.uvd - of_estimates).mean((1, 2))
+            if config.dense:
+                maps = out.trunk.maps_before
+                per_sample["votes_before"], per_sample["blob_before"] = dense_losses(image, maps, of_estimates)
+        terms = {name: (loss * share).sum() for name, loss in per_sample.items()}
+
+        right, present = out.output.logits.unbind(1)
+        target_right, target_present = batch["right"].float(), batch["present"].float()
+        handedness = functional.binary_cross_entropy_with_logits(right, target_right, reduction="none")
+        terms["right"] = (handedness * target_present).sum() / target_present.sum().clamp_min(1)
+        terms["present"] = functional.binary_cross_entropy_with_logits(present, target_present)
+        loss = sum(WEIGHTS[name] * term for name, term in terms.items())
+
+        with torch.no_grad():
+            scalars = {f"loss/{name}": term.detach() for name, term in terms.items()}
+            scalars["loss/total"] = loss.detach()
+            stages = {"before": (out.before.uvd, of_estimates), "after": (out.after.uvd, of_estimates)}
+            stages["joints"] = (out.output.uvd, truth)
+            for name, (uvd, target) in stages.items():
+                scalars[f"error_mm/{name}"] = ((uvd - target).norm(dim=-1).mean(1) * share).sum() * HALF_CUBE_MM
+        return loss, scalars
+
+
+def smooth_l1(error: Tensor) -> Tensor:
+    """Square up to `HUBER`, straight beyond, of the same shape as `error`."""
+    return functional.smooth_l1_loss(error, torch.zeros_like(error), beta=HUBER, reduction="none")
+
+
+def gaussian_nll(error: Tensor, sigma: Tensor) -> Tensor:
+    """Negative log-likelihood of `error` under N(0, sigma^2), less its constant: a proper scoring rule for sigma.
+
+    Given detached errors it trains only sigma: joints that are hard to place would otherwise be let go
+    (Seitzer et al., ICLR 2022).
+    """
+    return 0.5 * (error / sigma).square() + sigma.log()
+
+
+def dense_losses(image: Tensor, maps: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """How well each cell votes, and where the weights lie.
+
+    Args:
+        image: (B, 1, S, S), the network's input.
+        maps: (B, estimates, 4, h, w), the network's maps.
+        truth: (B, estimates, 3) uvd.
+
+    Returns:
+        (B,) smooth L1 of the votes of cells near the joint, and (B,) cross-entropy of the weights against a Gaussian blob at
+        the joint less the blob's entropy, so that 0 is a perfect match.
+    """
+    logits, places = votes(image, maps)
+    cells = cell_positions(*maps.shape[-2:], maps.device)
+    squared = (cells - truth[:, :, :2, None]).square().sum(2)
+    near = (1 - squared.sqrt() / NEAR).clamp_min(0)
+    misses = smooth_l1(places - truth[..., None]).mean(2)
+    vote = (misses * near).sum(-1) / near.sum(-1).clamp_min(1e-3)
+    blob = (squared / (-2 * BLOB**2)).log_softmax(-1)
+    divergence = functional.kl_div(logits.log_softmax(-1), blob, reduction="none", log_target=True).sum(-1)
+    return vote.mean(1), divergence.mean(1)

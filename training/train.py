@@ -1,0 +1,310 @@
+"""Train a network on synthetic depth.
+
+    python -m training.train --config training/configs/full.yaml --out runs/full --minutes 60
+    python -m training.train --config training/configs/full.yaml --out runs/full --minutes 60 --resume
+    torchrun --nproc-per-node 8 -m training.train --config ... --out ... --device cuda
+
+Stops after `--minutes`, or on Ctrl-C or SIGTERM, and then and every few minutes leaves in `--out`: `checkpoint.safetensors`, from
+which `--resume` goes on exactly; `average.safetensors`, the averaged network, which is the one to use; TensorBoard logs.
+"""
+
+import argparse
+import dataclasses
+import json
+import logging
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from fingerpose_ros.perception.network import FingerPoseNet, save_network
+from fingerpose_ros.perception.network.registry import config_named
+
+from .checkpoint import CHECKPOINT, Average, Progress, load_checkpoint, save_checkpoint
+from .config import FREEZABLE, Stage, TrainingConfig, load_config
+from .data import MakeBatches, loader, synthetic, to_device
+from .imagenet import load_backbone
+from .losses import Objective
+from .validation import validate
+
+log = logging.getLogger("train")
+
+AVERAGE = "average.safetensors"
+AVERAGE_EVERY = 4
+"""Steps between updates of the running average: each costs as much memory traffic as a step of the optimiser."""
+LOG_EVERY = 20
+"""Steps that a logged scalar is the mean of."""
+FINAL_RATE = 0.01
+"""Where the cosine ends, as a share of the peak."""
+VALIDATION_SEED = 999
+"""Seeds are the run's times 1000, plus the stage's number or this: stages never share images, nor with validation."""
+
+
+class Trainer:
+    """One run, in this process. Under `torchrun` each process has one, and they take every step together."""
+
+    def __init__(self, config: TrainingConfig, out: Path, device: torch.device, make_batches: MakeBatches = synthetic):
+        self.config, self.out, self.device, self.make_batches = config, out, device, make_batches
+        self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if _grouped() else (0, 1)
+        torch.manual_seed(config.seed)
+        network_config = config_named(config.network)
+        self.network = FingerPoseNet(network_config)
+        if config.pretrained is not None:
+            expected = {"stride_in_1x1": network_config.stride_in_1x1, "norm_eps": network_config.norm_eps}
+            load_backbone(Path(config.pretrained), self.network.trunk.backbone, expected)
+        self.network.to(device, memory_format=torch.channels_last)
+        copy = FingerPoseNet(network_config).to(device, memory_format=torch.channels_last)
+        self.average = Average(self.network, copy)
+        self.optimiser = make_optimiser(self.network, config)
+        self.objective = Objective(self.network).to(device)
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
+        self.progress = Progress()
+        self.stopping = False
+
+    def resume(self) -> None:
+        """Go on from the checkpoint in the output folder; a changed configuration is used from there on, and said."""
+        self.progress, before = load_checkpoint(self.out, self.network, self.average, self.optimiser)
+        now = json.loads(json.dumps(dataclasses.asdict(self.config)))
+        for name in (name for name in now if now[name] != before.get(name)):
+            log.warning("%s was %s in the checkpoint, is %s now", name, before.get(name), now[name])
+        log.info("resuming after %d images", self.progress.samples)
+
+    def run(self, minutes: float = math.inf) -> None:
+        """Train until the last stage's end, or for `minutes`, or until `stopping` is set; leaves a checkpoint."""
+        self.deadline = time.monotonic() + 60 * minutes
+        first = self.rank == 0
+        self.writer = SummaryWriter(self.out / "tensorboard", purge_step=self.progress.samples) if first else None
+        quick = sys.stderr.isatty()
+        self.bar = tqdm(
+            total=self.config.total_samples, initial=self.progress.samples, unit=" images", smoothing=0.02,
+            mininterval=0.5 if quick else 30, disable=not first, dynamic_ncols=quick,
+        )  # fmt: skip
+        start = 0
+        with logging_redirect_tqdm(), self.bar:
+            for number, stage in enumerate(self.config.stages):
+                done = (self.progress.samples - start) // stage.step_samples
+                start += stage.steps * stage.step_samples
+                if done < stage.steps and not self._must_stop():
+                    self._run_stage(number, stage, max(done, 0))
+            self._save()
+        if self.writer:
+            self.writer.close()
+        log.info("stopped after %d of %d images", self.progress.samples, self.config.total_samples)
+
+    def _run_stage(self, number: int, stage: Stage, done: int) -> None:
+        if stage.batches_per_step % self.world:
+            raise ValueError(f"batches_per_step {stage.batches_per_step} cannot be shared out among {self.world} processes")
+        log.info("stage %d from step %d of %d: %s", number, done, stage.steps, stage)
+        for_this_process = range(done * stage.batches_per_step + self.rank, stage.steps * stage.batches_per_step, self.world)
+        kind = {"size": stage.size, "difficulty": stage.difficulty}
+        batches = self.make_batches(batch=stage.batch, seed=1000 * self.config.seed + number, **kind)
+        data = iter(loader(batches, for_this_process, self.config.workers))
+        self.validation = self._validation_batches(kind) if self.rank == 0 else []
+        self.validated = self.saved = time.monotonic()
+        objective = self._prepare(stage)
+        meter = Meter()
+        for step in range(done, stage.steps):
+            self._step(stage, objective, data, meter)
+            if (step + 1) % LOG_EVERY == 0 or step + 1 == stage.steps:
+                self._log(meter)
+            stop = self._must_stop()
+            self._periodic(last=stop or step + 1 == stage.steps)
+            if stop:
+                break
+
+    def _validation_batches(self, kind: dict) -> list:
+        batch = min(64, self.config.validation_samples)
+        kind = {**kind, "difficulty": self.config.validation_difficulty}
+        batches = self.make_batches(batch=batch, seed=1000 * self.config.seed + VALIDATION_SEED, **kind)
+        data = loader(batches, range(self.config.validation_samples // batch), workers=0)
+        return [to_device(batch, self.device) for batch in data]
+
+    def _prepare(self, stage: Stage) -> torch.nn.Module:
+        """Freeze what this stage freezes, and wrap for several processes (which must know what has gradients)."""
+        self.network.train().requires_grad_(True)
+        for part in stage.frozen:
+            for name in FREEZABLE[part]:
+                self.network.trunk.backbone.get_submodule(name).eval().requires_grad_(False)
+        return DistributedDataParallel(self.objective) if self.world > 1 else self.objective
+
+    def _step(self, stage: Stage, objective: torch.nn.Module, data, meter: "Meter") -> None:
+        rate = learning_rate(self.progress.samples, self.config) * stage.learning_rate
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["share"]
+        mine = stage.batches_per_step // self.world
+        for i in range(mine):
+            asked = time.perf_counter()
+            batch = next(data)
+            meter.waited += time.perf_counter() - asked
+            if self.world > 1:
+                objective.require_backward_grad_sync = i + 1 == mine
+            with self.autocast:
+                loss, scalars = objective(to_device(batch, self.device))
+            (loss / mine).backward()
+            meter.add(scalars)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        meter.add({"train/gradient_norm": norm, "train/learning_rate": torch.tensor(rate)})
+        self.progress.samples += stage.step_samples
+        self.progress.steps += 1
+        if self.progress.steps % AVERAGE_EVERY == 0:
+            decay = 0.5 ** (AVERAGE_EVERY * stage.step_samples / self.config.ema_half_life)
+            updates = self.progress.steps / AVERAGE_EVERY
+            self.average.update(self.network, min(decay, updates / (9 + updates)))
+        meter.samples += stage.step_samples
+        self.bar.update(stage.step_samples)
+
+    def _log(self, meter: "Meter") -> None:
+        scalars = meter.read(self.device, self.world)
+        if not all(map(math.isfinite, scalars.values())):
+            raise RuntimeError(f"training diverged before image {self.progress.samples}: {scalars}")
+        self.bar.set_postfix({"mm": f"{scalars['error_mm/joints']:.1f}", "wait": f"{scalars['train/wait_share']:.0%}"})
+        if self.writer:
+            for name, value in scalars.items():
+                self.writer.add_scalar(name, value, self.progress.samples)
+
+    def _periodic(self, last: bool) -> None:
+        """Validate and save when it is time to. Only the first process does, the others wait at their next step."""
+        if self.rank:
+            return
+        if last or time.monotonic() - self.validated > 60 * self.config.validate_minutes:
+            result = validate(self.average.network, self.validation, self.autocast)
+            for name, value in result.items():
+                self.writer.add_scalar(f"validation/{name}", value, self.progress.samples)
+            log.info("%d images: %s", self.progress.samples, ", ".join(f"{k} {v:.3f}" for k, v in result.items()))
+            self.validated = time.monotonic()
+        if time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes:
+            self._save()
+
+    def _save(self) -> None:
+        if self.rank:
+            return
+        if not all(parameter.isfinite().all() for parameter in self.network.parameters()):
+            raise RuntimeError(f"training diverged before image {self.progress.samples}; the last checkpoint is kept")
+        save_checkpoint(self.out, self.config, self.progress, self.network, self.average, self.optimiser)
+        seen = {"samples": str(self.progress.samples), "training": json.dumps(dataclasses.asdict(self.config))}
+        save_network(self.out / AVERAGE, self.average.network, seen)
+        self.saved = time.monotonic()
+
+    def _must_stop(self) -> bool:
+        """Whether time is up or a stop was asked for, the same in all processes."""
+        stop = self.stopping or time.monotonic() > self.deadline
+        if self.world == 1:
+            return stop
+        flag = torch.tensor(float(stop), device=self.device)
+        distributed.all_reduce(flag, distributed.ReduceOp.MAX)
+        return bool(flag)
+
+
+class Meter:
+    """Means of scalars over some steps and all processes, speed, and the share of time spent waiting for data."""
+
+    def __init__(self):
+        self._clear()
+
+    def _clear(self) -> None:
+        self.sums, self.counts, self.samples, self.waited, self.since = {}, {}, 0, 0.0, time.perf_counter()
+
+    def add(self, scalars: dict[str, torch.Tensor]) -> None:
+        for name, value in scalars.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach()
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def read(self, device: torch.device, world: int) -> dict[str, float]:
+        """The means since the last reading."""
+        elapsed = time.perf_counter() - self.since
+        means = [self.sums[name].to(device) / self.counts[name] for name in self.sums]
+        means = torch.stack([*means, torch.tensor(self.waited / elapsed, device=device)])
+        if world > 1:
+            distributed.all_reduce(means)
+            means /= world
+        result = dict(zip([*self.sums, "train/wait_share"], means.tolist(), strict=True))
+        result["train/samples_per_second"] = self.samples / elapsed
+        self._clear()
+        return result
+
+
+def learning_rate(samples: int, config: TrainingConfig) -> float:
+    """The rate after `samples` images: a straight rise to the peak, then half a cosine."""
+    warm = min(1.0, (samples + 1) / max(config.warm_up, 1))
+    through = min(1.0, samples / config.total_samples)
+    cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * through))
+    return config.learning_rate * warm * cosine
+
+
+def make_optimiser(network: FingerPoseNet, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW; biases and normalisation are not decayed, and the backbone goes at its own share of the rate."""
+    groups = {}
+    for name, parameter in network.named_parameters():
+        share = config.backbone_learning_rate if name.startswith("trunk.backbone.") else 1.0
+        decay = config.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((share, decay), []).append(parameter)
+    groups = [{"params": p, "share": share, "weight_decay": decay} for (share, decay), p in groups.items()]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+def _grouped() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def choose_device(name: str) -> torch.device:
+    """`cpu` or `cuda`; under torchrun each process gets its own GPU and joins the others.
+
+    Raises:
+        ValueError: CUDA is asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
+    device = torch.device(name, int(os.environ.get("LOCAL_RANK", 0))) if name == "cuda" else torch.device(name)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        distributed.init_process_group("nccl" if name == "cuda" else "gloo")
+    return device
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and logs")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; --resume goes on")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads for the network (more only on idle cores)")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(arguments.threads)
+    if arguments.resume != (arguments.out / CHECKPOINT).exists():
+        found = "holds a run already: --resume goes on with it" if not arguments.resume else f"has no {CHECKPOINT}"
+        parser.error(f"{arguments.out} {found}")
+    try:
+        device = choose_device(arguments.device)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        trainer = Trainer(load_config(arguments.config), arguments.out, device)
+        if arguments.resume:
+            trainer.resume()
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+
+    def stop(*_) -> None:
+        trainer.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    trainer.run(arguments.minutes)
+    if _grouped():
+        distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""How a network does on a fixed set of batches, while it trains. `training.evaluate` is the real evaluation."""
+
+import torch
+from torch import Tensor
+
+from fingerpose_ros.perception.network import FingerPoseNet
+
+from .losses import HALF_CUBE_MM
+
+
+@torch.no_grad()
+def validate(network: FingerPoseNet, batches: list[dict[str, Tensor]], autocast: torch.autocast) -> dict[str, float]:
+    """Mean and median-hand joint error in mm, coverage of one sigma (0.68 if calibrated), and the share of hands told right or left
+    and of images told hand or no hand correctly."""
+    errors, covered, handed, present = [], [], [], []
+    for batch in batches:
+        with autocast:
+            out = network(batch["image"])
+        counts = batch["present"] & batch["right"]
+        miss = out.uvd[counts] - batch["uvd"][counts]
+        errors.append(miss.norm(dim=-1).mean(1) * HALF_CUBE_MM)
+        covered.append((miss.abs() < out.sigma[counts]).float().mean((1, 2)))
+        says_right, says_present = (out.logits > 0).unbind(1)
+        handed.append((says_right == batch["right"])[batch["present"]].float())
+        present.append((says_present == batch["present"]).float())
+    error = torch.cat(errors)
+    return {
+        "error_mm": error.mean().item(),
+        "median_error_mm": error.median().item(),
+        "coverage_68": torch.cat(covered).mean().item(),
+        "handedness": torch.cat(handed).mean().item(),
+        "presence": torch.cat(present).mean().item(),
+    }
