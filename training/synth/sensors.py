@@ -92,7 +92,8 @@ def _measure(
 ):
     # sensor: baseline, disparity noise and step (both over focal x baseline: 1 / metres), range noise
     # flaw: chance of a hole at an edge, of a mixed pixel, of a fattened edge; edge reach (sensor pixels); grazing limit;
-    #       dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth share
+    #       dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth share;
+    #       matching window (sensor pixels), and the step in depth it smooths over (metres)
     i, y, x = wp.tid()
     ratio = wp.max(pixel[i], 1.0)
     sx = int(wp.floor(float(x) / ratio))
@@ -104,6 +105,7 @@ def _measure(
     z = _at(depth, i, py, px)
 
     # Edges: what lies a few sensor pixels around.
+    at_centre = z
     reach = wp.max(flaw[i, 3] * pixel[i], 1.0)
     near = z
     far = z
@@ -129,6 +131,18 @@ def _measure(
     if z > 1.0e5:
         z = 0.0
 
+    if z > 0.0 and z == at_centre and flaw[i, 11] > 0.0:
+        # A stereo matcher's window melts shallow steps: fingers into each other, a flat hand into the table.
+        spacing = 0.5 * flaw[i, 11] * pixel[i]
+        total = float(0.0)
+        weight = float(0.0)
+        for ky in range(-2, 3):
+            for kx in range(-2, 3):
+                zk = _at(depth, i, py + int(wp.round(float(ky) * spacing)), px + int(wp.round(float(kx) * spacing)))
+                w = wp.exp(-wp.pow((zk - z) / flaw[i, 12], 2.0) - 0.15 * float(kx * kx + ky * ky))
+                total += w * zk
+                weight += w
+        z = total / weight
     if z > 0.0:
         # Shadow: something beside this pixel hides it from the second view.
         if flaw[i, 6] != 0.0:
@@ -188,7 +202,7 @@ def measure(depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarra
 
     tof, stereo = kinds == 2, kinds == 0
     some = difficulty * rng.uniform(0, 1, (n, 3)) ** 1.5
-    flaw = np.zeros((n, 11))
+    flaw = np.zeros((n, 13))
     flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
     flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
     flaw[:, 2] = some[:, 2] * np.select([tof, stereo], [0.0, 0.9], 0.3)
@@ -200,6 +214,8 @@ def measure(depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarra
     flaw[:, 8] = rng.uniform(0, 6.3, n)
     flaw[:, 9] = rng.uniform(0, 0.6, n) * difficulty
     flaw[:, 10] = np.where(stereo, rng.uniform(0.4, 0.9, n), rng.uniform(0, 0.3, n))
+    flaw[:, 11] = np.where(stereo, rng.uniform(0, 5, n) * difficulty, 0)
+    flaw[:, 12] = rng.uniform(0.005, 0.03, n)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty, :2] = -9
 

@@ -49,6 +49,7 @@ class SynthBatches:
         sensor, surrounding: (batch,) indices into `SENSORS` and `scenes.SURROUNDINGS`.
         touching, held, other_hand, child: (batch,) bool, see `scenes.Scene`.
         distance: (batch,) metres from the camera to the crop's centre.
+        view: (batch, 3) direction from the hand to the camera in the wrist frame of a right hand (see `scenes`).
         segment: (batch, size, size) uint8: 0 other, 1 hand, 2 forearm; before the sensor's flaws.
     """
 
@@ -150,6 +151,7 @@ class SynthBatches:
             "other_hand": np.array([scene.other_hand is not None for scene in composed]),
             "child": child,
             "distance": distance,
+            "view": -to_camera[:, 2, :3],
             "segment": segment.astype(np.uint8),
         }
 
