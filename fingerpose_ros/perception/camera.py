@@ -1,6 +1,7 @@
 """Pinhole cameras with lens distortion: between pixels and metres, in the camera's optical frame (REP 103)."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -43,37 +44,91 @@ class Camera:
             raise ValueError(f"{self.distortion_model} with {len(self.distortion)} distortion coefficients")
         if not np.all(np.isfinite(self.distortion)):
             raise ValueError(f"distortion coefficients {self.distortion} are not all finite")
+        if self.distortion and not self._field:
+            raise ValueError(f"{self.distortion_model} {self.distortion} has no inverse for most of the image")
 
     @property
     def matrix(self) -> np.ndarray:
         """The (3, 3) camera matrix."""
-        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]])
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 3) in metres, in front of the camera -> distorted pixels (..., 2)."""
+        """Points (..., 3) in metres, in front of the camera -> distorted pixels (..., 2).
+
+        The lens model is a polynomial that was fitted within the image. Outside, where it could fold back into the
+        image, it goes on in a straight line.
+        """
         points = np.asarray(points, np.float64)
         rays = points[..., :2] / points[..., 2:]
-        if self.distortion_model == "equidistant":
-            rays = cv2.fisheye.distortPoints(rays.reshape(-1, 1, 2), np.eye(3), np.array(self.distortion))
-            rays = rays.reshape(*points.shape[:-1], 2)
-        elif self.distortion:
-            homogeneous = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1).reshape(-1, 1, 3)
-            zero = np.zeros(3)
-            rays = cv2.projectPoints(homogeneous, zero, zero, np.eye(3), np.array(self.distortion))[0]
-            rays = rays.reshape(*points.shape[:-1], 2)
+        if self.distortion:
+            beyond = np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True) / self._field, 1)
+            rays = self._distort(rays / beyond) * beyond
         return rays * (self.fx, self.fy) + (self.cx, self.cy)
 
     def back_project(self, pixels: np.ndarray, depth: np.ndarray) -> np.ndarray:
-        """Pixels (..., 2) and their depths along z (...) in metres -> points (..., 3) in metres."""
+        """Pixels (..., 2) and their depths along z (...) in metres -> points (..., 3) in metres.
+
+        NaN where the lens model has no such pixel.
+        """
         pixels = np.asarray(pixels, np.float64)
-        rays = (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
-        if self.distortion_model == "equidistant":
-            rays = cv2.fisheye.undistortPoints(rays.reshape(-1, 1, 2), np.eye(3), np.array(self.distortion))
-        elif self.distortion:
-            rays = cv2.undistortPoints(rays.reshape(-1, 1, 2), np.eye(3), np.array(self.distortion))
-        rays = rays.reshape(pixels.shape)
-        depth = np.asarray(depth, np.float64)[..., None]
+        rays = self._undistort((pixels - (self.cx, self.cy)) / (self.fx, self.fy))
+        depth = np.where(np.isfinite(rays[..., :1]), np.asarray(depth, np.float64)[..., None], np.nan)
         return np.concatenate([rays * depth, depth], axis=-1)
+
+    def look_up(self, to_view: np.ndarray, focal: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """The pixels, as `cv2.remap` takes them, that a virtual camera at the same place sees: u and v (size, size).
+
+        Args:
+            to_view: this optical frame -> the virtual one, (3, 3); a rotation, or one with a reflection.
+            focal: of the virtual camera, whose image is square and has its principal point in the middle, pixels.
+
+        They are -1 where it looks sideways, backwards, or past this camera's field.
+        """
+        middle = (size - 1) / 2
+        view = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]])
+        fisheye = self.distortion_model == "equidistant"
+        library = cv2.fisheye if fisheye else cv2
+        coefficients = np.array(self.distortion or np.zeros(4))
+        u, v = library.initUndistortRectifyMap(self.matrix, coefficients, to_view, view, (size, size), cv2.CV_32FC1)
+        axis = (np.arange(size, dtype=np.float32) - np.float32(middle)) / np.float32(focal)
+        z = axis * np.float32(to_view[0, 2]) + (axis * np.float32(to_view[1, 2]) + np.float32(to_view[2, 2]))[:, None]
+        outside = z < 1e-3
+        if self.distortion:
+            outside |= axis**2 + (axis**2)[:, None] + 1 > (1 + self._field**2) * z**2
+        u[outside], v[outside] = -1, -1
+        return u, v
+
+    @cached_property
+    def _field(self) -> float:
+        """The largest radius of x/z, y/z in the image; 0 if the lens model has no inverse for most of its pixels."""
+        u, v = np.linspace(0, self.width - 1, 17), np.linspace(0, self.height - 1, 17)
+        observed = (np.stack(np.meshgrid(u, v), axis=-1) - (self.cx, self.cy)) / (self.fx, self.fy)
+        rays = self._undistort(observed)
+        with np.errstate(invalid="ignore"):
+            inverse = np.abs(self._distort(rays) - observed).max(axis=-1) * self.fx < 1
+        return float(np.linalg.norm(rays[inverse], axis=-1).max()) if inverse.mean() > 0.5 else 0.0
+
+    def _distort(self, rays: np.ndarray) -> np.ndarray:
+        """x/z, y/z (..., 2) -> the same after the lens."""
+        flat = rays.reshape(-1, 1, 2)
+        if self.distortion_model == "equidistant":
+            return cv2.fisheye.distortPoints(flat, np.eye(3), np.array(self.distortion)).reshape(rays.shape)
+        points, zero = np.concatenate([flat, np.ones_like(flat[..., :1])], axis=-1), np.zeros(3)
+        return cv2.projectPoints(points, zero, zero, np.eye(3), np.array(self.distortion))[0].reshape(rays.shape)
+
+    def _undistort(self, rays: np.ndarray) -> np.ndarray:
+        """The inverse of `_distort`; NaN where there is none."""
+        if not self.distortion or rays.size == 0:
+            return rays
+        flat = rays.reshape(-1, 1, 2)
+        if self.distortion_model == "equidistant":
+            found = cv2.fisheye.undistortPoints(flat, np.eye(3), np.array(self.distortion))
+            found = np.where(np.abs(found) < 1e5, found, np.nan)  # OpenCV's mark for what did not converge is -1e6
+        else:
+            found = cv2.undistortPoints(flat, np.eye(3), np.array(self.distortion))
+            for _ in range(5):  # OpenCV stops after as many steps, up to a pixel short; clip what does not converge
+                found = np.clip(found + flat - self._distort(found), -1e3, 1e3)
+        return found.reshape(rays.shape)
 
     def scaled(self, step: int) -> "Camera":
         """The camera of the image `depth[::step, ::step]`."""

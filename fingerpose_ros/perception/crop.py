@@ -6,7 +6,6 @@ distortion is undone on the way. A left hand is mirrored, so that the network on
 """
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -15,15 +14,6 @@ from .camera import Camera
 
 BACKGROUND = 1.0
 """Network input where the cube is empty: no reading, or a surface before or behind it."""
-
-
-@lru_cache(maxsize=8)
-def _pixel_grid(size: int) -> np.ndarray:
-    """Normalised coordinates (size, size, 2) of pixel centres in [-1, 1]."""
-    axis = (2 * np.arange(size) + 1) / size - 1
-    grid = np.stack(np.meshgrid(axis, axis, indexing="xy"), axis=-1)
-    grid.setflags(write=False)
-    return grid
 
 
 def look_at(centre: np.ndarray) -> np.ndarray:
@@ -64,15 +54,14 @@ class Crop:
     def image(self, depth: np.ndarray, camera: Camera, size: int) -> np.ndarray:
         """Depth (height, width) in metres, unknown = 0, NaN or infinite -> network input (size, size) in [-1, 1]."""
         slope = self.half_size / self.distance
-        rays = np.concatenate([_pixel_grid(size) * slope, np.ones((size, size, 1))], axis=-1) @ self.to_crop
-        ahead = rays[..., 2] > 1e-3
-        rays[~ahead] = (0, 0, 1)
-        pixels = camera.project(rays).astype(np.float32)
-        z = cv2.remap(depth, pixels[..., 0], pixels[..., 1], cv2.INTER_NEAREST, borderValue=0)
-        with np.errstate(invalid="ignore"):
-            d = (z / rays[..., 2] - self.distance) / self.half_size
-            inside = ahead & (z > 0) & (np.abs(d) < 1)
-        return np.where(inside, d, BACKGROUND).astype(np.float32)
+        u, v = camera.look_up(self.to_crop, size / (2 * slope), size)
+        z = cv2.remap(depth, u, v, cv2.INTER_NEAREST, borderValue=0)
+        axis = ((2 * np.arange(size) + 1) / size - 1) * slope
+        along = axis * self.to_crop[0, 2] + (axis * self.to_crop[1, 2] + self.to_crop[2, 2])[:, None]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            d = (z / along.astype(np.float32) - np.float32(self.distance)) / np.float32(self.half_size)
+            inside = (z > 0) & (np.abs(d) < 1)
+        return np.where(inside, d, np.float32(BACKGROUND))
 
     def to_uvd(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 3) in metres in the camera's optical frame -> uvd (..., 3)."""
