@@ -106,7 +106,7 @@ class Camera:
         rays = self._undistort(observed)
         with np.errstate(invalid="ignore"):
             inverse = np.abs(self._distort(rays) - observed).max(axis=-1) * self.fx < 1
-        return float(np.linalg.norm(rays[inverse], axis=-1).max()) if inverse.mean() > 0.5 else 0.0
+        return float(np.linalg.norm(rays[inverse], axis=-1).max()) if inverse.mean() > 0.2 else 0.0
 
     def _distort(self, rays: np.ndarray) -> np.ndarray:
         """x/z, y/z (..., 2) -> the same after the lens."""
