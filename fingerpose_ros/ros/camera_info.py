@@ -1,0 +1,100 @@
+"""`sensor_msgs/CameraInfo` -> the camera of the depth image that comes with it.
+
+`k` and `d` describe the camera that took the picture, `p` the one that would have taken the rectified picture. A depth
+topic is rectified (`image_rect...`, REP 118), but many drivers fill `p` with a copy of `k` and leave the distortion in.
+So a rectified image has the camera `p`, without distortion, where `p` differs from `k`, and else `k` with `d`.
+"""
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo
+
+from ..perception.camera import DISTORTION_MODELS, NO_DISTORTION, Camera
+from .refusal import Refused
+
+
+def to_camera(info: CameraInfo, rectified: bool = True) -> Camera:
+    """The camera of the image as published: after `roi` and `binning`, which `k` and `p` do not include.
+
+    The region of interest is cut out first, then binned; the principal point is divided like the focal length, as
+    image_geometry does.
+
+    Args:
+        rectified: whether the image is, so that `p` counts where it is given.
+
+    Raises:
+        Refused: camera_info_size, camera_info_roi, camera_info_focal_length, camera_info_principal_point,
+            camera_info_distortion.
+    """
+    if not (info.width and info.height):
+        raise Refused("camera_info_size", f"camera info size is {info.width}x{info.height}")
+    fx, fy, cx, cy, distorted = _intrinsics(info, rectified)
+    model, coefficients = _distortion(info) if distorted else (NO_DISTORTION, ())
+    x, y, width, height = _region(info)
+    bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
+    if width < bin_x or height < bin_y:
+        raise Refused("camera_info_size", f"camera info size {width}x{height} binned by {bin_x}x{bin_y} leaves nothing")
+    return Camera(
+        width=width // bin_x, height=height // bin_y,
+        fx=fx / bin_x, fy=fy / bin_y, cx=(cx - x) / bin_x, cy=(cy - y) / bin_y,
+        distortion_model=model, distortion=coefficients,
+    )  # fmt: skip
+
+
+def _intrinsics(info: CameraInfo, rectified: bool) -> tuple[float, float, float, float, bool]:
+    """fx, fy, cx, cy of the whole sensor, and whether the lens distorts."""
+    k = _checked("k", *(float(info.k[i]) for i in (0, 4, 2, 5)))
+    if rectified and np.any(info.p):
+        p = _checked("p", *(float(info.p[i]) for i in (0, 5, 2, 6)))
+        if p != k:
+            return *p, False
+    return *k, True
+
+
+def _checked(matrix: str, fx: float, fy: float, cx: float, cy: float) -> tuple[float, float, float, float]:
+    """The same four numbers, if they can be a camera's. One that names itself half broken is not trusted at all."""
+    for name, value in (("fx", fx), ("fy", fy)):
+        if not (np.isfinite(value) and value > 0):
+            hint = " (the camera is not calibrated)" if value == 0 else ""
+            raise Refused("camera_info_focal_length", f"camera info {matrix}: {name} is {value}{hint}")
+    if not (np.isfinite(cx) and np.isfinite(cy)):
+        raise Refused("camera_info_principal_point", f"camera info {matrix}: principal point is ({cx}, {cy})")
+    return fx, fy, cx, cy
+
+
+def _region(info: CameraInfo) -> tuple[int, int, int, int]:
+    """x, y, width, height of the part of the sensor that the image shows."""
+    roi = info.roi
+    if not (roi.x_offset or roi.y_offset or roi.width or roi.height):
+        return 0, 0, info.width, info.height
+    width, height = roi.width or info.width - roi.x_offset, roi.height or info.height - roi.y_offset
+    if not (0 < width <= info.width - roi.x_offset and 0 < height <= info.height - roi.y_offset):
+        raise Refused(
+            "camera_info_roi",
+            f"camera info region of interest {roi.width}x{roi.height} at ({roi.x_offset}, {roi.y_offset}) does not lie "
+            f"in {info.width}x{info.height}",
+        )
+    return roi.x_offset, roi.y_offset, width, height
+
+
+def _distortion(info: CameraInfo) -> tuple[str, tuple[float, ...]]:
+    """Model and coefficients as `Camera` takes them. Simulators leave `d` empty for a perfect lens."""
+    coefficients = tuple(float(value) for value in info.d)
+    if info.distortion_model in ("", NO_DISTORTION) and not any(coefficients):
+        return NO_DISTORTION, ()
+    if info.distortion_model not in DISTORTION_MODELS or info.distortion_model == NO_DISTORTION:
+        known = ", ".join(model for model in DISTORTION_MODELS if model != NO_DISTORTION)
+        raise Refused(
+            "camera_info_distortion",
+            f"camera info distortion model {info.distortion_model!r} with d = {coefficients} is not one of {known}",
+        )
+    if not all(np.isfinite(coefficients)):
+        raise Refused("camera_info_distortion", f"camera info distortion {coefficients} is not all finite")
+    if info.distortion_model != "equidistant" and not any(coefficients):  # an equidistant lens bends even with zeros
+        return NO_DISTORTION, ()
+    if len(coefficients) not in DISTORTION_MODELS[info.distortion_model]:
+        raise Refused(
+            "camera_info_distortion",
+            f"camera info has {len(coefficients)} coefficients for distortion model {info.distortion_model}, not "
+            f"{' or '.join(map(str, DISTORTION_MODELS[info.distortion_model]))}",
+        )
+    return info.distortion_model, coefficients

@@ -1,0 +1,75 @@
+"""The `compressedDepth` image transport: `sensor_msgs/CompressedImage` -> the depth image that was compressed.
+
+The data are a header (int32 kind, float32 a, float32 b) and a 16-bit picture, as PNG or RVL: millimetres, or for 32FC1
+inverse depth, where depth = a / (value - b) and 0 means no reading.
+Protocol: https://github.com/ros-perception/image_transport_plugins, compressed_depth_image_transport.
+"""
+
+import struct
+
+import cv2
+import numpy as np
+from sensor_msgs.msg import CompressedImage
+
+from . import rvl
+from .depth_image import DepthImage, check_frame, check_size, pixel_type
+from .refusal import Refused
+
+_HEADER = struct.Struct("<iff")
+_RVL_SIZE = struct.Struct("<II")
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_SIZE = struct.Struct(">8x8xII")
+
+
+def from_compressed(message: CompressedImage) -> DepthImage:
+    """Decompress one image.
+
+    Raises:
+        Refused: frame_id, format, encoding, corrupt, size.
+    """
+    check_frame(message.header)
+    encoding, _, transport = (part.strip() for part in message.format.partition(";"))
+    if transport not in _DECODERS:
+        raise Refused("format", f"format is {message.format!r}, not '<encoding>; compressedDepth' [png|rvl]")
+    pixel = pixel_type(encoding)
+    if len(message.data) <= _HEADER.size:
+        raise Refused("corrupt", f"{len(message.data)} bytes of data do not hold a compressed image")
+    _, a, b = _HEADER.unpack_from(message.data)
+    values = _DECODERS[transport](memoryview(message.data)[_HEADER.size :])
+    if pixel.kind == "u":
+        return DepthImage(message.header, values)
+    if not (np.isfinite(a) and np.isfinite(b) and a > 0):
+        raise Refused("corrupt", f"the parameters of inverse depth are {a} and {b}; depth is a / (value - b)")
+    with np.errstate(divide="ignore"):
+        metres = np.float32(a) / (values - np.float32(b))
+    metres[values == 0] = np.nan
+    return DepthImage(message.header, metres)
+
+
+def _decode_png(data: memoryview) -> np.ndarray:
+    """PNG -> (height, width) uint16."""
+    if data[:8] != _PNG_SIGNATURE or len(data) < _PNG_SIZE.size:
+        raise Refused("corrupt", f"the {len(data)} bytes after the header are not a PNG")
+    check_size(*_PNG_SIZE.unpack_from(data))
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise Refused("corrupt", f"the PNG cannot be decoded: {error}") from error
+    if values is None:
+        raise Refused("corrupt", f"{len(data)} bytes cannot be decoded as a PNG")
+    if values.dtype != np.uint16 or values.ndim != 2:
+        raise Refused("corrupt", f"the PNG is {values.shape} of {values.dtype}; depth is one channel of 16 bits")
+    return values
+
+
+def _decode_rvl(data: memoryview) -> np.ndarray:
+    """Width, height and RVL runs -> (height, width) uint16."""
+    if len(data) < _RVL_SIZE.size:
+        raise Refused("corrupt", f"{len(data)} bytes do not hold an RVL image")
+    width, height = _RVL_SIZE.unpack_from(data)
+    check_size(width, height)
+    return rvl.decode(data[_RVL_SIZE.size :], width * height).reshape(height, width)
+
+
+_DECODERS = {"compressedDepth": _decode_png, "compressedDepth png": _decode_png, "compressedDepth rvl": _decode_rvl}
+"""What follows the encoding in `format` -> its decoder. The plain form is that of ROS before RVL."""

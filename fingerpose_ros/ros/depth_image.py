@@ -1,0 +1,101 @@
+"""Depth images: `sensor_msgs/Image` -> metres.
+
+The unit follows the encoding (REP 118): 16-bit integers are millimetres, 0 where there is no reading; floats are
+metres.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from .refusal import Refused
+
+PIXEL_TYPES = {"16UC1": np.dtype(np.uint16), "mono16": np.dtype(np.uint16), "32FC1": np.dtype(np.float32)}
+"""Encoding -> type of one pixel. `mono16` is what some drivers call 16UC1."""
+
+MAX_PIXELS = 2**24
+"""No depth camera has more; a header that claims so is broken, and must not make the node ask for the memory."""
+
+MAX_SIDE = 2**15 - 1
+"""OpenCV's limit for an image that is resampled."""
+
+
+@dataclass(frozen=True)
+class DepthImage:
+    """One depth image as it was sent.
+
+    Attributes:
+        header: of the message.
+        pixels: (height, width), uint16 millimetres or float32 metres; may be a view into the message.
+    """
+
+    header: Header
+    pixels: np.ndarray
+
+    @property
+    def width(self) -> int:
+        return self.pixels.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.pixels.shape[0]
+
+    def metres(self) -> np.ndarray:
+        """Depth (height, width) along the optical axis, contiguous float32 in metres, 0 where there is no reading."""
+        if self.pixels.dtype.kind == "u":
+            return np.multiply(self.pixels, np.float32(0.001), dtype=np.float32)
+        metres = np.ascontiguousarray(self.pixels, np.float32)
+        if metres.min() >= 0 and metres.max() < np.inf:  # neither is true where there is a NaN
+            return metres
+        return np.where((metres > 0) & (metres < np.inf), metres, np.float32(0))
+
+
+def from_image(message: Image) -> DepthImage:
+    """A view of the image's pixels; no byte is copied.
+
+    Raises:
+        Refused: frame_id, size, encoding, step, data_size.
+    """
+    check_frame(message.header)
+    check_size(message.width, message.height)
+    pixel = pixel_type(message.encoding)
+    if message.step < message.width * pixel.itemsize:
+        raise Refused(
+            "step",
+            f"step is {message.step} bytes, but a row of {message.width} {message.encoding} pixels takes "
+            f"{message.width * pixel.itemsize}",
+        )
+    if len(message.data) != message.step * message.height:
+        raise Refused(
+            "data_size",
+            f"data are {len(message.data)} bytes, but step {message.step} times height {message.height} is "
+            f"{message.step * message.height}",
+        )
+    pixels = np.ndarray(
+        (message.height, message.width),
+        pixel.newbyteorder(">" if message.is_bigendian else "<"),
+        message.data,
+        strides=(message.step, pixel.itemsize),
+    )
+    return DepthImage(message.header, pixels)
+
+
+def check_frame(header: Header) -> None:
+    if not header.frame_id:
+        raise Refused("frame_id", "header.frame_id is empty; it must name the camera's optical frame")
+
+
+def check_size(width: int, height: int) -> None:
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
+        raise Refused(
+            "size", f"image size is {width}x{height}; 1 to {MAX_SIDE} a side, {MAX_PIXELS} pixels are accepted"
+        )
+
+
+def pixel_type(encoding: str) -> np.dtype:
+    if encoding not in PIXEL_TYPES:
+        known = ", ".join(PIXEL_TYPES)
+        raise Refused("encoding", f"encoding is {encoding!r}, not one of {known}; is this a depth topic?")
+    return PIXEL_TYPES[encoding]

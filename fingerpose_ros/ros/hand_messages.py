@@ -1,0 +1,75 @@
+"""`Hand` -> `HandPose`, and the angles of all hands as one `sensor_msgs/JointState`."""
+
+import numpy as np
+from geometry_msgs.msg import Point, Pose, Quaternion
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from fingerpose_ros.msg import FingerPose, HandJoint, HandPose, HandPoseArray
+
+from ..perception.hand import LEFT, RIGHT, Hand
+from ..perception.skeleton import FINGER_JOINTS, JOINTS, WRIST
+from . import quaternion
+
+HANDEDNESS = {RIGHT: HandPose.RIGHT, LEFT: HandPose.LEFT}
+
+
+def hand_pose_array(header: Header, hands: list[Hand]) -> HandPoseArray:
+    """All hands of the image with this header."""
+    return HandPoseArray(header=header, hands=[hand_pose(header, hand) for hand in hands])
+
+
+def hand_pose(header: Header, hand: Hand) -> HandPose:
+    """One hand, in the frame of the header."""
+    quaternions = quaternion.from_matrices(np.concatenate([hand.rotations, hand.palm_rotation[None]])).tolist()
+    positions = np.concatenate([hand.positions, hand.palm_position[None]]).tolist()
+    poses = [_pose(position, q) for position, q in zip(positions, quaternions, strict=True)]
+    joints = [
+        HandJoint(pose=pose, position_stddev=stddev, confidence=confidence, valid=valid)
+        for pose, stddev, confidence, valid in zip(
+            poses[:-1], hand.sigma.astype(np.float32), hand.joint_confidence.tolist(), hand.valid.tolist(), strict=True
+        )
+    ]
+    fingers = [
+        FingerPose(
+            finger=number,
+            joints=[joints[joint] for joint in FINGER_JOINTS[name]],
+            flexion=np.asarray(finger.flexion, np.float32),
+            abduction=float(finger.abduction),
+            curl=float(finger.curl),
+            thumb_distance=float(finger.thumb_distance),
+        )
+        for number, (name, finger) in enumerate(hand.fingers.items())
+    ]
+    return HandPose(
+        header=header,
+        track_id=hand.track_id,
+        handedness=HANDEDNESS[hand.handedness],
+        handedness_score=float(hand.handedness_score),
+        confidence=float(hand.confidence),
+        wrist=joints[WRIST],
+        palm=poses[-1],
+        fingers=fingers,
+    )
+
+
+def joint_state(header: Header, labels: list[str], hands: list[Hand]) -> JointState:
+    """The known angles of all hands, radians, as `right_index_mcp_flexion` and `right_index_mcp_abduction`.
+
+    An angle that is not known is left out: NaN would reach the motors of a robot hand that copies these.
+    """
+    angles = {}
+    for label, hand in zip(labels, hands, strict=True):
+        for name, finger in hand.fingers.items():
+            joints = [JOINTS[joint] for joint in FINGER_JOINTS[name]]
+            for joint, flexion in zip(joints[:3], finger.flexion, strict=True):
+                angles[f"{label}_{joint}_flexion"] = float(flexion)
+            angles[f"{label}_{joints[0]}_abduction"] = float(finger.abduction)
+    known = {name: angle for name, angle in angles.items() if np.isfinite(angle)}
+    return JointState(header=header, name=list(known), position=list(known.values()))
+
+
+def _pose(position: list[float], q: list[float]) -> Pose:
+    x, y, z = position
+    qx, qy, qz, qw = q
+    return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))

@@ -1,0 +1,68 @@
+"""Hands as RViz markers: a ball for each joint, a line for each bone, a label, one colour for each finger."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import Point, Pose, Vector3
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from ..drawing import FINGER_COLOURS, WHITE
+from ..perception.hand import Hand
+from ..perception.skeleton import FINGER_JOINTS, PARENTS, WRIST
+
+JOINTS_ID, BONES_ID, LABEL_ID = range(3)
+"""The markers of one hand; their namespace is the hand's label."""
+
+_JOINT_DIAMETER, _BONE_WIDTH, _TEXT_HEIGHT, _TEXT_ABOVE = 0.012, 0.005, 0.03, 0.05  # metres
+
+_LIFETIME = Duration(sec=1)
+"""After which RViz drops a hand by itself, should the node that drew it be gone."""
+
+_COLOURS = [ColorRGBA(r=r / 255, g=g / 255, b=b / 255, a=1.0) for r, g, b in [WHITE] * 21]
+for _finger, _joints in FINGER_JOINTS.items():
+    for _joint in _joints:
+        _COLOURS[_joint] = ColorRGBA(**dict(zip("rgb", (c / 255 for c in FINGER_COLOURS[_finger]), strict=True)), a=1.0)
+
+
+def markers(header: Header, labels: list[str], hands: list[Hand], gone: Iterable[str]) -> MarkerArray:
+    """The markers of all hands, and the deletion of those of the labels in `gone`."""
+    array = MarkerArray()
+    for label in gone:
+        for number in (JOINTS_ID, BONES_ID, LABEL_ID):
+            array.markers.append(Marker(header=header, ns=label, id=number, action=Marker.DELETE))
+    for label, hand in zip(labels, hands, strict=True):
+        array.markers += _hand_markers(header, label, hand)
+    return array
+
+
+def _hand_markers(header: Header, label: str, hand: Hand) -> list[Marker]:
+    points = [Point(x=x, y=y, z=z) for x, y, z in hand.positions.tolist()]
+    known = np.flatnonzero(hand.valid).tolist()
+    if not known:
+        return []
+    bones = [joint for joint in known if PARENTS[joint] >= 0 and hand.valid[PARENTS[joint]]]
+
+    def marker(number, kind, scale, **content):
+        return Marker(
+            header=header, ns=label, id=number, type=kind, action=Marker.ADD, scale=scale, lifetime=_LIFETIME, **content
+        )
+
+    anchor = points[WRIST if hand.valid[WRIST] else known[0]]
+    return [
+        marker(
+            JOINTS_ID, Marker.SPHERE_LIST, Vector3(x=_JOINT_DIAMETER, y=_JOINT_DIAMETER, z=_JOINT_DIAMETER),
+            points=[points[joint] for joint in known], colors=[_COLOURS[joint] for joint in known],
+        ),
+        marker(
+            BONES_ID, Marker.LINE_LIST, Vector3(x=_BONE_WIDTH),
+            points=[points[end] for joint in bones for end in (PARENTS[joint], joint)],
+            colors=[_COLOURS[joint] for joint in bones for _ in range(2)],
+        ),
+        marker(
+            LABEL_ID, Marker.TEXT_VIEW_FACING, Vector3(z=_TEXT_HEIGHT),
+            pose=Pose(position=Point(x=anchor.x, y=anchor.y - _TEXT_ABOVE, z=anchor.z)),
+            text=f"{label.replace('_', ' ')} {hand.confidence:.0%}", color=_COLOURS[WRIST],
+        ),
+    ]  # fmt: skip

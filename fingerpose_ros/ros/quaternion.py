@@ -1,0 +1,26 @@
+"""Rotation matrices -> the unit quaternions that ROS messages hold."""
+
+import numpy as np
+
+
+def from_matrices(rotations: np.ndarray) -> np.ndarray:
+    """Rotation matrices (n, 3, 3) -> unit quaternions (n, 4) as x, y, z, w with w >= 0; NaN where a matrix is NaN.
+
+    Of four equivalent formulas the one with the largest divisor is taken for each, so no angle loses precision.
+    Source: S. W. Shepperd, "Quaternion from Rotation Matrix", J. Guidance and Control 1(3), 1978.
+    """
+    m = np.asarray(rotations, np.float64)
+    diagonal = np.diagonal(m, axis1=1, axis2=2)
+    trace = diagonal.sum(1)
+    # Row i of `products` is the quaternion times four times its component i.
+    products = np.empty((len(m), 4, 4))
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        products[:, i, i] = 1 + 2 * diagonal[:, i] - trace
+        products[:, i, j] = products[:, j, i] = m[:, j, i] + m[:, i, j]
+        products[:, i, 3] = products[:, 3, i] = m[:, k, j] - m[:, j, k]
+    products[:, 3, 3] = 1 + trace
+    largest = np.argmax(np.diagonal(products, axis1=1, axis2=2), axis=1)
+    quaternions = products[np.arange(len(m)), largest]
+    quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
+    return np.where(quaternions[:, 3:] < 0, -quaternions, quaternions)

@@ -1,0 +1,58 @@
+"""RVL, the fast lossless compression of depth images that `compressedDepth` offers beside PNG.
+
+A picture is a sequence of runs: how many zeros, how many values, then the values, each as the zigzag difference to the
+one before. Every number is written three bits at a time, lowest first, the fourth bit of each nibble saying that more
+follow; eight nibbles fill a 32-bit little-endian word from its top.
+Source: A. D. Wilson, "Fast Lossless Depth Image Compression", ISS 2017.
+"""
+
+import numpy as np
+
+from .refusal import Refused
+
+_LONGEST = 11
+"""Nibbles in the longest number an encoder writes, 32 bits."""
+
+
+def decode(data: memoryview, size: int) -> np.ndarray:
+    """The runs of a picture of `size` pixels -> (size,) uint16.
+
+    Raises:
+        Refused: corrupt, for runs that do not make up the picture.
+    """
+    numbers = _numbers(data)
+    runs, filled, at = [], 0, 0  # runs: where each begins in `numbers`
+    while filled < size:
+        if at + 1 >= len(numbers):
+            raise Refused("corrupt", f"the RVL data end after {filled} of {size} pixels")
+        zeros, count = int(numbers[at]), int(numbers[at + 1])
+        runs.append(at)
+        filled += zeros + count
+        at += 2 + count
+        if zeros + count == 0 or filled > size or at > len(numbers):
+            raise Refused("corrupt", f"an RVL run of {zeros} zeros and {count} values does not fit {size} pixels")
+    heads = np.array(runs)[:, None] + (0, 1)
+    lengths = numbers[heads]
+    zigzag = np.delete(numbers[:at], heads.ravel()).astype(np.int64)
+    picture = np.zeros(size, np.uint16)
+    has_value = np.repeat(np.tile([False, True], len(runs)), lengths.ravel())
+    picture[has_value] = np.cumsum((zigzag >> 1) ^ -(zigzag & 1)).astype(np.uint16)
+    return picture
+
+
+def _numbers(data: memoryview) -> np.ndarray:
+    """All numbers in the stream, (n,) uint32; one that is cut off at the end is left out."""
+    octets = np.frombuffer(data[: len(data) // 4 * 4], np.uint8).reshape(-1, 4)[:, ::-1].ravel()
+    nibbles = np.stack([octets >> 4, octets & 0xF], axis=-1).ravel()
+    last = np.flatnonzero(nibbles < 8)  # of each number
+    if not len(last):
+        return np.zeros(0, np.uint32)
+    first = np.concatenate([[0], last[:-1] + 1])
+    lengths = last - first + 1
+    if lengths.max() > _LONGEST:
+        raise Refused("corrupt", f"an RVL number of {lengths.max()} nibbles; the longest has {_LONGEST}")
+    numbers = (nibbles[first] & 7).astype(np.uint32)
+    for place in range(1, int(lengths.max())):
+        longer = np.flatnonzero(lengths > place)
+        numbers[longer] |= (nibbles[first[longer] + place] & 7).astype(np.uint32) << np.uint32(3 * place)
+    return numbers

@@ -1,0 +1,52 @@
+"""A hand as a chain of coordinate frames for /tf: camera -> wrist -> knuckle -> ... -> tip."""
+
+import numpy as np
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+
+from ..perception.hand import Hand
+from ..perception.skeleton import JOINTS, PARENTS
+from . import quaternion
+
+
+def frame_name(prefix: str, label: str, joint: int) -> str:
+    """The coordinate frame of a joint, such as `right_hand_index_pip`; `prefix` comes before it as it is."""
+    return f"{prefix}{label}_hand_{JOINTS[joint]}"
+
+
+def transforms(header: Header, prefix: str, labels: list[str], hands: list[Hand]) -> TFMessage:
+    """The frames of all known joints. A joint whose parent is not known hangs from the nearest ancestor that is.
+
+    So what is sent is always one tree under the header's frame, and holds no NaN.
+    """
+    sent = []
+    for label, hand in zip(labels, hands, strict=True):
+        known = hand.valid & np.isfinite(hand.positions).all(1) & np.isfinite(hand.rotations).all((1, 2))
+        children = np.flatnonzero(known).tolist()
+        parents = [_known_ancestor(joint, known) for joint in children]
+        # One more row, which index -1 finds: the camera.
+        rotations = np.concatenate([hand.rotations, np.eye(3)[None]])
+        positions = np.concatenate([hand.positions, np.zeros((1, 3))])
+        to_parent = rotations[parents].transpose(0, 2, 1)
+        offsets = (to_parent @ (positions[children] - positions[parents])[..., None])[..., 0].tolist()
+        quaternions = quaternion.from_matrices(to_parent @ rotations[children]).tolist()
+        for joint, parent, (x, y, z), (qx, qy, qz, qw) in zip(children, parents, offsets, quaternions, strict=True):
+            frame = frame_name(prefix, label, parent) if parent >= 0 else header.frame_id
+            rotation = Quaternion(x=qx, y=qy, z=qz, w=qw)
+            sent.append(
+                TransformStamped(
+                    header=Header(stamp=header.stamp, frame_id=frame),
+                    child_frame_id=frame_name(prefix, label, joint),
+                    transform=Transform(translation=Vector3(x=x, y=y, z=z), rotation=rotation),
+                )
+            )
+    return TFMessage(transforms=sent)
+
+
+def _known_ancestor(joint: int, known: np.ndarray) -> int:
+    """The nearest joint towards the camera that is known, -1 for the camera itself."""
+    parent = PARENTS[joint]
+    while parent >= 0 and not known[parent]:
+        parent = PARENTS[parent]
+    return parent

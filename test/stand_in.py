@@ -1,0 +1,85 @@
+"""Stands in for the estimator where the node is tested, not the network: hands that can be read off the image."""
+
+import cv2
+import numpy as np
+from articulated_hand import ArticulatedHand
+from scipy.spatial.transform import Rotation
+
+from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.perception.kinematics import finger_states, joint_frames, palm_position
+
+NEAR = 1.0
+"""Metres up to which a stand-in hand is looked for."""
+
+FAILING = 4.321
+"""Metres: an image with this depth in its first pixel makes the estimator fail."""
+
+FACING = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
+"""A right hand held up before the camera, its back turned away from it: palm frame -> optical frame."""
+
+
+def make_hand(centre, handedness="right", track_id=1, bend=0.3, valid=None, turn=0.0) -> Hand:
+    """A well-formed hand whose wrist is at `centre`, its index finger bent by `bend` radians at the middle hinge."""
+    articulated = ArticulatedHand(handedness)
+    articulated.flexion = {**articulated.flexion, "index": np.array([0.1, bend, 0.2])}
+    rotation = Rotation.from_euler("xyz", [turn, 0.5 * turn, 0]).as_matrix() @ FACING
+    positions = articulated.positions() @ rotation.T + centre
+    valid = np.ones(21, bool) if valid is None else np.asarray(valid)
+    rotations = joint_frames(positions, handedness)
+    seen = np.where(valid[:, None], positions, np.nan)
+    return Hand(
+        track_id=track_id,
+        handedness=handedness,
+        handedness_score=0.9,
+        confidence=0.8,
+        positions=seen,
+        rotations=np.where(valid[:, None, None], rotations, np.nan),
+        sigma=np.full((21, 3), 0.004),
+        joint_confidence=np.full(21, 0.95),
+        valid=valid,
+        palm_position=palm_position(seen),
+        palm_rotation=rotations[0],
+        fingers=finger_states(seen, handedness),
+    )
+
+
+class StandIn:
+    """A hand at the middle of every near blob; a right one in the left half of the picture. It glides if smoothed."""
+
+    def __init__(self, smoothing: bool):
+        self.smoothing = smoothing
+        self.next_id = 1
+        self.resets = 0
+        self.reset()
+
+    def reset(self) -> None:
+        self.tracks: dict[str, tuple[int, np.ndarray]] = {}
+        self.resets += 1
+
+    def estimate(self, depth_m, camera, stamp) -> list[Hand]:
+        if abs(depth_m[0, 0] - FAILING) < 1e-3:
+            raise RuntimeError("the stand-in was told to fail")
+        near = ((depth_m > 0) & (depth_m < NEAR)).astype(np.uint8)
+        count, _, boxes, centres = cv2.connectedComponentsWithStats(near)
+        hands, tracks = [], {}
+        for i in range(1, count):
+            if boxes[i, cv2.CC_STAT_AREA] < 20:
+                continue
+            u, v = centres[i]
+            handedness = "right" if u < camera.width / 2 else "left"
+            if handedness in tracks:
+                continue
+            at = camera.back_project(np.array([u, v]), depth_m[round(v), round(u)] or 0.5)
+            track, before = self.tracks.get(handedness, (None, at))
+            if track is None:
+                track, self.next_id = self.next_id, self.next_id + 1
+            at = 0.5 * (at + before) if self.smoothing else at
+            tracks[handedness] = (track, at)
+            hands.append(make_hand(at, handedness, track, bend=1.0 + np.sin(30 * at[0]), turn=at[0]))
+        self.tracks = tracks
+        return hands
+
+
+def stand_in(settings):
+    """An estimator factory for the node."""
+    return StandIn(settings["smoothing"]), "stand-in on cpu"

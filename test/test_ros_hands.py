@@ -1,0 +1,187 @@
+"""Hands -> messages: poses, the tree of frames, joint states, markers; and nothing made up for what is not known."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+
+from fingerpose_ros.msg import FingerPose, HandPose
+from messages import header
+from stand_in import make_hand
+from visualization_msgs.msg import Marker
+
+from fingerpose_ros.perception.skeleton import FINGER_JOINTS, FINGERS, JOINTS
+from fingerpose_ros.ros import quaternion
+from fingerpose_ros.ros.hand_labels import HandLabels
+from fingerpose_ros.ros.hand_messages import hand_pose, hand_pose_array, joint_state
+from fingerpose_ros.ros.markers import markers
+from fingerpose_ros.ros.transforms import transforms
+
+CENTRE = np.array([0.05, -0.02, 0.6])
+HEADER = header(12.25)
+VALIDITY = st.lists(st.booleans(), min_size=21, max_size=21)
+
+
+def joints_of(message: HandPose) -> list:
+    return [message.wrist, *(joint for finger in message.fingers for joint in finger.joints)]
+
+
+def matrix(translation, rotation) -> np.ndarray:
+    result = np.eye(4)
+    result[:3, :3] = Rotation.from_quat([rotation.x, rotation.y, rotation.z, rotation.w]).as_matrix()
+    result[:3, 3] = translation.x, translation.y, translation.z
+    return result
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_quaternions_turn_as_their_matrices_do(seed):
+    rotations = Rotation.random(8, rng=seed).as_matrix()
+    quaternions = quaternion.from_matrices(rotations)
+    assert (quaternions[:, 3] >= 0).all()
+    np.testing.assert_allclose(np.linalg.norm(quaternions, axis=1), 1, atol=1e-12)
+    np.testing.assert_allclose(Rotation.from_quat(quaternions).as_matrix(), rotations, atol=1e-9)
+
+
+def test_quaternions_of_half_turns_and_of_nothing_known():
+    half_turns = np.array([np.diag(d) for d in ((1.0, -1, -1), (-1, 1, -1), (-1, -1, 1), (1, 1, 1))])
+    np.testing.assert_allclose(quaternion.from_matrices(half_turns), np.eye(4), atol=1e-12)
+    assert np.isnan(quaternion.from_matrices(np.full((1, 3, 3), np.nan))).all()
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("tf_transformations"), reason="tf_transformations is not installed")
+def test_the_same_quaternions_as_tf_transformations():
+    import tf_transformations
+
+    for rotation in Rotation.random(50, rng=3).as_matrix():
+        whole = np.eye(4)
+        whole[:3, :3] = rotation
+        theirs = tf_transformations.quaternion_from_matrix(whole)
+        ours = quaternion.from_matrices(rotation[None])[0]
+        np.testing.assert_allclose(ours, theirs * np.sign(theirs[3]), atol=1e-9)
+
+
+@given(VALIDITY)
+def test_a_hand_pose_holds_the_hand(valid):
+    hand = make_hand(CENTRE, "left", track_id=7, valid=valid)
+    message = hand_pose(HEADER, hand)
+    assert message.header == HEADER
+    assert (message.track_id, message.handedness) == (7, HandPose.LEFT)
+    assert [finger.finger for finger in message.fingers] == [
+        FingerPose.THUMB, FingerPose.INDEX, FingerPose.MIDDLE, FingerPose.RING, FingerPose.LITTLE
+    ]  # fmt: skip
+    for i, joint in enumerate(joints_of(message)):
+        assert joint.valid == valid[i]
+        pose = matrix(joint.pose.position, joint.pose.orientation) if valid[i] else None
+        if valid[i]:
+            np.testing.assert_allclose(pose[:3, 3], hand.positions[i], atol=1e-12)
+            np.testing.assert_allclose(pose[:3, :3], hand.rotations[i], atol=1e-9)
+        else:
+            p, q = joint.pose.position, joint.pose.orientation
+            assert np.isnan([p.x, p.y, p.z, q.x, q.y, q.z, q.w]).all()
+        np.testing.assert_allclose(joint.position_stddev, hand.sigma[i], rtol=1e-6)
+    for name, finger in zip(FINGERS, message.fingers, strict=True):
+        np.testing.assert_allclose(finger.flexion, hand.fingers[name].flexion, rtol=1e-5)
+        np.testing.assert_allclose(finger.abduction, hand.fingers[name].abduction, rtol=1e-5)
+
+
+def test_no_hand_is_an_empty_array_with_the_images_header():
+    message = hand_pose_array(HEADER, [])
+    assert message.header == HEADER and not message.hands
+
+
+@given(VALIDITY, VALIDITY)
+def test_the_frames_are_one_tree_and_stand_where_the_poses_do(first, second):
+    hands = [make_hand(CENTRE, valid=first, turn=0.4), make_hand(-CENTRE + (0, 0, 1.2), "left", 2, valid=second)]
+    message = transforms(HEADER, "arm/", ["right", "left"], hands)
+    placed = {HEADER.frame_id: np.eye(4)}
+    for transform in message.transforms:  # a parent comes before its children
+        assert transform.header.stamp == HEADER.stamp
+        assert transform.child_frame_id not in placed
+        local = matrix(transform.transform.translation, transform.transform.rotation)
+        assert np.isfinite(local).all()
+        placed[transform.child_frame_id] = placed[transform.header.frame_id] @ local
+    expected = {
+        f"arm/{label}_hand_{JOINTS[i]}": (hand.positions[i], hand.rotations[i])
+        for label, hand in zip(["right", "left"], hands, strict=True)
+        for i in np.flatnonzero(hand.valid)
+    }
+    assert placed.keys() - {HEADER.frame_id} == expected.keys()
+    for name, (position, rotation) in expected.items():
+        np.testing.assert_allclose(placed[name][:3, 3], position, atol=1e-9)
+        np.testing.assert_allclose(placed[name][:3, :3], rotation, atol=1e-9)
+
+
+def test_frames_are_a_chain_along_each_finger():
+    parents = {
+        t.child_frame_id: t.header.frame_id for t in transforms(HEADER, "", ["right"], [make_hand(CENTRE)]).transforms
+    }
+    assert len(parents) == 21
+    assert parents["right_hand_wrist"] == HEADER.frame_id
+    assert parents["right_hand_index_mcp"] == "right_hand_wrist"
+    assert parents["right_hand_index_tip"] == "right_hand_index_dip"
+
+
+def test_the_child_of_an_unknown_joint_hangs_from_the_next_known_one():
+    valid = np.ones(21, bool)
+    valid[[0, JOINTS.index("index_pip"), JOINTS.index("index_dip")]] = False
+    hand = make_hand(CENTRE, valid=valid)
+    parents = {t.child_frame_id: t.header.frame_id for t in transforms(HEADER, "", ["right"], [hand]).transforms}
+    assert parents["right_hand_index_tip"] == "right_hand_index_mcp"
+    assert parents["right_hand_index_mcp"] == HEADER.frame_id
+
+
+def test_joint_states_name_each_angle_and_leave_out_the_unknown():
+    valid = np.ones(21, bool)
+    valid[JOINTS.index("index_tip")] = False
+    hand = make_hand(CENTRE, bend=0.7, valid=valid)
+    message = joint_state(HEADER, ["right"], [hand])
+    angles = dict(zip(message.name, message.position, strict=True))
+    assert angles["right_index_pip_flexion"] == pytest.approx(0.7, abs=1e-3)
+    assert "right_index_dip_flexion" not in angles and np.isfinite(list(angles.values())).all()
+    assert len(angles) == 5 * 4 - 1
+
+
+def test_labels_are_unique_kept_and_used_again():
+    labels = HandLabels()
+    a, b, c = (make_hand(CENTRE, "right", i) for i in (1, 2, 3))
+    left = make_hand(CENTRE, "left", 4)
+    assert labels.assign([b, a, left]) == ["right_2", "right", "left"]
+    assert labels.assign([b]) == ["right_2"]
+    assert labels.assign([b, c]) == ["right_2", "right"]
+    assert labels.assign([]) == []
+    assert labels.assign([c]) == ["right"]
+
+
+def test_a_hand_that_turns_out_to_be_the_other_one_changes_its_label():
+    labels = HandLabels()
+    assert labels.assign([make_hand(CENTRE, "right", 1)]) == ["right"]
+    assert labels.assign([make_hand(CENTRE, "left", 1)]) == ["left"]
+
+
+@given(VALIDITY)
+def test_markers_show_the_known_joints_and_hold_no_nan(valid):
+    hand = make_hand(CENTRE, valid=valid)
+    for marker in markers(HEADER, ["right"], [hand], []).markers:
+        assert (marker.action, marker.ns, marker.header) == (Marker.ADD, "right", HEADER)
+        points = [(p.x, p.y, p.z) for p in [*marker.points, marker.pose.position]]
+        assert np.isfinite(points).all()
+        if marker.type == Marker.SPHERE_LIST:
+            np.testing.assert_allclose(points[:-1], hand.positions[hand.valid])
+        if marker.points:
+            assert len(marker.points) == len(marker.colors)
+
+
+def test_markers_of_a_lost_hand_are_deleted():
+    drawn = markers(HEADER, ["right"], [make_hand(CENTRE)], []).markers
+    deleted = markers(HEADER, [], [], ["right"]).markers
+    assert {(m.ns, m.id) for m in drawn} == {(m.ns, m.id) for m in deleted}
+    assert {m.action for m in deleted} == {Marker.DELETE}
+
+
+def test_every_joint_is_in_one_finger():
+    assert sorted(joint for joints in FINGER_JOINTS.values() for joint in joints) == list(range(1, 21))
