@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 from fake_hands import FakeHands
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
 from fingerpose_ros.perception.network import load_network
 from fingerpose_ros.perception.network.resnet import ResNet
 from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training import imagenet
 from training.config import Stage, TrainingConfig, load_config
 from training.losses import dense_losses, gaussian_nll
@@ -43,9 +44,8 @@ def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
 
 
 def test_training_lowers_the_error_and_says_so(tmp_path):
-    config = dataclasses.replace(
-        TINY, stages=(dataclasses.replace(STAGE, samples=640),), learning_rate=2e-3, precision="bf16", validation_samples=64
-    )
+    stages = (dataclasses.replace(STAGE, samples=640),)
+    config = dataclasses.replace(TINY, stages=stages, learning_rate=2e-3, precision="bf16", validation_samples=64)
     Trainer(config, tmp_path, CPU, FakeHands).run()
     errors = [value for _, value in scalars(tmp_path, "error_mm/joints")]
     assert errors[-1] < 0.6 * errors[0]
@@ -162,7 +162,8 @@ def test_rate_rises_then_falls_and_depends_on_images_seen_alone():
 
 def test_command_line_refuses_clearly(tmp_path):
     def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", "training.train", "--config", str(ROOT / "training/configs/full.yaml"), *arguments]
+        config = str(ROOT / "training" / "configs" / "full.yaml")
+        command = [sys.executable, "-m", "training.train", "--config", config, *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
         assert done.returncode == 2
         return done.stderr
@@ -248,7 +249,7 @@ def test_torchvision_checkpoint_converts_and_loads(tmp_path):
         imagenet.load_backbone(out, ResNet("resnet50", 64, **imagenet.KERAS), imagenet.KERAS)
 
 
-@pytest.mark.skipif("FINGERPOSE_IMAGENET" not in os.environ, reason="FINGERPOSE_IMAGENET names no npm archive of ResNet-50")
+@pytest.mark.skipif("FINGERPOSE_IMAGENET" not in os.environ, reason="FINGERPOSE_IMAGENET names no npm archive")
 def test_converted_imagenet_weights_know_a_uniform():
     """The portrait that matplotlib ships for its own examples shows an admiral in uniform."""
     import cv2

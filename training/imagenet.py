@@ -89,7 +89,7 @@ def _torchvision_name(layer: str) -> str:
 
 
 def convert(source: Path) -> tuple[dict[str, Tensor], dict[str, str], list[str] | None]:
-    """An npm archive (.tgz) or a torchvision checkpoint (.pth, .safetensors) -> weights, metadata, labels if it has any.
+    """An npm archive (.tgz) or a torchvision checkpoint (.pth, .safetensors) -> weights, metadata, labels if any.
 
     Raises:
         ValueError: a file of another kind.
@@ -98,7 +98,7 @@ def convert(source: Path) -> tuple[dict[str, Tensor], dict[str, str], list[str] 
         state, labels = from_npm_package(source)
         return state, {"origin": "keras", **{k: json.dumps(v) for k, v in KERAS.items()}}, labels
     if source.suffix not in (".pth", ".safetensors"):
-        raise ValueError(f"{source} is neither an npm archive (.tgz) nor a checkpoint of torchvision (.pth, .safetensors)")
+        raise ValueError(f"{source} is neither an npm archive (.tgz) nor a torchvision checkpoint (.pth, .safetensors)")
     state = load_file(source) if source.suffix == ".safetensors" else torch.load(source, weights_only=True)
     return state, {"origin": "torchvision", **{k: json.dumps(v) for k, v in TORCHVISION.items()}}, None
 

@@ -23,7 +23,7 @@ WEIGHTS = {
     "votes_before": 0.5, "votes_after": 1.0, "blob_before": 0.005, "blob_after": 0.01,
     "integrated_before": 0.5, "integrated_after": 1.0, "joints": 1.0, "sigma": 0.02, "right": 0.05, "present": 0.05,
 }  # fmt: skip
-"""Term -> its share in the sum. The maps are shaped (votes, blobs) so that the integrated coordinates, which count, can learn."""
+"""Term -> its share in the sum. Votes and blobs shape the maps, so that the integrated coordinates can learn."""
 
 
 class Objective(nn.Module):
@@ -106,8 +106,8 @@ def dense_losses(image: Tensor, maps: Tensor, truth: Tensor) -> tuple[Tensor, Te
         truth: (B, estimates, 3) uvd.
 
     Returns:
-        (B,) smooth L1 of the votes of cells near the joint, and (B,) cross-entropy of the weights against a Gaussian blob at
-        the joint less the blob's entropy, so that 0 is a perfect match.
+        (B,) smooth L1 of the votes of cells near the joint, and (B,) Kullback-Leibler divergence of the weights from a
+        Gaussian blob at the joint.
     """
     logits, places = votes(image, maps)
     cells = cell_positions(*maps.shape[-2:], maps.device)

@@ -4,8 +4,9 @@
     python -m training.train --config training/configs/full.yaml --out runs/full --minutes 60 --resume
     torchrun --nproc-per-node 8 -m training.train --config ... --out ... --device cuda
 
-Stops after `--minutes`, or on Ctrl-C or SIGTERM, and then and every few minutes leaves in `--out`: `checkpoint.safetensors`, from
-which `--resume` goes on exactly; `average.safetensors`, the averaged network, which is the one to use; TensorBoard logs.
+Stops after `--minutes`, or on Ctrl-C or SIGTERM, and then and every few minutes leaves in `--out`:
+`checkpoint.safetensors`, from which `--resume` goes on exactly; `average.safetensors`, the averaged network, which is
+the one to use; TensorBoard logs.
 """
 
 import argparse
@@ -101,10 +102,11 @@ class Trainer:
         log.info("stopped after %d of %d images", self.progress.samples, self.config.total_samples)
 
     def _run_stage(self, number: int, stage: Stage, done: int) -> None:
-        if stage.batches_per_step % self.world:
-            raise ValueError(f"batches_per_step {stage.batches_per_step} cannot be shared out among {self.world} processes")
+        per_step = stage.batches_per_step
+        if per_step % self.world:
+            raise ValueError(f"batches_per_step {per_step} cannot be shared out among {self.world} processes")
         log.info("stage %d from step %d of %d: %s", number, done, stage.steps, stage)
-        for_this_process = range(done * stage.batches_per_step + self.rank, stage.steps * stage.batches_per_step, self.world)
+        for_this_process = range(done * per_step + self.rank, stage.steps * per_step, self.world)
         kind = {"size": stage.size, "difficulty": stage.difficulty}
         batches = self.make_batches(batch=stage.batch, seed=1000 * self.config.seed + number, **kind)
         data = iter(loader(batches, for_this_process, self.config.workers))
@@ -168,7 +170,8 @@ class Trainer:
         scalars = meter.read(self.device, self.world)
         if not all(map(math.isfinite, scalars.values())):
             raise RuntimeError(f"training diverged before image {self.progress.samples}: {scalars}")
-        self.bar.set_postfix({"mm": f"{scalars['error_mm/joints']:.1f}", "wait": f"{scalars['train/wait_share']:.0%}"})
+        shown = {"mm": f"{scalars['error_mm/joints']:.1f}", "wait": f"{scalars['train/wait_share']:.0%}"}
+        self.bar.set_postfix(shown, refresh=False)
         if self.writer:
             for name, value in scalars.items():
                 self.writer.add_scalar(name, value, self.progress.samples)

@@ -10,8 +10,8 @@ from .losses import HALF_CUBE_MM
 
 @torch.no_grad()
 def validate(network: FingerPoseNet, batches: list[dict[str, Tensor]], autocast: torch.autocast) -> dict[str, float]:
-    """Mean and median-hand joint error in mm, coverage of one sigma (0.68 if calibrated), and the share of hands told right or left
-    and of images told hand or no hand correctly."""
+    """Mean joint error, and that of the median hand, in mm; coverage of one sigma (0.68 if calibrated); and the shares
+    of hands rightly told right or left, and of images rightly told hand or no hand."""
     errors, covered, handed, present = [], [], [], []
     for batch in batches:
         with autocast:

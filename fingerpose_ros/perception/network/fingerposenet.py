@@ -72,8 +72,9 @@ class TrunkOutput(NamedTuple):
 class Trunk(nn.Module):
     """Image -> maps.
 
-    Abstract: a pre-trained ResNet-50 gives the base map, six subtasks (five fingers and the palm) learn their own features from it.
-    Handedness and presence are ours; they read the deepest stage, where the receptive field holds the whole hand.
+    Abstract: a pre-trained ResNet-50 gives the base map, six subtasks (five fingers and the palm) learn their own
+    features from it. Handedness and presence are ours; they read the deepest stage, whose receptive field holds the
+    whole hand.
     """
 
     def __init__(self, config: NetworkConfig):

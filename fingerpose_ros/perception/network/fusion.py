@@ -34,9 +34,10 @@ class Averaging(nn.Module):
 class Fusion(nn.Module):
     """Weighs the estimates of each joint against each other and corrects them in the light of all others.
 
-    Abstract: a multitask fusion layer that consolidates the subtasks' estimates. Our reading: the weights of the estimates
-    that share a joint (the knuckles), a correction of every joint that knows the whole hand, and the uncertainty all come from one
-    perceptron over all 26 estimates' coordinates, spread, weights and features. It starts as the plain average.
+    Abstract: a multitask fusion layer that consolidates the subtasks' estimates. Our reading: the weights of the
+    estimates that share a joint (the knuckles), a correction of every joint that knows the whole hand, and the
+    uncertainty all come from one perceptron over all 26 estimates' coordinates, spread, weights and features. It starts
+    as the plain average.
     """
 
     EMBEDDING = 32

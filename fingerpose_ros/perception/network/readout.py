@@ -1,4 +1,4 @@
-"""From a subtask's maps to estimates of its joints. Always in float32: in bfloat16 coordinates move by several mm."""
+"""From a subtask's maps to estimates of its joints. Always in float32: bfloat16 is too coarse for sums of coordinates."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..crop import BACKGROUND
+
+CELL = 8
+"""Pixels to a cell of the maps: the base map's stride."""
 
 
 class Estimates(NamedTuple):
@@ -25,12 +28,11 @@ def cell_positions(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack([u.repeat(height), v.repeat_interleave(width)])
 
 
-def cell_depth(image: Tensor, height: int, width: int) -> Tensor:
-    """Image (B, 1, S, S) -> mean depth (B, height * width) of what is in each cell; 0 where it is empty."""
-    size = (image.shape[2] // height, image.shape[3] // width)
+def cell_depth(image: Tensor) -> Tensor:
+    """Image (B, 1, S, S) -> mean depth (B, (S / CELL)^2) of what is in each cell; 0 where it is empty."""
     seen = (image < BACKGROUND).to(image.dtype)
-    share = functional.avg_pool2d(seen, size)
-    return (functional.avg_pool2d(image * seen, size) / share.clamp_min(1e-6)).flatten(1)
+    share = functional.avg_pool2d(seen, CELL)
+    return (functional.avg_pool2d(image * seen, CELL) / share.clamp_min(1e-6)).flatten(1)
 
 
 def votes(image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,8 +47,8 @@ def votes(image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
     """
     height, width = maps.shape[-2:]
     maps = maps.float().flatten(3)
-    depth = cell_depth(image, height, width)[:, None]
-    uv = cell_positions(height, width, maps.device).expand(len(image), -1, -1)
+    depth = cell_depth(image)[:, None]
+    uv = cell_positions(height, width, maps.device).expand(image.shape[0], -1, -1)
     return maps[:, :, 0], maps[:, :, 1:] + torch.cat([uv, depth], 1)[:, None]
 
 

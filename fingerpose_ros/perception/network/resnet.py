@@ -1,4 +1,4 @@
-"""ResNet (He et al., CVPR 2016) on one-channel depth, with torchvision's parameter names so that its checkpoints load."""
+"""ResNet (He et al., CVPR 2016) on one-channel depth, with torchvision's parameter names: its checkpoints load."""
 
 import torch
 from torch import Tensor, nn
@@ -118,7 +118,8 @@ class ResNet(nn.Module):
         wrong = (own.keys() - counters) ^ (state.keys() - counters)
         wrong |= {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape}
         if wrong:
-            raise ValueError(f"not the weights of this backbone: {len(wrong)} names or shapes differ, e.g. {sorted(wrong)[:3]}")
+            examples = ", ".join(sorted(wrong)[:3])
+            raise ValueError(f"not the weights of this backbone: {len(wrong)} names or shapes differ, e.g. {examples}")
         with torch.no_grad():
             for name, tensor in own.items():
                 if name in state:

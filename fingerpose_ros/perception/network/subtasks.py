@@ -20,9 +20,9 @@ def conv_norm(channels_in: int, channels_out: int, kernel: int, groups: int = 1)
 class BaseMap(nn.Module):
     """The backbone's three deepest stages in one map at stride 8.
 
-    Abstract: "a shared base feature map" from a pre-trained ResNet-50, used by all subtasks. Our reading: the abstract does not
-    say at which stride. A stride of 32 leaves 4 x 4 cells of a 128 pixel crop, too few to tell fingers apart, so the
-    stages are merged from the top down (feature pyramid, Lin et al., CVPR 2017).
+    Abstract: a shared base feature map from a pre-trained ResNet-50, used by all subtasks. Our reading: the abstract
+    does not say at which stride. A stride of 32 leaves 4 x 4 cells of a 128 pixel crop, too few to tell fingers apart,
+    so the stages are merged from the top down (feature pyramid, Lin et al., CVPR 2017).
     """
 
     def __init__(self, stage_channels: tuple[int, int, int], channels: int):
@@ -58,9 +58,9 @@ class ResidualSharing(nn.Module):
     """Every subtask's features enhanced by what all subtasks left over.
 
     Abstract: a residual feature sharing approach, scaled up to mine supplementary information from all subtasks. Our
-    reading ("scaled CrossInfoNet"): as in CrossInfoNet (Du et al., CVPR 2019) a subtask's residual is the base map less that
-    subtask's features, R_j = P(base) - F_j: what the subtask had no use for, which is where the others' evidence lies.
-    CrossInfoNet hands one residual to one other task; here each of the six gathers all six by a learned scale,
+    reading ("scaled CrossInfoNet"): as in CrossInfoNet (Du et al., CVPR 2019) a subtask's residual is the base map less
+    that subtask's features, R_j = P(base) - F_j: what the subtask had no use for, which is where the others' evidence
+    lies. CrossInfoNet hands one residual to one other task; here each of the six gathers all six by a learned scale,
     S_i = sum_j a_ij R_j, and enhances its own features with it. The form of the scale is ours.
     """
 
@@ -78,7 +78,8 @@ class ResidualSharing(nn.Module):
         """Base map and features (B, tasks * channels, h, w) -> enhanced features of the same shape."""
         residuals = self.project(base).repeat(1, self.tasks, 1, 1) - features
         # A sum over subtasks, channel by channel, is a 1x1 convolution: the fastest form that every engine knows.
-        scale = torch.kron(self.scale, torch.eye(self.channels, dtype=self.scale.dtype, device=self.scale.device))
+        same_channel = torch.eye(self.channels, dtype=self.scale.dtype, device=self.scale.device)
+        scale = (self.scale[:, None, :, None] * same_channel[:, None]).flatten(2).flatten(0, 1)
         gathered = functional.conv2d(residuals, scale[:, :, None, None])
         return self.relu(features + self.norm(self.own(features) + self.shared(gathered)))
 
