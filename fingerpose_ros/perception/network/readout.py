@@ -1,4 +1,4 @@
-"""From a subtask's maps to estimates of its joints. Always in float32: bfloat16 is too coarse for sums of coordinates."""
+"""From a subtask's maps to estimates of its joints. Always in float32: bfloat16 is too coarse for coordinates."""
 
 from typing import NamedTuple
 
