@@ -1,0 +1,5 @@
+"""For `pip install .`: everything is said in pyproject.toml."""
+
+from setuptools import setup
+
+setup()
