@@ -1,0 +1,301 @@
+"""`hand_pose_node`: a lifecycle node from a depth topic to hand poses. Lifecycle, parameters, topics; no geometry."""
+
+import sys
+import time
+import traceback
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from . import parameters
+from .loading import Estimator, EstimatorFactory, load_estimator
+from .outputs import Outputs
+from .pairing import Frame, Pairing
+from .perception.camera import Camera
+from .perception.hand import Hand
+from .ros import diagnostics
+from .ros.camera_info import to_camera
+from .ros.compressed_depth import from_compressed
+from .ros.depth_image import from_image
+from .ros.refusal import Refused
+from .statistics import Report, Statistics
+from .worker import Worker
+
+CLOCK_TOLERANCE = 1.0
+"""Seconds that an image may be older or newer than the node's clock before the node says so."""
+
+LOG_PERIOD = 5.0
+"""Seconds between two log lines about the same thing."""
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class HandPoseNode(LifecycleNode):
+    """Answers each depth image with a `HandPoseArray`, and shows its hands on the other topics of `Outputs`.
+
+    The callbacks only look whether an image can be used, and keep the newest; one worker thread estimates.
+
+    Args:
+        estimator_factory: makes the estimator when the node is configured.
+        options: those of `rclpy.lifecycle.LifecycleNode`.
+    """
+
+    def __init__(self, estimator_factory: EstimatorFactory = load_estimator, **options):
+        super().__init__("hand_pose_node", **options)
+        parameters.declare(self)
+        self._estimator_factory = estimator_factory
+        self._estimator: Estimator | None = None
+        self._outputs: Outputs | None = None
+        self._worker: Worker | None = None
+        self._subscriptions_in_use = []
+        self._backend = ""
+        self._state = "unconfigured"
+        self._statistics = Statistics()
+        self._logged: dict[str, float] = {}
+        self.add_on_set_parameters_callback(
+            lambda changes: parameters.judge(self, changes, configured=self._state != "unconfigured")
+        )
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def start(self) -> None:
+        """Configure and activate, if `autostart` says so. A node that cannot stays unconfigured, and says why."""
+        if self.get_parameter("autostart").value and self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    def close(self) -> None:
+        """Stop work and give everything back, whatever the state. The node is of no use afterwards."""
+        self._stop()
+        self.destroy_node()
+
+    # Lifecycle. rclpy swallows what these raise, so they must not.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._statistics = Statistics()
+        try:
+            settings = parameters.values(self)
+            self._estimator, self._backend = self._estimator_factory(settings)
+        except Exception as error:  # whatever it is, the node lives, and can be configured again
+            self._statistics.fail(f"cannot configure: {error}")
+            self.get_logger().fatal(f"cannot configure: {error}")
+            self.get_logger().debug(traceback.format_exc())
+            return FAILURE
+        self._settings = settings
+        self._outputs = Outputs(self, settings["frame_prefix"], settings["overlay"], settings["max_distance"])
+        self._state = "inactive"
+        self.get_logger().info(f"configured; backend: {self._backend}")
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        super().on_activate(state)
+        self._estimator.reset()
+        self._last_stamp = None
+        self._clock_warned = False
+        self._pairing = Pairing(self._refuse)
+        self._worker = Worker(self._work, self._statistics.drop)
+        self._subscribe()
+        self._state = "active"
+        return SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._stop()
+        self._state = "inactive"
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._stop()
+        self._release()
+        self._state = "finalized"
+        return super().on_shutdown(state)
+
+    def _subscribe(self) -> None:
+        settings = self._settings
+        reliable = settings["reliability"] == "reliable"
+        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT)
+        if settings["image_transport"] == "raw":
+            kind, topic, receive = Image, "depth/image_rect_raw", self.receive_image
+        else:  # a transport's topic follows the image's, wherever that is remapped to
+            topic = self.resolve_topic_name("depth/image_rect_raw") + "/compressedDepth"
+            kind, receive = CompressedImage, self.receive_compressed
+        self._subscriptions_in_use = [
+            self.create_subscription(CameraInfo, "depth/camera_info", self.receive_camera_info, qos),
+            self.create_subscription(kind, topic, receive, qos),
+        ]
+        self.get_logger().info(f"active; waiting for {' and '.join(s.topic_name for s in self._subscriptions_in_use)}")
+
+    def _stop(self) -> None:
+        """Take no more images, and finish the one at work."""
+        for subscription in self._subscriptions_in_use:
+            self.destroy_subscription(subscription)
+        self._subscriptions_in_use = []
+        if self._worker:
+            worker, self._worker = self._worker, None
+            self._pairing.give_up()
+            if not worker.stop():
+                self.get_logger().error("the estimator does not come back; left behind")
+
+    def _release(self) -> None:
+        """Undo `on_configure`."""
+        if self._outputs:
+            self._outputs.close()
+        self._outputs = self._estimator = None
+        self._backend = ""
+        self._state = "unconfigured"
+
+    # Input, in the executor's thread.
+
+    def receive_image(self, message: Image) -> None:
+        """Callback of the depth image."""
+        self._receive(message, from_image)
+
+    def receive_compressed(self, message: CompressedImage) -> None:
+        """Callback of the compressed depth image.
+
+        Decompressed here and not in the worker: only then is it known whether it can be used, and one that cannot
+        must be counted as refused even if the next one overtakes it.
+        """
+        self._receive(message, from_compressed)
+
+    def receive_camera_info(self, message: CameraInfo) -> None:
+        """Callback of the camera info. One that cannot be used is refused, and the one before stays in use."""
+        if self._worker is None:
+            return
+        try:
+            camera = to_camera(message, self._settings["rectified"])
+        except Refused as refusal:
+            self._refuse(refusal)
+            return
+        self._camera_frame = message.header.frame_id
+        self._accept(self._pairing.camera(camera))
+
+    def _receive(self, message, decode) -> None:
+        if self._worker is None:
+            return
+        arrived = time.monotonic()
+        self._statistics.receive()
+        try:
+            image = decode(message)
+        except Refused as refusal:
+            self._refuse(refusal)
+            return
+        self._accept(self._pairing.image(image, arrived))
+
+    def _accept(self, frame: Frame | None) -> None:
+        if frame is None:
+            return
+        self._check_clock(frame.image.header)
+        if frame.image.header.frame_id != self._camera_frame:
+            self._warn(
+                "frames",
+                f"the image's frame is {frame.image.header.frame_id!r}, its camera info's {self._camera_frame!r}: "
+                "are they of the same camera? The image's is used",
+            )
+        self._worker.offer(frame)
+
+    def _check_clock(self, header) -> None:
+        if self._clock_warned:
+            return
+        stamp = Time.from_msg(header.stamp).nanoseconds * 1e-9
+        now = self.get_clock().now().nanoseconds * 1e-9
+        if abs(stamp - now) > CLOCK_TOLERANCE:
+            self._clock_warned = True
+            sim_time = self.get_parameter("use_sim_time").value
+            self.get_logger().warning(
+                f"the image's stamp is {stamp:.3f} s, the node's clock {now:.3f} s, with use_sim_time {sim_time}. "
+                "For a bag or a simulator set use_sim_time and publish /clock; else synchronise the machines' clocks"
+            )
+
+    # Work, in the worker's thread.
+
+    def _work(self, frame: Frame) -> None:
+        header = frame.image.header
+        try:
+            depth = frame.image.metres()
+            hands = self._estimate(depth, frame.camera, Time.from_msg(header.stamp).nanoseconds * 1e-9)
+        except Exception as error:  # no pose is made up for this image, and the next one may go well
+            self._refuse(Refused("estimation_failed", f"{type(error).__name__}: {error}"))
+            self.get_logger().debug(traceback.format_exc())
+            self._estimator.reset()
+            return
+        try:
+            self._outputs.publish_poses(header, hands)
+            nothing_read = not depth.any()
+            self._statistics.answer(time.monotonic() - frame.arrived, len(hands), nothing_read)
+            if nothing_read:
+                self._warn("nothing_read", "the depth image holds no reading at all; is the lens covered?")
+            self._outputs.publish_views(header, depth, frame.camera, hands)
+        except Exception as error:  # a dead thread would be silent
+            if self.context.ok():  # else the node is being shut down under this thread
+                self._statistics.fail(f"cannot publish: {error}")
+                self.get_logger().error(traceback.format_exc(), throttle_duration_sec=LOG_PERIOD)
+
+    def _estimate(self, depth: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
+        if self._last_stamp is not None and stamp < self._last_stamp:
+            self.get_logger().info(
+                f"time jumped back from {self._last_stamp:.3f} s to {stamp:.3f} s; tracking restarts"
+            )
+            self._estimator.reset()
+        self._last_stamp = stamp
+        return self._estimator.estimate(depth, camera, stamp)
+
+    # Health, from either thread.
+
+    def report(self) -> Report:
+        """The counts since the node was configured."""
+        return self._statistics.report()
+
+    def _refuse(self, refusal: Refused) -> None:
+        self._statistics.refuse(refusal.reason, str(refusal))
+        self._warn(refusal.reason, f"refused ({refusal.reason}): {refusal}")
+
+    def _warn(self, subject: str, message: str) -> None:
+        """Log a warning, unless there was one of the same subject just now."""
+        now = time.monotonic()
+        if now - self._logged.get(subject, -LOG_PERIOD) >= LOG_PERIOD:
+            self._logged[subject] = now
+            self.get_logger().warning(message)
+
+    def _publish_diagnostics(self) -> None:
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        name = self.get_fully_qualified_name()
+        message.status.append(diagnostics.status(name, self._state, self._backend, self._statistics.report()))
+        self._diagnostics.publish(message)
+
+
+def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = load_estimator) -> int:
+    """Run the node until it is told to stop (SIGINT, SIGTERM); the exit code, 2 if its parameters are wrong."""
+    rclpy.init(args=args)
+    try:
+        node = HandPoseNode(estimator_factory)
+    except (InvalidParameterValueException, InvalidParameterTypeException) as error:
+        print(f"hand_pose_node: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        node.start()
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # the signal handlers of rclpy have shut the context down
+    finally:
+        node.close()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""The topics on which the node answers."""
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from fingerpose_ros.msg import HandPoseArray
+
+from . import drawing
+from .perception.camera import Camera
+from .perception.hand import Hand
+from .ros import hand_messages, overlay
+from .ros.hand_labels import HandLabels
+from .ros.markers import markers
+from .ros.transforms import transforms
+
+
+class Outputs:
+    """Publishers of hand poses and of every other view of them.
+
+    Args:
+        frame_prefix: comes before the name of every joint's frame.
+        overlay: whether to draw the overlay when somebody subscribes to it.
+        max_distance: depth in metres that the overlay draws darkest.
+    """
+
+    def __init__(self, node: LifecycleNode, frame_prefix: str, overlay: bool, max_distance: float):
+        self._node = node
+        self._frame_prefix = frame_prefix
+        self._max_distance = max_distance
+        self._labels = HandLabels()
+        self._drawn: set[str] = set()
+        self._poses = node.create_lifecycle_publisher(HandPoseArray, "hand_poses", 10)
+        self._tf = node.create_lifecycle_publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        self._markers = node.create_lifecycle_publisher(MarkerArray, "hand_markers", 10)
+        self._joint_states = node.create_lifecycle_publisher(JointState, "hand_joint_states", 10)
+        self._overlay = node.create_lifecycle_publisher(Image, "overlay", 2) if overlay else None
+
+    def publish_poses(self, header: Header, hands: list[Hand]) -> None:
+        """The answer to one image; this first, for it is what robots wait for."""
+        self._poses.publish(hand_messages.hand_pose_array(header, hands))
+
+    def publish_views(self, header: Header, depth: np.ndarray, camera: Camera, hands: list[Hand]) -> None:
+        """The same hands as frames, joint states, markers and, if somebody looks, a picture.
+
+        Args:
+            depth: (height, width) in metres.
+        """
+        labels = self._labels.assign(hands)
+        if hands:
+            self._tf.publish(transforms(header, self._frame_prefix, labels, hands))
+            self._joint_states.publish(hand_messages.joint_state(header, labels, hands))
+        gone = self._drawn.difference(labels)
+        if hands or gone:
+            self._markers.publish(markers(header, labels, hands, sorted(gone)))
+        self._drawn = set(labels)
+        if self._overlay and self._overlay.get_subscription_count():
+            picture = drawing.draw(depth, camera, labels, hands, self._max_distance)
+            self._overlay.publish(overlay.image_message(header, picture))
+
+    def close(self) -> None:
+        for publisher in (self._poses, self._tf, self._markers, self._joint_states, self._overlay):
+            if publisher:
+                self._node.destroy_lifecycle_publisher(publisher)
