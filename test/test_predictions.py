@@ -1,4 +1,4 @@
-"""Prediction files: the published figures come out, and files that are not in the format are refused with their place."""
+"""Prediction files: the published figures come out; files out of format are refused, with the place."""
 
 import gzip
 import json

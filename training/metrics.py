@@ -77,7 +77,7 @@ def area_under_curve(errors: np.ndarray, limit: float = AUC_LIMIT_MM) -> float:
 
 def align_root(estimate: np.ndarray, truth: np.ndarray, root: int) -> np.ndarray:
     """The estimates, moved so that joint `root` of each frame is where the truth has it."""
-    return estimate + (truth - estimate)[:, root : root + 1]
+    return estimate - estimate[:, root : root + 1] + truth[:, root : root + 1]
 
 
 def align_scale_translation(estimate: np.ndarray, truth: np.ndarray, root: int, reference: int) -> np.ndarray:

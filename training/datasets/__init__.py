@@ -11,6 +11,7 @@ from .ho3d import Ho3d
 from .icvl import Icvl
 from .msra import Msra
 from .nyu import Nyu
+from .pack import INDEX, Packed
 from .sample import DatasetError, HandDataset, Sample
 
 DATASETS = {"icvl": Icvl, "nyu": Nyu, "msra": Msra, "hands2019": Hands2019, "ho3d": Ho3d}
@@ -20,7 +21,7 @@ __all__ = ["DATASETS", "SPLITS", "DatasetError", "HandDataset", "Sample", "open_
 
 
 def open_dataset(name: str, root: Path, split: str, **options: object) -> HandDataset:
-    """The split "train" or "test" of the dataset `name`, whose official files lie under `root`.
+    """The split "train" or "test" of the dataset `name`: its official files under `root`, or what `pack` made of them.
 
     Args:
         options: what the loader takes besides: `centres`, MSRA's `held_out`.
@@ -31,4 +32,9 @@ def open_dataset(name: str, root: Path, split: str, **options: object) -> HandDa
     """
     if name not in DATASETS or split not in SPLITS:
         raise ValueError(f"no dataset {name!r} with a split {split!r}: {', '.join(DATASETS)}; {', '.join(SPLITS)}")
-    return DATASETS[name](root, split, **options)
+    kind, root = DATASETS[name], Path(root)
+    if (root / INDEX).is_file():
+        if options:
+            raise ValueError(f"{root} is packed: {', '.join(options)} had to be said when it was")
+        return Packed(root, name, split, kind.joints)
+    return kind(root, split, **options)

@@ -3,9 +3,9 @@
 Files, under the task's folder: depth as 16-bit PNG, millimetres, 640x480, 0 = no reading, in `training_images` and
 `test_images` as `image_DNNNNNNNN.png`; `training_joint_annotation.txt`, tab-separated, a line a frame: the image's
 name and 21 times `x y z` in millimetres, x right, y down, z away; `training_bbs.txt` and `test_bbs.txt`: the name and
-the hand's box, left top right bottom, in pixels (of no size where no hand was found). The test split's joints are not
-published: they are NaN and not valid. Camera: 475.065948, 475.065857, 315.944855, 245.287079, of the challenge's
-toolbox.
+the hand's box, left top right bottom, in pixels (of no size where no hand was found): 300 mm around the middle
+finger's knuckle, cut at the image's edge. The test split's joints are not published: they are NaN and not valid.
+Camera: 475.065948, 475.065857, 315.944855, 245.287079, of the challenge's toolbox.
 
 Joints: wrist, the five base joints (thumb, index, middle, ring, little), then the three farther joints of each finger
 in the same order. Right hands.
@@ -15,18 +15,20 @@ HandAugment (Zhang et al. 2020), who won the task. A box that one image edge cut
 first.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from fingerpose_ros.perception.camera import Camera
 
-from .reading import FAR_M, NEAR_M, check_joints, numbers, read_lines, read_png
+from .reading import FAR_M, NEAR_M, check_joints, metres, numbers, read_lines, read_png
 from .sample import DatasetError, Joints, Sample
 
 CAMERA = Camera(640, 480, 475.065948, 475.065857, 315.944855, 245.287079)
 CUBE_M = 0.30
 MOST_DEPTH_MM = 10_000
+IMAGE_NAME = r"[\w-]+\.png"
 
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 _BASE = {"thumb": "thumb_cmc", **{finger: f"{finger}_mcp" for finger in _FINGERS[1:]}}
@@ -55,6 +57,9 @@ class Hands2019:
         self._folder, self._split = Path(root) / f"{prefix}_images", split
         boxes = Path(root) / f"{prefix}_bbs.txt"
         frames = [(text.split(), line) for line, text in read_lines(boxes)]
+        for (name, *_), line in frames:
+            if not re.fullmatch(IMAGE_NAME, name):
+                raise DatasetError(boxes, f"{name[:60]!r} is no image's name", line=line)
         self._frames = [(name, cube_centre(numbers(box, 4, boxes, line))) for (name, *box), line in frames]
         self._labels = np.full((len(frames), 21, 3), np.nan)
         if split == "train":
@@ -82,14 +87,12 @@ class Hands2019:
     def __getitem__(self, index: int) -> Sample:
         name, centre = self._frames[index]
         path = self._folder / name
-        if path.name != name:
-            raise DatasetError(path, "is no plain file name")
         depth = read_png(path, CAMERA.width, CAMERA.height, np.uint16, 1)
         if depth.max() > MOST_DEPTH_MM:
             raise DatasetError(path, f"a depth of {depth.max()} mm, which the camera cannot read")
         joints = self._labels[index]
         return Sample(
-            depth_m=depth.astype(np.float32) / 1000, camera=CAMERA, joints_m=joints, valid=np.isfinite(joints).all(-1),
+            depth_m=metres(depth, 0.001), camera=CAMERA, joints_m=joints, valid=np.isfinite(joints).all(-1),
             centre_m=centre, cube_m=CUBE_M, right=True, subject="", sequence=self._split, name=name,
         )  # fmt: skip
 

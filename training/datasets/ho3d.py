@@ -20,7 +20,7 @@ from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.kinematics import hand_centre
 
 from .pickles import array, read_metadata
-from .reading import check_joints, read_lines, read_png
+from .reading import check_joints, metres, read_lines, read_png, two_byte_depth
 from .sample import DatasetError, Joints, Sample
 
 WIDTH, HEIGHT = 640, 480
@@ -58,9 +58,9 @@ class Ho3d:
         path = Path(root) / f"{name}.txt"
         self._folder, self._split = Path(root) / name, split
         self._frames = []
-        for line, text in read_lines(path):
+        for line, text in read_lines(path, ended=False):
             sequence, slash, frame = text.partition("/")
-            if not (slash and sequence.isalnum() and frame.isdecimal()):
+            if not (slash and sequence.isalnum() and frame.isdecimal() and len(frame) == 4):
                 raise DatasetError(path, f"{text[:40]!r} is not SEQUENCE/NNNN", line=line)
             self._frames.append((sequence, frame))
 
@@ -83,11 +83,10 @@ class Ho3d:
             left, top, right, bottom = array(metadata, "handBoundingBox", (4,), meta)
             centre = camera.back_project(np.array([(left + right) / 2, (top + bottom) / 2]), joints[WRIST, 2])
         image = read_png(folder / "depth" / f"{frame}.png", WIDTH, HEIGHT, np.uint8, 3)
-        depth = np.ascontiguousarray(image[..., 1:]).view(">u2")[..., 0]
         return Sample(
-            depth_m=depth.astype(np.float32) * np.float32(DEPTH_UNIT_M), camera=camera, joints_m=joints, valid=valid,
-            centre_m=centre, cube_m=CUBE_M, right=True, subject=sequence.rstrip("0123456789"), sequence=sequence,
-            name=f"{sequence}/{frame}",
+            depth_m=metres(two_byte_depth(image, high=1, low=2), DEPTH_UNIT_M), camera=camera,
+            joints_m=joints, valid=valid, centre_m=centre, cube_m=CUBE_M, right=True,
+            subject=sequence.rstrip("0123456789"), sequence=sequence, name=f"{sequence}/{frame}",
         )  # fmt: skip
 
 

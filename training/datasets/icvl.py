@@ -14,6 +14,7 @@ hands: bent fingers turn the other way round in the test labels than those of NY
 Cube 250 mm: DeepPrior++ (Oberweger and Lepetit, ICCVW 2017).
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,14 @@ import numpy as np
 from fingerpose_ros.perception.camera import Camera
 
 from .centres import cube_centre, read_centres
-from .reading import check_joints, numbers, read_lines, read_png
+from .reading import check_joints, metres, numbers, read_lines, read_png
 from .sample import DatasetError, Joints, Sample
 
 CAMERA = Camera(320, 240, 240.99, 240.96, 160.0, 120.0)
 FAR_MM = 32000
 """Values from here on mean that nothing was seen."""
+
+IMAGE_NAME = r"[\w-]+(/[\w-]+)*\.png"
 
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 JOINTS = Joints(
@@ -65,6 +68,8 @@ class Icvl:
             path = Path(root) / part / file
             for line, text in read_lines(path):
                 name, *fields = text.split()
+                if not re.fullmatch(IMAGE_NAME, name):
+                    raise DatasetError(path, f"{name[:60]!r} is no image's path", line=line)
                 if not _is_original(name):
                     continue
                 uvd = numbers(fields, 48, path, line).reshape(16, 3)
@@ -83,10 +88,11 @@ class Icvl:
     def __getitem__(self, index: int) -> Sample:
         path, name = self._frames[index]
         depth = read_png(path, CAMERA.width, CAMERA.height, np.uint16, 1)
+        depth[depth >= FAR_MM] = 0
         joints, valid = self._labels[index], np.ones(16, bool)
         sequence = name.rpartition("/")[0]
         return Sample(
-            depth_m=np.where(depth < FAR_MM, depth, 0).astype(np.float32) / 1000, camera=CAMERA,
+            depth_m=metres(depth, 0.001), camera=CAMERA,
             joints_m=joints, valid=valid, centre_m=cube_centre(self._centres, index, JOINTS, joints, valid),
             cube_m=self.cube_m, right=False, subject=sequence, sequence=sequence, name=name,
         )  # fmt: skip

@@ -22,7 +22,7 @@ from scipy.io import loadmat
 from fingerpose_ros.perception.camera import Camera
 
 from .centres import cube_centre, read_centres
-from .reading import check_joints, read_bytes, read_png
+from .reading import check_joints, metres, read_bytes, read_png, two_byte_depth
 from .sample import DatasetError, Joints, Sample
 
 CAMERA = Camera(640, 480, 588.036865, 587.075073, 320.0, 240.0)
@@ -83,14 +83,14 @@ class Nyu:
         index = range(len(self))[index]
         path = self._image(index + 1)
         image = read_png(path, CAMERA.width, CAMERA.height, np.uint8, 3)
-        depth = np.ascontiguousarray(image[..., :2]).view("<u2")[..., 0]
-        depth = np.where(depth < FAR_MM, depth, 0)
+        depth = two_byte_depth(image, high=1, low=0)
+        depth[depth >= FAR_MM] = 0
         if depth.max() > NEAREST_ERROR_MM:
             raise DatasetError(path, f"a depth of {depth.max()} mm, which no Kinect reads")
         subject = subject_of(self._split, index)
         joints, valid = self._labels[index], np.ones(len(JOINTS.names), bool)
         return Sample(
-            depth_m=depth.astype(np.float32) / 1000, camera=CAMERA, joints_m=joints, valid=valid,
+            depth_m=metres(depth, 0.001), camera=CAMERA, joints_m=joints, valid=valid,
             centre_m=cube_centre(self._centres, index, JOINTS, joints, valid), cube_m=cube_m(subject), right=True,
             subject=subject, sequence=f"{self._split}_{subject}", name=path.name,
         )  # fmt: skip

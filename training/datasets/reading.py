@@ -29,11 +29,14 @@ def read_bytes(path: Path) -> bytes:
         raise DatasetError(path, f"cannot be read: {error.strerror or error}") from error
 
 
-def read_lines(path: Path) -> list[tuple[int, str]]:
+def read_lines(path: Path, ended: bool = True) -> list[tuple[int, str]]:
     """The lines of a text file that are not blank, each with its number, the first being 1.
 
+    Args:
+        ended: the last line must end in a line break, because without it a number cut short would go unnoticed.
+
     Raises:
-        DatasetError: it cannot be read, is not text or has no line.
+        DatasetError: it cannot be read, is not text, has no line or does not end as it must.
     """
     raw = read_bytes(path)
     try:
@@ -43,6 +46,9 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise DatasetError(path, "is empty")
+    if ended and not text.endswith("\n"):
+        problem = "the last line has no end: the file is cut short (if you know it is whole, add a line break)"
+        raise DatasetError(path, problem, line=lines[-1][0])
     return lines
 
 
@@ -108,6 +114,18 @@ def read_png(path: Path, width: int, height: int, dtype: type, channels: int) ->
     if image is None or image.dtype != dtype or image.shape != shape:
         raise DatasetError(path, "the PNG's pixels cannot be decoded", offset=8)
     return image
+
+
+def two_byte_depth(image: np.ndarray, high: int, low: int) -> np.ndarray:
+    """(height, width, 3) uint8 -> (height, width) uint16, its bytes from the channels `high` and `low`."""
+    return cv2.merge([cv2.extractChannel(image, low), cv2.extractChannel(image, high)]).view("<u2")[..., 0]
+
+
+def metres(depth: np.ndarray, unit_m: float) -> np.ndarray:
+    """Depths in units of `unit_m` -> float32 metres."""
+    result = depth.astype(np.float32)
+    result *= np.float32(unit_m)
+    return result
 
 
 def _check_header(path: Path, header: bytes, width: int, height: int, dtype: type, channels: int) -> None:

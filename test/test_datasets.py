@@ -1,0 +1,268 @@
+"""The five datasets' loaders on fixtures in the official formats: what comes back, crops of it, and the packed form."""
+
+import numpy as np
+import pytest
+
+from fingerpose_ros.perception.crop import Crop
+from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
+from training.datasets import DATASETS, DatasetError, open_dataset
+from training.datasets.batches import DatasetBatches, RolledCrop
+from training.datasets.centres import read_centres
+from training.datasets.fixtures import CAMERAS, WRITERS
+from training.datasets.hands2019 import cube_centre
+from training.datasets.msra import CUBES_M, GESTURES
+from training.datasets.nyu import cube_m, subject_of
+from training.datasets.pack import pack
+from training.datasets.rendered import render
+
+FRAMES = 4
+ROUNDING_M = {"icvl": 2e-6, "nyu": 1e-9, "msra": 1e-7, "hands2019": 1e-7, "ho3d": 1e-7}
+"""What the formats keep of a joint: ICVL thousandths of pixels, HO-3D single precision, the others 0.1 um and more."""
+DEPTH_UNIT_M = {"icvl": 0.001, "nyu": 0.001, "msra": 1e-6, "hands2019": 0.001, "ho3d": 0.000125}
+
+
+@pytest.fixture(scope="session")
+def fixtures(tmp_path_factory):
+    """Name -> (root of the written dataset, the frames it was written of, the joints written)."""
+    written = {}
+    for name, write in WRITERS.items():
+        root = tmp_path_factory.mktemp(name)
+        frames = list(render(CAMERAS[name], FRAMES, seed=11, right=name != "icvl"))
+        written[name] = root, frames, write(root, frames)
+    return written
+
+
+def opened(fixtures, name: str, split: str):
+    root, frames, joints = fixtures[name]
+    dataset = open_dataset(name, root, split)
+    first_of = {"train": 0, "test": FRAMES // 2}
+    if name == "msra":  # P0 is held out; the frames go round
+        first_of = {"train": len(GESTURES), "test": 0}
+    first = first_of[split]
+    return dataset, [frames[(first + i) % FRAMES] for i in range(len(dataset))], joints[first : first + len(dataset)]
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("name", DATASETS)
+def test_what_was_written_is_read(fixtures, name, split):
+    dataset, frames, joints = opened(fixtures, name, split)
+    assert len(dataset) == {"msra": 17 if split == "test" else 8 * 17}.get(name, FRAMES // 2)
+    for i in range(min(len(dataset), 5)):
+        sample = dataset[i]
+        assert sample.camera == CAMERAS[name]
+        assert sample.depth_m.shape == (sample.camera.height, sample.camera.width)
+        assert sample.depth_m.dtype == np.float32
+        known = sample.valid
+        assert np.isnan(sample.joints_m[~known]).all()
+        assert known.all() or (split == "test" and known.sum() == {"hands2019": 0, "ho3d": 1}[name])
+        assert np.abs(sample.joints_m[known] - joints[i][known]).max(initial=0) < ROUNDING_M[name]
+        unread = sample.depth_m == 0
+        assert name == "msra" or not unread.any()
+        off = np.abs(sample.depth_m - frames[i].depth_m)[~unread].max()
+        assert off <= 0.51 * DEPTH_UNIT_M[name]
+        assert sample.name and sample.right == (name != "icvl")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_joints_lie_within_the_hand_that_the_image_shows(fixtures, name):
+    dataset, _, _ = opened(fixtures, name, "train")
+    behind = []
+    for i in range(2):
+        sample = dataset[i]
+        u, v = np.round(sample.camera.project(sample.joints_m)).astype(int).T
+        surface = sample.depth_m[v, u]
+        behind += [*(sample.joints_m[surface > 0, 2] - surface[surface > 0])]
+    behind = np.array(behind)
+    # At most flesh before a joint, unless a finger hides it; and none floats before the hand, tips at its edge apart.
+    assert np.median(behind) == pytest.approx(0.009, abs=0.008)
+    assert (behind > -0.005).mean() > 0.8
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_cube_holds_the_hand(fixtures, name):
+    for split in ("train", "test"):
+        dataset, frames, _ = opened(fixtures, name, split)
+        sample = dataset[0]
+        assert np.linalg.norm(sample.centre_m - frames[0].joints_m.mean(0)) < 0.06
+        uvd = Crop(sample.centre_m, sample.cube_m / 2).to_uvd(frames[0].joints_m)
+        assert (np.abs(uvd) < (1.3 if name == "msra" else 1.01)).all()
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_own_joints_fill_our_slots_and_come_back(name):
+    joints = DATASETS[name].joints
+    own = np.random.default_rng(0).normal(0, 1, (len(joints.names), 3))
+    hand, known = joints.hand(own, np.ones(len(own), bool))
+    assert known.sum() == len(joints.slots) and np.isnan(hand[~known]).all()
+    assert len(set(joints.slots.values())) == len(joints.slots), "a joint stands in two slots"
+    assert np.allclose(joints.evaluated_from_hand(hand), own[list(joints.evaluated)])
+    assert set(joints.alike) <= set(joints.slots) <= set(JOINTS)
+    groups = joints.groups()
+    assert set(groups) == set(SUBTASKS) and all(groups.values())
+    assert sorted({i for members in groups.values() for i in members}) == list(range(len(joints.evaluated)))
+    assert len(joints.evaluated) == {"icvl": 16, "nyu": 14}.get(name, 21)
+
+
+def test_a_joint_that_is_not_labelled_stays_unknown():
+    joints = DATASETS["msra"].joints
+    valid = np.ones(21, bool)
+    valid[joints.names.index("index_tip")] = False
+    _, known = joints.hand(np.zeros((21, 3)), valid)
+    assert not known[JOINTS.index("index_tip")] and known.sum() == 20
+
+
+def test_protocols_of_subjects_and_cubes(fixtures):
+    assert [subject_of("test", i) for i in (0, 2439, 2440, 8251)] == ["1", "1", "2", "2"]
+    assert subject_of("train", 72_756) == "1"
+    assert (cube_m("1"), cube_m("2")) == (0.30, 0.25)
+    root = fixtures["msra"][0]
+    seen = set()
+    for subject in CUBES_M:
+        test, train = (open_dataset("msra", root, split, held_out=subject) for split in ("test", "train"))
+        assert {test[i].subject for i in range(len(test))} == {subject}
+        assert test[0].cube_m == CUBES_M[subject]
+        assert len(train) + len(test) == 153 and all(subject != train[i].subject for i in range(0, len(train), 17))
+        seen |= {test[i].name for i in range(len(test))}
+    assert len(seen) == 153
+
+
+def test_a_box_at_the_edge_is_squared_and_an_empty_one_has_no_centre():
+    whole, cut = cube_centre(np.array([200.0, 100, 400, 300])), cube_centre(np.array([0.0, 100, 120, 300]))
+    assert np.isclose(whole[2], cut[2]) and np.isclose(whole[1], cut[1])
+    assert DATASETS["hands2019"].camera.project(cut)[0] == pytest.approx(20)
+    assert np.isnan(cube_centre(np.array([5.0, 5, 5, 9]))).all()
+
+
+def test_precomputed_centres_replace_the_truth(fixtures, tmp_path):
+    path = tmp_path / "centres.txt"
+    path.write_text("10 20 400\ninvalid\n")
+    sample = open_dataset("nyu", fixtures["nyu"][0], "train", centres=path)[0]
+    assert np.allclose(sample.centre_m, (0.010, -0.020, 0.400))
+    dataset = open_dataset("nyu", fixtures["nyu"][0], "train", centres=path)
+    assert np.allclose(dataset[1].centre_m, open_dataset("nyu", fixtures["nyu"][0], "train")[1].centre_m)
+    for bad, message in (("", "1 centres for 2"), ("1 2\n", "line 2"), ("1 2 -3\n", "line 2")):
+        path.write_text("1 2 400\n" + bad)
+        with pytest.raises(DatasetError, match=message):
+            read_centres(path, 2)
+
+
+def test_there_is_no_other_dataset(tmp_path):
+    with pytest.raises(ValueError, match="no dataset 'nyc'"):
+        open_dataset("nyc", tmp_path, "train")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_missing_dataset_is_said_to_be_missing(name, tmp_path):
+    with pytest.raises(DatasetError, match=f"{tmp_path}.*No such file"):
+        open_dataset(name, tmp_path, "train")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_batches_are_a_function_of_seed_and_index(fixtures, name):
+    dataset, _, _ = opened(fixtures, name, "train")
+    batches = DatasetBatches(dataset, 64, 2, seed=5)
+    first, again = batches[3], DatasetBatches(dataset, 64, 2, seed=5)[3]
+    other = DatasetBatches(dataset, 64, 2, seed=6)[3]
+    assert all(np.array_equal(first[key], again[key]) for key in first)
+    assert not np.array_equal(first["image"], other["image"])
+    assert first["image"].shape == (2, 1, 64, 64) and first["image"].dtype == np.float32
+    assert first["image"].min() >= -1 and first["image"].max() <= 1 and (first["image"] < 1).mean() > 0.02
+    assert first["uvd"].shape == (2, 21, 3) and first["uvd"].dtype == np.float32 and np.isfinite(first["uvd"]).all()
+    assert (first["valid"].sum(1) == len(dataset.joints.slots)).all() and (first["valid"] | ~first["visible"]).all()
+    assert first["present"].all() and first["right"].all()
+    alike = DatasetBatches(dataset, 64, 2, seed=5, alike=True)[3]
+    assert (alike["valid"].sum(1) == len(dataset.joints.alike)).all() and np.array_equal(alike["image"], first["image"])
+
+
+def test_an_epoch_shows_every_sample_once(fixtures):
+    dataset, _, _ = opened(fixtures, "msra", "test")
+
+    class Counting:
+        joints, camera = dataset.joints, dataset.camera
+        asked: tuple = ()
+
+        def __len__(self):
+            return len(dataset)
+
+        def __getitem__(self, index):
+            self.asked += (index,)
+            return dataset[index]
+
+    counting = Counting()
+    for k in range(17):  # four epochs of 17 in batches of 4
+        DatasetBatches(counting, 32, 4, seed=1)[k]
+    epochs = [counting.asked[i : i + 17] for i in range(0, 68, 17)]
+    assert all(sorted(epoch) == list(range(17)) for epoch in epochs) and len(set(epochs)) == 4
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_labels_stay_on_the_hand_through_every_augmentation(fixtures, name):
+    """Joints move with the image: the depth where a visible tip is labelled is the tip's, whatever the crop."""
+    dataset, _, _ = opened(fixtures, name, "train")
+    batches = DatasetBatches(dataset, 128, 2, seed=2)
+    shares = []
+    for k in range(6):
+        batch = batches[k]
+        for image, uvd, visible in zip(batch["image"][:, 0], batch["uvd"], batch["visible"], strict=True):
+            u, v = np.floor((uvd[visible, :2] + 1) / 2 * 128).astype(int).T
+            surface = image[v, u]
+            shares.append((np.abs(surface - uvd[visible, 2]) < 0.2).mean())
+    assert np.mean(shares) > 0.75
+
+
+def test_a_roll_turns_image_and_joints_alike(fixtures):
+    dataset, _, _ = opened(fixtures, "nyu", "train")
+    sample = dataset[0]
+    plain = Crop(sample.centre_m, 0.15)
+    image, uvd = plain.image(sample.depth_m, sample.camera, 96), plain.to_uvd(sample.joints_m)
+    quarter = RolledCrop(sample.centre_m, 0.15, mirrored=False, roll=np.pi / 2)
+    turned = np.rot90(image, -1)  # clockwise
+    assert (np.abs(quarter.image(sample.depth_m, sample.camera, 96) - turned) > 0.02).mean() < 0.01
+    assert np.allclose(quarter.to_uvd(sample.joints_m), np.stack([-uvd[:, 1], uvd[:, 0], uvd[:, 2]], axis=1))
+    assert np.allclose(quarter.to_points(quarter.to_uvd(sample.joints_m)), sample.joints_m)
+
+
+def test_left_hands_are_shown_as_right_ones(fixtures):
+    """ICVL's left hands and NYU's right ones have their thumbs on the same side of the crop, palms to the camera."""
+    sides = {}
+    for name in ("icvl", "nyu"):
+        dataset, _, _ = opened(fixtures, name, "train")
+        batch = DatasetBatches(dataset, 64, 2, seed=0, augment=False)[0]
+        thumb, little = (batch["uvd"][:, JOINTS.index(joint)] for joint in ("thumb_mcp", "little_pip"))
+        sides[name] = np.sign(thumb[:, 0] - little[:, 0])
+    assert np.array_equal(np.unique(sides["icvl"]), np.unique(sides["nyu"]))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_packed_is_the_same_data(fixtures, name, tmp_path):
+    dataset, _, _ = opened(fixtures, name, "train")
+    pack(dataset, name, "train", tmp_path)
+    packed = open_dataset(name, tmp_path, "train")
+    assert len(packed) == len(dataset)
+    for augment in (True, False):
+        a, b = (DatasetBatches(source, 96, 4, seed=3, augment=augment)[0] for source in (dataset, packed))
+        assert all(np.array_equal(a[key], b[key]) for key in ("uvd", "valid", "present", "right"))
+        assert (np.abs(a["image"] - b["image"]) > 0.003).mean() < 1e-3
+    for field in ("name", "subject", "sequence", "right", "cube_m"):
+        assert getattr(packed[1], field) == getattr(dataset[1], field)
+    with pytest.raises(DatasetError, match=r"holds .* train"):
+        open_dataset(name, tmp_path, "test")
+    with pytest.raises(FileExistsError):
+        pack(dataset, name, "train", tmp_path)
+
+
+def test_a_damaged_pack_is_refused(fixtures, tmp_path):
+    dataset, _, _ = opened(fixtures, "nyu", "train")
+    pack(dataset, "nyu", "train", tmp_path)
+    windows = tmp_path / "windows.bin"
+    whole = windows.read_bytes()
+    windows.write_bytes(whole[:-1])
+    with pytest.raises(DatasetError, match=r"windows\.bin"):
+        open_dataset("nyu", tmp_path, "train")
+    windows.write_bytes(whole[:100] + bytes([whole[100] ^ 255]) + whole[101:])
+    with pytest.raises(DatasetError, match=r"windows\.bin, byte 0"):
+        open_dataset("nyu", tmp_path, "train")[0]
+    windows.write_bytes(whole)
+    (tmp_path / "index.npz").write_bytes((tmp_path / "index.npz").read_bytes()[:-40])
+    with pytest.raises(DatasetError, match=r"index\.npz"):
+        open_dataset("nyu", tmp_path, "train")

@@ -1,0 +1,96 @@
+"""Batches of network inputs from a dataset on disk, cropped and augmented as the literature does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fingerpose_ros.perception.crop import Crop
+from fingerpose_ros.perception.skeleton import JOINTS
+
+from .sample import DatasetError, HandDataset, Sample
+
+SCALE = (0.8, 1.2)
+"""Range of the cube's random factor; AWR (Huang et al., AAAI 2020) and TriHorn-Net (Rezaei et al. 2022) use it."""
+JITTER_M = 0.010
+"""Standard deviation of the cube's random shift along each axis; likewise."""
+FLESH_M = 0.025
+"""A joint that lies farther than this behind the measured surface is hidden by something other than its own flesh."""
+
+
+class RolledCrop(Crop):
+    """A crop whose virtual camera is turned about its axis by `roll` radians, clockwise as seen in the image."""
+
+    def __init__(self, centre: np.ndarray, half_size: float, mirrored: bool, roll: float):
+        super().__init__(centre, half_size, mirrored)
+        cosine, sine = np.cos(roll), np.sin(roll)
+        turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+        object.__setattr__(self, "to_crop", turn @ self.to_crop)
+
+
+@dataclass(frozen=True)
+class DatasetBatches:
+    """An endless stream of batches: `stream[k]` is a dict of arrays, a function of `seed` and k alone.
+
+    Args:
+        dataset: where the samples come from. Every epoch is another permutation of it.
+        size: edge of the network's input, pixels.
+        batch: samples in a batch.
+        seed: of the order and of the augmentation.
+        augment: turn by up to 180 degrees, scale and shift the cube at random; without it the crop is the protocol's.
+        alike: label only the joints that are the same anatomical points as ours, for mixing with other data.
+
+    A batch holds:
+        image: (batch, 1, size, size) float32, network input, as of a right hand.
+        uvd: (batch, 21, 3) float32, the joints in the crop's coordinates; 0 where not valid.
+        valid: (batch, 21) bool: the joint is labelled.
+        visible: (batch, 21) bool: it is labelled, inside the crop, and nothing is measured before its flesh.
+        present: (batch,) bool, all true: every image of the benchmarks shows a hand.
+        right: (batch,) bool, all true: left hands are mirrored.
+
+    Raises (on access):
+        DatasetError: a file of the dataset cannot be read, or the sample has no label to train on.
+    """
+
+    dataset: HandDataset
+    size: int
+    batch: int
+    seed: int
+    augment: bool = True
+    alike: bool = False
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        count = len(self.dataset)
+        rng = np.random.default_rng((self.seed, 1, index))
+        places = np.arange(index * self.batch, (index + 1) * self.batch)
+        orders = {epoch: self._order(epoch) for epoch in set(places // count)}
+        items = [self._item(self.dataset[orders[place // count][place % count]], rng) for place in places]
+        image, uvd, valid, visible = (np.stack(part) for part in zip(*items, strict=True))
+        everywhere = np.ones(self.batch, bool)
+        return {"image": image[:, None], "uvd": uvd, "valid": valid, "visible": visible, "present": everywhere,
+                "right": everywhere.copy()}  # fmt: skip
+
+    def _order(self, epoch: int) -> list[int]:
+        return np.random.default_rng((self.seed, 0, int(epoch))).permutation(len(self.dataset)).tolist()
+
+    def _item(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        crop = self._crop(sample, rng)
+        image = crop.image(sample.depth_m, sample.camera, self.size)
+        hand, valid = self.dataset.joints.hand(sample.joints_m, sample.valid)
+        if not valid.any():
+            raise DatasetError(sample.name, "has no labelled joint to train on")
+        uvd = np.where(valid[:, None], crop.to_uvd(np.where(valid[:, None], hand, crop.centre)), 0)
+        if self.alike:
+            valid = valid & np.array([name in self.dataset.joints.alike for name in JOINTS])
+        return image, uvd.astype(np.float32), valid, valid & self._seen(image, uvd, crop.half_size)
+
+    def _crop(self, sample: Sample, rng: np.random.Generator) -> Crop:
+        if not self.augment:
+            return Crop(sample.centre_m, sample.cube_m / 2, mirrored=not sample.right)
+        scale, roll, shift = rng.uniform(*SCALE), rng.uniform(-np.pi, np.pi), rng.normal(0, JITTER_M, 3)
+        return RolledCrop(sample.centre_m + shift, scale * sample.cube_m / 2, not sample.right, roll)
+
+    def _seen(self, image: np.ndarray, uvd: np.ndarray, half_size: float) -> np.ndarray:
+        pixel = np.floor((uvd[:, :2] + 1) / 2 * self.size).astype(int)
+        inside = ((pixel >= 0) & (pixel < self.size)).all(1)
+        u, v = np.clip(pixel, 0, self.size - 1).T
+        return inside & (image[v, u] > uvd[:, 2] - FLESH_M / half_size)
