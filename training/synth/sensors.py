@@ -183,13 +183,34 @@ def _measure(
     out[i, y, x] = z
 
 
-def measure(depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarray, rng: np.random.Generator, difficulty: float) -> wp.array:
-    """What the sensors `names` make of `depth` (n, size, size), metres; no reading is 0.
+@dataclass(frozen=True)
+class Flaws:
+    """What is wrong with each of n images: rows of the arrays that `_measure` reads, and explains.
 
-    `focal` (n,) are the images' focal lengths in pixels, `scale` (n,) how many of their pixels one pixel of the sensor
-    spans. `difficulty` from 0 (noise and step only, and those halved) to 1 makes the other flaws likelier.
+    Attributes:
+        scale: (n,) how many image pixels one pixel of the sensor spans.
+        sensor: (n, 4) noise and step of the sensor.
+        flaw: (n, 13) its other flaws, in this image.
+        patch: (n, 3, 4) ellipses without a reading: centre and half axes, as shares of the image.
     """
-    n = depth.shape[0]
+
+    scale: np.ndarray
+    sensor: np.ndarray
+    flaw: np.ndarray
+    patch: np.ndarray
+
+    def repeated(self, count: int) -> "Flaws":
+        """Those of one image, for `count` images: a recording, in which only the noise differs from image to image."""
+        return Flaws(**{name: np.repeat(value, count, axis=0) for name, value in vars(self).items()})
+
+
+def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, difficulty: float) -> Flaws:
+    """Flaws of n images by the sensors `names`.
+
+    `scale` (n,) is how many of the images' pixels one pixel of the sensor spans. `difficulty` from 0 (noise and step
+    only, and those halved) to 1 makes the other flaws likelier.
+    """
+    n = len(names)
     sensors = [SENSORS[name] for name in names]
     kinds = np.array([KINDS.index(sensor.kind) for sensor in sensors])
     strength = rng.uniform(0.4, 1.6, n) * (0.5 + 0.5 * difficulty)
@@ -218,11 +239,26 @@ def measure(depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarra
     flaw[:, 12] = rng.uniform(0.005, 0.03, n)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty, :2] = -9
+    return Flaws(scale, sensor, flaw, patch)
 
+
+def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarray) -> wp.array:
+    """What such sensors make of `depth` (n, size, size), metres, with noise from `seeds` (n,); no reading is 0.
+
+    `focal` (n,) are the images' focal lengths in pixels.
+    """
     device = depth.device
-    seeds = wp.array(rng.integers(0, 2**31 - 64, n), dtype=int, device=device)
-    arrays = [wp.array(a.astype(np.float32), dtype=float, device=device) for a in (scale, sensor, flaw, patch)]
+    seeds = wp.array(seeds, dtype=int, device=device)
+    arrays = [wp.array(a.astype(np.float32), dtype=float, device=device) for a in vars(flaws).values()]
     out = wp.empty_like(depth)
     inputs = [depth, seeds, arrays[0], focal, *arrays[1:]]
     wp.launch(_measure, dim=depth.shape, inputs=inputs, outputs=[out], device=device)
     return out
+
+
+def measure(
+    depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarray, rng: np.random.Generator, difficulty: float
+) -> wp.array:
+    """What the sensors `names` make of `depth` (n, size, size), each with flaws and noise of its own."""
+    flaws = draw_flaws(names, scale, rng, difficulty)
+    return apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, len(names)))
