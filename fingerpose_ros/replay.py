@@ -91,7 +91,7 @@ class Player:
         Args:
             lockstep: send the next image when the last is answered; an image that the node refuses costs `patience`.
             rate: speed against that of the recording, when not in lock-step.
-            patience: seconds to wait for an answer: in lock-step for each, else for those still missing at the end.
+            patience: seconds to wait for an answer: in lock-step to each image, else to the last.
             on_frame: called after each image with what was played so far.
         """
         self._playback, self._sent_at = Playback(), {}
@@ -110,7 +110,8 @@ class Player:
             if lockstep:
                 self._spin_until(lambda stamp=recorded.stamp: stamp not in self._sent_at, patience)
             on_frame(playback)
-        self._spin_until(lambda: not self._sent_at, patience if not lockstep else 0)
+        if not lockstep and playback.sent:  # the last image is never dropped for a newer one
+            self._spin_until(lambda: playback.sent[-1] not in self._sent_at, patience)
         return playback
 
     def close(self) -> None:

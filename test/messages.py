@@ -5,10 +5,9 @@ import struct
 
 import cv2
 import numpy as np
+from bags import FOCAL
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
-
-from bags import FOCAL
 
 FRAME = "camera_depth_optical_frame"
 

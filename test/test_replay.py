@@ -1,0 +1,207 @@
+"""Bags played into the running node: what must hold for every recording, here with a stand-in for the estimator."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+pytest.importorskip("rosbags", reason="rosbags is not installed")
+
+from bags import START, depth_frame, write_bag
+from rclpy.time import Time
+from stand_in import FAILING, StandIn, stand_in
+
+from fingerpose_ros.bag import BagError, DepthBag
+from fingerpose_ros.perception.skeleton import JOINTS
+from fingerpose_ros.replay import Player
+from fingerpose_ros.testing import Recorder, spinning, wait_until
+
+ROOT = Path(__file__).parents[1]
+
+
+def stamps(messages):
+    return [Time.from_msg(message.header.stamp).nanoseconds for message in messages]
+
+
+def positions(array):
+    """{handedness: (21, 3)} of one HandPoseArray."""
+    joints = {h.handedness: [h.wrist, *(j for f in h.fingers for j in f.joints)] for h in array.hands}
+    return {
+        handedness: np.array([[j.pose.position.x, j.pose.position.y, j.pose.position.z] for j in seen])
+        for handedness, seen in joints.items()
+    }
+
+
+@pytest.fixture
+def bag(tmp_path):
+    """Two thirds of a second: one hand, then two."""
+    return write_bag(tmp_path / "bag", [depth_frame(i, hands=1 + (i > 10)) for i in range(20)])
+
+
+# What must hold for any bag
+
+
+def test_every_image_is_answered_with_its_own_stamp_and_frame(replay_bag, bag):
+    replay = replay_bag(bag, estimator_factory=stand_in)
+    assert len(replay.playback.sent) == 20
+    assert stamps(replay.hand_poses) == replay.playback.sent == replay.playback.answered
+    assert {array.header.frame_id for array in replay.hand_poses} == {"camera_depth_optical_frame"}
+    assert [len(array.hands) for array in replay.hand_poses] == [1] * 11 + [2] * 9
+    assert (replay.report.received, replay.report.answered, replay.report.dropped) == (20, 20, 0)
+    assert not replay.report.refused
+
+
+def test_the_frames_of_each_image_are_one_tree_that_matches_its_poses(replay_bag, bag):
+    replay = replay_bag(bag, parameters={"frame_prefix": "arm/"}, estimator_factory=stand_in)
+    assert len(replay.transforms) == len(replay.hand_poses) == 20
+    for array, message in zip(replay.hand_poses, replay.transforms, strict=True):
+        placed = {array.header.frame_id: (np.eye(3), np.zeros(3))}
+        for sent in message.transforms:
+            assert sent.header.stamp == array.header.stamp and sent.child_frame_id not in placed
+            turn, offset = placed[sent.header.frame_id]
+            q, t = sent.transform.rotation, sent.transform.translation
+            rotation = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
+            placed[sent.child_frame_id] = turn @ rotation, turn @ (t.x, t.y, t.z) + offset
+        assert len(placed) == 1 + 21 * len(array.hands)
+        for handedness, joints in positions(array).items():
+            label = {1: "right", 2: "left"}[handedness]
+            for name, position in zip(JOINTS, joints, strict=True):
+                np.testing.assert_allclose(placed[f"arm/{label}_hand_{name}"][1], position, atol=1e-6)
+
+
+def test_two_replays_in_lock_step_are_identical(replay_bag, bag):
+    first, second = (replay_bag(bag, parameters={"smoothing": True}, estimator_factory=stand_in) for _ in range(2))
+    assert len(first.hand_poses) == 20
+    assert first.hand_poses == second.hand_poses
+    assert first.transforms == second.transforms
+
+
+def test_at_real_speed_each_image_is_answered_or_dropped_and_the_poses_are_the_same(replay_bag, bag):
+    still = {"smoothing": False}
+    exact = replay_bag(bag, parameters=still, estimator_factory=stand_in)
+    live = replay_bag(bag, lockstep=False, parameters=still, estimator_factory=stand_in)
+    assert live.report.received <= 20
+    assert live.report.answered + live.report.dropped == live.report.received
+    assert live.report.answered == len(live.hand_poses) >= 10
+    answers = {stamp: positions(array) for stamp, array in zip(stamps(exact.hand_poses), exact.hand_poses, strict=True)}
+    for stamp, array in zip(stamps(live.hand_poses), live.hand_poses, strict=True):
+        for handedness, joints in positions(array).items():
+            np.testing.assert_allclose(joints, answers[stamp][handedness], atol=1e-3)
+
+
+def test_a_slow_estimator_drops_images_and_counts_them(replay_bag, bag):
+    class Slow(StandIn):
+        def estimate(self, *frame):
+            wait_until(lambda: False, 0.1)
+            return super().estimate(*frame)
+
+    live = replay_bag(bag, lockstep=False, estimator_factory=lambda settings: (Slow(False), "slow"))
+    assert live.report.dropped > 0
+    assert live.report.answered + live.report.dropped == live.report.received
+    assert len(live.hand_poses) == live.report.answered
+
+
+def test_an_image_without_an_answer_does_not_stop_a_replay(tmp_path, ros_context, capsys):
+    frames = [depth_frame(i).astype(np.float32) / 1000 for i in range(3)]
+    frames[1][0, 0] = FAILING
+    path = write_bag(tmp_path / "bag", frames)
+    from fingerpose_ros.node import HandPoseNode
+
+    node = HandPoseNode(stand_in, context=ros_context)
+    node.start()
+    with DepthBag(path) as opened, spinning(node):
+        player = Player(opened.transport, context=ros_context)
+        player.wait_for_node()
+        playback = player.play(opened, lockstep=True, patience=0.5)
+        player.close()
+        assert playback.answered == [playback.sent[0], playback.sent[2]]
+        assert node.report().refused == {"estimation_failed": 1}
+
+
+# Bags of every make
+
+
+@pytest.mark.parametrize("topic", ["/depth/image_rect_raw", "/k4a/depth_to_rgb/image_raw", "/a"])
+@pytest.mark.parametrize("transport", ["raw", "compressedDepth"])
+def test_a_bag_is_played_whatever_its_topics_are_called(replay_bag, tmp_path, topic, transport):
+    path = write_bag(tmp_path / "bag", [depth_frame(i) for i in range(3)], transport=transport, topic=topic)
+    replay = replay_bag(path, estimator_factory=stand_in)
+    assert [len(array.hands) for array in replay.hand_poses] == [1, 1, 1]
+
+
+def test_a_change_of_resolution_within_a_bag_costs_no_image(replay_bag, tmp_path):
+    frames = [depth_frame(i, width=160 if i % 4 < 2 else 320, height=120 if i % 4 < 2 else 240) for i in range(8)]
+    replay = replay_bag(write_bag(tmp_path / "bag", frames), estimator_factory=stand_in)
+    assert len(replay.hand_poses) == 8
+
+
+def test_simulated_time_follows_the_bag(replay_bag, bag, capfd):
+    replay = replay_bag(bag, parameters={"use_sim_time": True}, estimator_factory=stand_in)
+    assert len(replay.hand_poses) == 20
+    assert "use_sim_time" not in capfd.readouterr().err
+    assert abs(stamps(replay.diagnostics)[-1] - START) < 2e9 if replay.diagnostics else True
+
+
+def test_a_bag_without_depth_says_what_it_has(tmp_path):
+    path = write_bag(tmp_path / "bag", [depth_frame(0)])
+    with pytest.raises(BagError, match=r"no /other; its image topics: /camera/depth/image_rect_raw"):
+        DepthBag(path, "/other")
+    with pytest.raises(BagError, match=r"no /other; its camera info topics: /camera/depth/camera_info"):
+        DepthBag(path, info_topic="/other")
+    with pytest.raises(FileNotFoundError):
+        DepthBag(tmp_path / "nothing")
+
+
+def test_without_a_node_the_player_says_what_is_missing(ros_context):
+    player = Player("raw", context=ros_context)
+    with pytest.raises(TimeoutError, match=r"/depth/image_rect_raw, /depth/camera_info, /hand_poses"):
+        player.wait_for_node(timeout=0.3)
+    player.close()
+
+
+# A node that dies
+
+
+def start_node():
+    code = (
+        "import sys; sys.path.insert(0, 'test'); from stand_in import stand_in; "
+        "from fingerpose_ros.node import main; sys.exit(main(sys.argv, stand_in))"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, "--ros-args", "-p", "reliability:=reliable"], cwd=ROOT)
+
+
+def test_a_node_that_is_killed_and_started_again_resumes(ros_context, tmp_path):
+    path = write_bag(tmp_path / "bag", [depth_frame(i) for i in range(60)])
+    process, recorder = start_node(), Recorder(context=ros_context)
+    events = {}
+
+    def interfere(playback):
+        nonlocal process
+        if len(playback.answered) == 10 and "killed" not in events:
+            process.kill()
+            process.wait()
+            events["killed"] = len(playback.sent)
+            process = start_node()
+        elif "killed" in events and len(playback.answered) > 10:
+            events.setdefault("resumed", len(playback.sent))
+
+    try:
+        with DepthBag(path) as opened, spinning(recorder):
+            player = Player(opened.transport, context=ros_context)
+            player.wait_for_node()
+            playback = player.play(opened, lockstep=True, patience=1.0, on_frame=interfere)
+            player.close()
+        assert "resumed" in events
+        assert wait_until(lambda: len(recorder.hand_poses) >= len(playback.answered))
+        answered = stamps(recorder.hand_poses)
+        assert answered == sorted(set(answered)) and set(answered) <= set(playback.sent)
+        after = playback.sent[events["resumed"] :]
+        assert len(after) > 10 and set(after) <= set(answered)
+        assert all(array.hands for array in recorder.hand_poses)
+    finally:
+        process.kill()
+        process.wait()
