@@ -8,6 +8,8 @@ import sys
 from importlib import import_module
 
 COMMANDS = {
+    "frames": "errors on recorded depth frames",
+    "synthetic": "errors on the synthetic test set",
     "predictions": "score prediction files in the common text format",
 }
 

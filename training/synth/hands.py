@@ -86,7 +86,9 @@ class HandBank:
             tips = bank["tips"].astype(np.int64)
         self.tips = self.vertices[:, tips].astype(np.float64)
         joints = self.rest_joints()
-        self.length = sum(np.linalg.norm(joints[:, b] - joints[:, a], axis=1) for a, b in ((0, 9), (9, 10), (10, 11), (11, 12)))
+        self.length = sum(
+            np.linalg.norm(joints[:, b] - joints[:, a], axis=1) for a, b in ((0, 9), (9, 10), (10, 11), (11, 12))
+        )
         reach = -self.vertices[:, :, 1].mean(0)[self.faces].min(1)
         self.face_reach = np.maximum.accumulate(reach)
         self.hand_faces = int(np.searchsorted(self.face_reach, 0.0))
@@ -109,7 +111,11 @@ class HandBank:
         Fingers are measured against the middle metacarpal, phalanges against the bone before.
         """
         bent = np.zeros((len(self.rest), len(BONES), 2))
-        chains = [(bone, parent) for finger in FINGERS for bone, parent in zip(finger, (METACARPALS[1], *finger[:2]), strict=True)]
+        chains = [
+            (bone, parent)
+            for finger in FINGERS
+            for bone, parent in zip(finger, (METACARPALS[1], *finger[:2]), strict=True)
+        ]
         for bone, parent in (*chains, *zip(THUMB[1:], THUMB[:2], strict=True)):
             y = np.einsum("nij,ni->nj", self.rest[:, parent, :3, :3], self.rest[:, bone, :3, 1])
             bent[:, bone] = np.stack([np.arctan2(y[:, 2], y[:, 1]), np.arctan2(-y[:, 0], y[:, 1])], axis=1)

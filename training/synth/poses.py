@@ -42,7 +42,15 @@ LIBRARY = {
     "handle": ([(70, 85), (72, 88), (74, 88), (76, 85)], (0, 0, -2, -2), (33, 41, 50, 55)),
     "mouse": ([(20, 22), (18, 24), (24, 28), (26, 28)], (-8, -2, 5, 10), (48, 28, 5, 10)),
 }  # fmt: skip
-PINCHES = {"ok": 0, "pinch_index": 0, "pinch_closed": 0, "pinch_middle": 1, "pinch_ring": 2, "pinch_little": 3, "tripod": 0}
+PINCHES = {
+    "ok": 0,
+    "pinch_index": 0,
+    "pinch_closed": 0,
+    "pinch_middle": 1,
+    "pinch_ring": 2,
+    "pinch_little": 3,
+    "tripod": 0,
+}
 """Poses in which the thumb's tip should meet that finger's."""
 
 GRASPS = tuple(name for name in LIBRARY if name.startswith("grasp") or name in ("handle", "tripod", "five_pinch"))
@@ -57,7 +65,7 @@ _BONE_RADII = np.array([(0.0105, 0.0095, 0.0085), *[(0.009, 0.008, 0.007)] * 4])
 _PALM_RADIUS = 0.008
 
 
-def _named(names: list[str]) -> Angles:
+def named(names: list[str]) -> Angles:
     """The library's poses `names`, exactly."""
     entries = [LIBRARY[name] for name in names]
     bends = np.radians([entry[0] for entry in entries])
@@ -158,9 +166,11 @@ def sample(rng: np.random.Generator, bank: HandBank, shapes: np.ndarray, graspin
     # One hand's candidates share a pose of the library, and so differ in how well they do it.
     first = np.repeat(first[::_CANDIDATES], _CANDIDATES)
     between = np.repeat(rng.uniform(0, 1, len(shapes)) < 0.35, _CANDIDATES) * rng.uniform(0, 1, n)
-    angles = Angles.mix(_named(list(first)), _named(list(rng.choice(names, n))), between * ~hold)
+    angles = Angles.mix(named(list(first)), named(list(rng.choice(names, n))), between * ~hold)
     free = np.repeat(rng.uniform(0, 1, len(shapes)) < 0.4, _CANDIDATES) & ~hold
-    angles = Angles.mix(angles, _anatomical(rng, n), free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n)))
+    angles = Angles.mix(
+        angles, _anatomical(rng, n), free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n))
+    )
     angles = _jitter(rng, angles, np.where(free, 2.0, rng.uniform(3, 11, n)))
 
     repeated = np.repeat(shapes, _CANDIDATES)

@@ -171,7 +171,13 @@ def _clothes(rng: np.random.Generator, scene: Scene, arm: np.ndarray, width: flo
 
 
 def compose(
-    rng: np.random.Generator, joints: np.ndarray, vertices: np.ndarray, arm: np.ndarray, scale: float, grasping: bool, difficulty: float
+    rng: np.random.Generator,
+    joints: np.ndarray,
+    vertices: np.ndarray,
+    arm: np.ndarray,
+    scale: float,
+    grasping: bool,
+    difficulty: float,
 ) -> Scene:
     """Surround one hand.
 
@@ -210,7 +216,12 @@ def compose(
         rotation = basis(random_direction(rng), rng)
         reach = np.linalg.norm(half * (rotation.T @ direction))
         side = np.cross(direction, random_direction(rng)) * rng.uniform(0, 0.12)
-        scene.add(SPHERE, centre + side + ((near @ direction).min() - centre @ direction - gap - reach) * direction, half, rotation)
+        scene.add(
+            SPHERE,
+            centre + side + ((near @ direction).min() - centre @ direction - gap - reach) * direction,
+            half,
+            rotation,
+        )
     if grasping:
         _held_object(rng, scene, joints, scale)
     if busy and rng.uniform() < (0.5 if surrounding == TABLE else 0.15):

@@ -134,8 +134,8 @@ def _measure(
     if z > 0.0 and z == at_centre and flaw[i, 11] > 0.0:
         # A stereo matcher's window melts shallow steps: fingers into each other, a flat hand into the table.
         spacing = 0.5 * flaw[i, 11] * pixel[i]
-        total = float(0.0)
-        weight = float(0.0)
+        total = 0.0
+        weight = 0.0
         for ky in range(-2, 3):
             for kx in range(-2, 3):
                 zk = _at(depth, i, py + int(wp.round(float(ky) * spacing)), px + int(wp.round(float(kx) * spacing)))

@@ -39,6 +39,7 @@ class SynthBatches:
         difficulty: 0, a lone hand before a nearly perfect sensor, to 1, everything at once.
         device: where Warp renders, "cpu" or "cuda:0".
         left_share, empty_share: of samples that show a left hand; that show none, or one far off centre.
+        sensors: names out of `SENSORS`, each as likely as the others.
 
     A batch holds:
         image: (batch, 1, size, size) float32, network input.
@@ -60,6 +61,7 @@ class SynthBatches:
     device: str = "cpu"
     left_share: float = 0.12
     empty_share: float = 0.1
+    sensors: tuple[str, ...] = tuple(SENSORS)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng((self.seed, index))
@@ -72,7 +74,9 @@ class SynthBatches:
         grasping = rng.uniform(0, 1, n) < 0.28 * self.difficulty
         angles = poses.sample(rng, bank, shapes, grasping)
         transforms, joints = bank.pose(shapes, angles)
-        length = np.where(child, *(np.clip(rng.normal(m, sd, n), lo, hi) for m, sd, lo, hi in (CHILD_LENGTH, ADULT_LENGTH)))
+        length = np.where(
+            child, *(np.clip(rng.normal(m, sd, n), lo, hi) for m, sd, lo, hi in (CHILD_LENGTH, ADULT_LENGTH))
+        )
         scale = length / bank.length[shapes]
         joints *= scale[:, None, None]
         skinned = renderer.skin(shapes, transforms)
@@ -80,12 +84,14 @@ class SynthBatches:
         arms = -transforms[:, 1, :3, :3] @ bank.rest[shapes, 1, :3, 1][..., None]
 
         composed = [
-            scenes.compose(rng, joints[i], vertices[i], arms[i, :, 0], length[i] / 0.187, bool(grasping[i]), self.difficulty)
+            scenes.compose(
+                rng, joints[i], vertices[i], arms[i, :, 0], length[i] / 0.187, bool(grasping[i]), self.difficulty
+            )
             for i in range(n)
         ]
 
         # The camera: whose it is, how far off, and how well the cube is centred.
-        names = rng.choice(list(SENSORS), n)
+        names = rng.choice(self.sensors, n)
         sensors = [SENSORS[name] for name in names]
         near, far = np.array([(s.near, s.far) for s in sensors]).T
         distance = near + (far - near) * rng.beta(1.1, 1.6, n)
@@ -112,10 +118,14 @@ class SynthBatches:
         placed = to_camera.copy()
         placed[:, :3, :3] *= scale[:, None, None]
         hand = renderer.empty(n, self.size)
-        renderer.draw_hands(hand, focal, skinned, everyone, placed, np.zeros(n), np.where(empty & ~misplaced, 0, bank.hand_faces))
+        renderer.draw_hands(
+            hand, focal, skinned, everyone, placed, np.zeros(n), np.where(empty & ~misplaced, 0, bank.hand_faces)
+        )
         depth = wp.clone(hand)
         start = np.full(n, bank.hand_faces)
-        renderer.draw_hands(depth, focal, skinned, everyone, placed, start, np.where(bare | ~empty | misplaced, arm_end, start))
+        renderer.draw_hands(
+            depth, focal, skinned, everyone, placed, start, np.where(bare | ~empty | misplaced, arm_end, start)
+        )
         arm = depth.numpy().copy()
         self._draw_others(rng, renderer, depth, focal, composed, to_camera)
         solids = [scene.padded() for scene in composed]
@@ -164,7 +174,10 @@ class SynthBatches:
         shapes = rng.choice(np.flatnonzero(~bank.child), len(which))
         transforms, _ = bank.pose(shapes, poses.sample(rng, bank, shapes, np.zeros(len(which), bool)))
         mirror = np.where(rng.uniform(0, 1, len(which)) < 0.75, -1.0, 1.0)
-        size = np.stack([np.ones(len(which)), np.ones(len(which)), mirror], axis=1) * (0.187 / bank.length[shapes])[:, None]
+        size = (
+            np.stack([np.ones(len(which)), np.ones(len(which)), mirror], axis=1)
+            * (0.187 / bank.length[shapes])[:, None]
+        )
         placed = to_camera[which] @ np.array([composed[i].other_hand for i in which])
         placed[:, :3, :3] *= size[:, None, :]
         first, last = np.zeros(len(which)), np.full(len(which), len(bank.faces))

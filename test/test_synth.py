@@ -1,0 +1,197 @@
+"""Synthetic hands: anatomy, rendering, sensors, and that a stream is the same whenever it is asked."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
+
+import warp as wp
+
+from fingerpose_ros.perception.kinematics import joint_angles
+from fingerpose_ros.perception.skeleton import PARENTS
+from training.synth import poses, scenes
+from training.synth.hands import Angles, HandBank
+from training.synth.render import BOX, CYLINDER, SPHERE, Renderer
+from training.synth.sensors import SENSORS, measure
+from training.synth.stream import SynthBatches
+from training.synth.testset import VIEWS, view_of
+
+
+@pytest.fixture(scope="module")
+def bank() -> HandBank:
+    return HandBank()
+
+
+@pytest.fixture(scope="module")
+def renderer(bank) -> Renderer:
+    return Renderer(bank)
+
+
+def straight(n: int) -> Angles:
+    return Angles(
+        flexion=np.zeros((n, 4, 3)), spread=np.zeros((n, 4)), metacarpal=np.zeros((n, 4)),
+        thumb=np.radians(np.tile([35.0, 30.0], (n, 1))), thumb_twist=np.zeros(n), thumb_flexion=np.zeros((n, 2)),
+        wrist=np.zeros((n, 3)),
+    )  # fmt: skip
+
+
+def bone_lengths(joints: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(joints[:, 1:] - joints[:, list(PARENTS[1:])], axis=2)
+
+
+def test_bones_keep_their_length_in_every_pose(bank):
+    rng = np.random.default_rng(1)
+    shapes = rng.integers(0, len(bank.child), 64)
+    _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, rng.uniform(size=64) < 0.5))
+    _, reference = bank.pose(shapes, straight(64))
+    difference = np.abs(bone_lengths(joints) - bone_lengths(reference))
+    fingers = np.ones(20, bool)
+    fingers[[4, 8, 12, 16]] = False  # wrist to knuckle: the palm cups
+    assert difference[:, fingers].max() < 1e-6
+    assert difference.max() < 0.006
+
+
+def test_a_zero_pose_is_a_straight_hand_to_the_estimator_too(bank):
+    shapes = np.arange(0, 256, 16)
+    _, joints = bank.pose(shapes, straight(len(shapes)))
+    flexion, _ = joint_angles(joints, "right")
+    assert np.abs(np.degrees(flexion[:, 1:, 1:])).max() < 15  # tips are points on the skin, not on the bone's axis
+    assert np.abs(np.degrees(np.median(flexion[:, 1:, 0], axis=0))).max() < 20  # knuckles lie on an arch
+
+
+@pytest.mark.parametrize("finger", range(4))
+@pytest.mark.parametrize("hinge", range(3))
+def test_bending_a_hinge_bends_that_hinge(bank, finger, hinge):
+    shapes = np.arange(0, 192, 24)
+    before, after = straight(len(shapes)), straight(len(shapes))
+    before.flexion[:] = np.radians(15)  # so that every hinge's axis shows
+    after.flexion[:] = before.flexion
+    after.flexion[:, finger, hinge] += np.radians(30)
+    change = np.degrees([
+        joint_angles(bank.pose(shapes, angles)[1], "right")[0][:, finger + 1] for angles in (before, after)
+    ])  # fmt: skip
+    change = change[1] - change[0]
+    assert change[:, hinge] == pytest.approx(30, abs=6)
+    others = np.delete(change, hinge, axis=1)
+    assert np.abs(others).max() < 6
+
+
+def test_pinches_close_and_fingers_stay_out_of_one_another(bank):
+    rng = np.random.default_rng(3)
+    shapes = rng.integers(0, 192, 200)
+    _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, np.zeros(200, bool)))
+    scale = bank.length[shapes] / 0.187
+    depth = poses.penetration(joints, scale) / scale
+    assert np.median(depth) < 0.003
+    assert np.percentile(depth, 90) < 0.012
+    named = poses.named(list(poses.PINCHES))
+    _, joints = bank.pose(np.full(len(poses.PINCHES), 5), named)
+    tips = joints[np.arange(len(joints)), [8 + 4 * finger for finger in poses.PINCHES.values()]]
+    assert np.linalg.norm(tips - joints[:, 4], axis=1).max() < 0.03
+
+
+def solid(kind: int, centre, half, size: int = 65, focal: float = 80.0) -> np.ndarray:
+    renderer = Renderer(HandBank())
+    depth = renderer.empty(1, size)
+    placement = np.eye(4)
+    placement[:3, :3] *= half
+    placement[:3, 3] = centre
+    renderer.draw_solids(depth, wp.array([focal], dtype=float), np.array([[kind]]), placement[None, None])
+    return depth.numpy()[0]
+
+
+@pytest.mark.parametrize("kind", [SPHERE, BOX, CYLINDER])
+def test_solids_are_hit_where_geometry_says(kind):
+    depth = solid(kind, (0, 0, 1.0), (0.1, 0.1, 0.2))
+    assert depth[32, 32] == pytest.approx(0.8, abs=1e-5)
+    assert depth[0, 0] > 1e5
+    width = (depth[32] < 1e5).sum()
+    front = {SPHERE: 0.1 / np.sqrt(1 - 0.2**2), BOX: 0.1 / 0.8, CYLINDER: 0.1 / np.sqrt(1 - 0.2**2)}[kind]
+    assert width == pytest.approx(2 * 80 * front, abs=2)
+
+
+def test_a_hand_is_drawn_where_its_joints_are(bank, renderer):
+    batch = SynthBatches(128, 32, seed=5, difficulty=0.0, left_share=0, empty_share=0)[0]
+    for image, uvd, visible in zip(batch["image"][:, 0], batch["uvd"], batch["visible"], strict=True):
+        pixel = ((uvd[visible, :2] + 1) / 2 * 128).astype(int)
+        surface = image[pixel[:, 1], pixel[:, 0]]
+        gap = (uvd[visible, 2] - surface)[surface < 1] * 140
+        assert len(gap) == 0 or (np.median(gap) > 0 and np.median(gap) < 20)  # a joint lies under its skin
+
+
+def test_a_batch_depends_on_seed_and_index_alone():
+    stream = SynthBatches(64, 8, seed=7)
+    first, again, other = stream[3], SynthBatches(64, 8, seed=7)[3], stream[4]
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["image"], other["image"])
+    assert not np.array_equal(first["image"], SynthBatches(64, 8, seed=8)[3]["image"])
+
+
+def test_what_a_batch_says_holds():
+    stream = SynthBatches(64, 64, seed=11)
+    batches = [stream[k] for k in range(4)]
+    batch = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
+    assert batch["image"].dtype == np.float32 and np.abs(batch["image"]).max() <= 1
+    assert np.isfinite(batch["uvd"]).all()
+    present = batch["present"]
+    assert 0.8 < present.mean() < 0.97
+    assert not (batch["right"] & ~present).any()
+    assert 0.04 < (present & ~batch["right"]).mean() < 0.2
+    centre = batch["uvd"][present].mean(1)
+    assert np.percentile(np.linalg.norm(centre, axis=1) * 140, 99) < 100
+    assert 0.3 < batch["visible"][present].mean() < 0.9
+    assert (batch["segment"][present] == 1).any(axis=(1, 2)).mean() > 0.95
+    assert np.linalg.norm(batch["view"], axis=1) == pytest.approx(1)
+    assert set(view_of(batch["view"])) == set(range(len(VIEWS)))
+
+
+def test_left_hands_are_mirrored_right_ones():
+    lefts, rights = (SynthBatches(64, 8, seed=2, left_share=share, empty_share=0)[0] for share in (1, 0))
+    assert not lefts["right"].any() and rights["right"].all()
+    assert np.array_equal(lefts["image"][..., ::-1], rights["image"])
+    assert np.array_equal(lefts["uvd"] * (-1, 1, 1), rights["uvd"])
+
+
+@pytest.mark.parametrize("name", SENSORS)
+def test_sensor_noise_is_what_it_says(name):
+    """A flat wall at one metre, no other flaw: the scatter is the model's own."""
+    sensor = SENSORS[name]
+    n, size = 24, 64
+    depth = wp.array(np.full((n, size, size), 1.0, np.float32), dtype=float)
+    focal = wp.array(np.full(n, sensor.focal, np.float32), dtype=float)
+    out = measure(depth, [name] * n, focal, np.ones(n), np.random.default_rng(0), 0.0).numpy()
+    noise = (out - 1).reshape(n, -1).std(1)
+    if sensor.baseline:
+        one = sensor.disparity_noise / (sensor.focal * sensor.baseline)
+        step = sensor.disparity_step / (sensor.focal * sensor.baseline)
+    else:
+        one, step = sensor.range_noise * 1.25, 0.0
+    # Strength varies from 0.2 to 0.8 at difficulty 0, smoothness takes away up to half, quantisation adds.
+    assert noise.max() < 1.0 * one + step + 0.001
+    assert noise.mean() > 0.1 * one
+    assert len(np.unique(noise.round(6))) > n // 2
+
+
+def test_views_look_at_the_hand_from_where_they_say():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        direction = scenes.random_direction(rng)
+        view = scenes.look_from(direction, rng)
+        assert np.linalg.det(view) == pytest.approx(1)
+        assert view @ direction == pytest.approx([0, 0, -1], abs=1e-9)
+
+
+def test_held_objects_leave_the_bones_free(bank):
+    rng = np.random.default_rng(4)
+    shapes = rng.integers(0, 192, 40)
+    _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, np.ones(40, bool)))
+    for hand in joints:
+        scene = scenes.Scene(scenes.FREE, np.eye(3))
+        scenes._held_object(rng, scene, hand, 1.0)
+        ((kind, placement),) = scene.solids
+        local = (np.linalg.inv(placement) @ np.c_[hand, np.ones(21)].T)[:3]
+        inside = {
+            SPHERE: np.linalg.norm(local, axis=0) < 1, BOX: (np.abs(local) < 1).all(0),
+            CYLINDER: (np.hypot(local[0], local[2]) < 1) & (np.abs(local[1]) < 1),
+        }[kind]  # fmt: skip
+        assert inside.sum() <= 2

@@ -1,0 +1,216 @@
+"""Evaluate on recorded frames: folders of `depth/*.png`, `meta.json` and `joints.npz`.
+
+    python -m training.evaluate frames DIR... --centre finder --json errors.json --figures sheets/
+
+`--centre truth` gives the network a crop around the true hand, the hand's side its own choice; `--centre finder` runs
+the estimator on every frame by itself, without what it knows from the frame before and without smoothing. A frame in
+which no hand is found counts as 100 mm in every joint. Folders without joints.npz get shares and pictures only.
+
+Beside the error stand, for scale: that of a constant pose (the mean hand of the other half of the sequence, put at the
+true centre), and ours after a fixed offset per joint in the palm's frame, fitted on the other half: datasets differ in
+where exactly they put a joint. Intervals are 95 % bootstrap intervals over frames.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from fingerpose_ros.perception.estimator import EstimatorSettings, HandPoseEstimator
+from scipy.stats import bootstrap, pearsonr, spearmanr
+
+from fingerpose_ros.frames import FrameFolder
+from fingerpose_ros.perception import backends
+from fingerpose_ros.perception.crop import Crop
+from fingerpose_ros.perception.hand import RIGHT, Hand
+from fingerpose_ros.perception.kinematics import hand_centre, joint_angles, joint_frames
+from fingerpose_ros.perception.skeleton import FINGER_JOINTS, JOINTS, SUBTASKS
+from training import metrics
+from training.synth.preview import caption, draw_crop, sheet
+
+MISSED_MM = 100.0
+EDGE = 192
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--centre", choices=("truth", "finder"), default="finder")
+    parser.add_argument("--json", type=Path, help="write all figures here")
+    parser.add_argument("--figures", type=Path, help="draw every frame, estimate beside truth, in this folder")
+    add_model_arguments(parser)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model, run how."""
+    parser.add_argument("--model", default="", help="weights; the ones that ship if not given")
+    parser.add_argument("--backend", choices=("auto", "openvino", "torch"), default="auto")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--precision", choices=("auto", "f32", "bf16"), default="f32")
+
+
+def make_backend(arguments: argparse.Namespace):
+    return backends.create(arguments.backend, arguments.device, arguments.model, arguments.precision)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    backend = make_backend(arguments)
+    results = {}
+    for path in arguments.folders:
+        folder = FrameFolder.open(path)
+        if arguments.centre == "truth" and folder.joints is None:
+            raise ValueError(f"{path} has no joints.npz, which --centre truth needs")
+        estimates = estimate(folder, backend, arguments.centre)
+        results[str(path)] = score(folder, estimates) | {"frames": len(estimates)}
+        if arguments.figures:
+            arguments.figures.mkdir(parents=True, exist_ok=True)
+            name = "_".join(path.resolve().parts[-2:])
+            cv2.imwrite(str(arguments.figures / f"{name}_{arguments.centre}.png"), draw(folder, estimates))
+    for name, result in results.items():
+        print(line(name, result))
+    if arguments.json:
+        report = {"model": backend.description, "centre": arguments.centre, "sequences": results}
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def estimate(folder: FrameFolder, backend, centre: str) -> list[Hand | None]:
+    """One estimate a frame, or None where no hand is found."""
+    # Judged by itself: every joint is given, however unsure, and a hand is right or left as this one frame shows.
+    settings = EstimatorSettings(max_hands=1, max_sigma=np.inf, smoothing=None)
+    estimator = HandPoseEstimator(backend, settings)
+    hands = []
+    for i in range(len(folder.images)):
+        depth = folder.depth(i)
+        if centre == "truth":
+            hands.append(estimator.estimate_at(depth, folder.camera, hand_centre(folder.joints[i])))
+        else:
+            estimator.reset()
+            hands.append(next(iter(estimator.estimate(depth, folder.camera, i / 30)), None))
+    return hands
+
+
+def score(folder: FrameFolder, hands: list[Hand | None]) -> dict:
+    """What can be said of the estimates of one folder, ready for JSON; see the module's docstring."""
+    found = np.array([hand is not None for hand in hands])
+    result = {
+        "found": float(found.mean()),
+        "right": float(np.mean([h.handedness == RIGHT for h in hands if h] or [np.nan])),
+    }
+    if folder.joints is None:
+        return result
+    truth = folder.joints * 1000
+    positions = np.array([hand.positions if hand else np.full((21, 3), np.nan) for hand in hands]) * 1000
+    errors = np.where(
+        found[:, None], metrics.joint_errors(np.where(found[:, None, None], positions, truth), truth), MISSED_MM
+    )
+    groups = dict(SUBTASKS)
+    result |= metrics.summary(errors, JOINTS, groups)
+    result["interval_95_mm"] = interval(errors.mean(1))
+    result["worst_joint_mm"] = float(metrics.worst_joint(errors).mean())
+    centred = np.where(found[:, None], np.linalg.norm(relative(positions) - relative(truth), axis=2), MISSED_MM)
+    result["hand_centred_mm"] = float(centred.mean())
+    result["constant_pose_mm"] = constant_pose(truth)
+    if found.sum() < 4:
+        return result
+    hands, truth, positions, errors = [h for h in hands if h], truth[found], positions[found], errors[found]
+    sides = [hand.handedness for hand in hands]
+    result["offset_corrected_mm"] = offset_corrected(positions, truth, sides)
+    result |= pip_flexion(positions, truth, sides)
+    result |= uncertainty(np.array([hand.sigma for hand in hands]) * 1000, positions - truth)
+    return result
+
+
+def relative(joints: np.ndarray) -> np.ndarray:
+    return joints - hand_centre(joints)[:, None]
+
+
+def interval(values: np.ndarray) -> list[float]:
+    """95 % bootstrap interval of the mean over frames."""
+    if len(values) < 2 or np.ptp(values) == 0:
+        return [float(values.mean())] * 2
+    low, high = bootstrap((values,), np.mean, rng=np.random.default_rng(0)).confidence_interval
+    return [float(low), float(high)]
+
+
+def halves(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """First and second half of a sequence, each with the other to fit on."""
+    first = np.arange(count) < count // 2
+    return [(first, ~first), (~first, first)]
+
+
+def constant_pose(truth: np.ndarray) -> float:
+    """Error of the other half's mean hand at the true centre: what knowing the place alone is worth."""
+    total = 0.0
+    for fit, test in halves(len(truth)):
+        total += np.linalg.norm(relative(truth[test]) - relative(truth[fit]).mean(0), axis=2).mean(1).sum()
+    return float(total / len(truth))
+
+
+def offset_corrected(positions: np.ndarray, truth: np.ndarray, sides: list[str]) -> float:
+    """Error after a fixed offset per joint, in the palm's frame, fitted on the other half."""
+    palms = np.array([joint_frames(p, side)[0] for p, side in zip(positions, sides, strict=True)])
+    offset = np.einsum("nji,nkj->nki", palms, truth - positions)
+    corrected = np.empty(positions.shape[:2])
+    for fit, test in halves(len(truth)):
+        corrected[test] = np.linalg.norm(offset[test] - offset[fit].mean(0), axis=2)
+    return float(corrected.mean())
+
+
+def pip_flexion(positions: np.ndarray, truth: np.ndarray, sides: list[str]) -> dict:
+    """Mean absolute error of the PIP angles of index to little finger, degrees, and their correlation with the truth."""
+
+    def angles(joints: np.ndarray) -> np.ndarray:
+        return np.degrees([joint_angles(p, side)[0][1:, 1] for p, side in zip(joints, sides, strict=True)])
+
+    ours, true = angles(positions), angles(truth)
+    return {
+        "pip_flexion_error_deg": float(np.abs(ours - true).mean()),
+        "pip_flexion_correlation": float(pearsonr(ours.ravel(), true.ravel()).statistic),
+    }
+
+
+def uncertainty(sigma: np.ndarray, error: np.ndarray) -> dict:
+    """Coverage of the stated intervals per axis, and whether sigma ranks the joints' errors (Spearman)."""
+    ratio = np.abs(error) / sigma
+    rank = spearmanr(np.linalg.norm(sigma, axis=2).ravel(), np.linalg.norm(error, axis=2).ravel())
+    return {
+        "coverage_68": float((ratio < 1).mean()),
+        "coverage_95": float((ratio < 1.96).mean()),
+        "sigma_rank_correlation": float(rank.statistic),
+    }
+
+
+def draw(folder: FrameFolder, hands: list[Hand | None]) -> np.ndarray:
+    """Every frame's crop with the estimate on it, beside it the truth where there is one."""
+    tiles = []
+    for i, hand in enumerate(hands):
+        place = hand_centre(
+            folder.joints[i] if folder.joints is not None else hand.positions if hand else np.zeros((21, 3))
+        )
+        if place[2] <= 0:
+            tiles.append(caption(np.zeros((EDGE, EDGE, 3), np.uint8), f"{i}: no hand"))
+            continue
+        crop = Crop(place, 0.16)
+        image = crop.image(folder.depth(i), folder.camera, EDGE)
+        side = f"{hand.handedness} {hand.handedness_score:.2f}" if hand else "no hand"
+        tiles.append(
+            caption(draw_crop(image, crop.to_uvd(hand.positions) if hand else None, edge=EDGE), f"{i}: {side}")
+        )
+        if folder.joints is not None:
+            tiles.append(caption(draw_crop(image, crop.to_uvd(folder.joints[i]), edge=EDGE), "truth"))
+    return sheet(tiles)
+
+
+def line(name: str, result: dict) -> str:
+    """The most important figures, for people."""
+    text = f"{name}: {result['frames']} frames, found {result['found']:.0%}, right {result['right']:.0%}"
+    if "mean_joint_error_mm" not in result:
+        return text
+    low, high = result["interval_95_mm"]
+    text += f", error {result['mean_joint_error_mm']:.1f} mm [{low:.1f}, {high:.1f}], hand-centred {result['hand_centred_mm']:.1f}"
+    text += f", constant pose {result['constant_pose_mm']:.1f}"
+    fingers = ", ".join(f"{finger} {result['per_finger_mm'][finger]:.1f}" for finger in FINGER_JOINTS)
+    if "pip_flexion_correlation" in result:
+        text += f", offset-corrected {result['offset_corrected_mm']:.1f}, PIP off by {result['pip_flexion_error_deg']:.0f} deg"
+        text += f" (r {result['pip_flexion_correlation']:.2f}), sigma rank {result['sigma_rank_correlation']:.2f}"
+    return f"{text}\n    {fingers}"

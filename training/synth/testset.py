@@ -1,0 +1,88 @@
+"""The synthetic test set: 4,096 hands, the same for everyone, drawn from a stream that training never sees.
+
+It is defined by its seed and this code rather than stored, and by a fingerprint: a change to the generator that changes
+the set is noticed, and makes it another version, not to be compared with the one before.
+
+Equal parts of every sensor and of four views (palm, back of the hand, sides, from the fingertips or the arm); at least
+40 % touch or are near a table, wall or body, 30 % hold something or have a second hand before them, 20 % are children's;
+a forearm in all; centres off as a finder errs. All are right hands, as the network is only asked for those.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from .scenes import SURROUNDINGS
+from .sensors import SENSORS
+from .stream import SynthBatches
+
+VERSION = 1
+FINGERPRINT = {"uvd": 0.000867, "image": 0.734950, "visible": 0.622896}
+"""Means of these arrays over the whole of this version."""
+
+COUNT = 4096
+SEED = 20_250_107
+"""No run's: `training.train` makes its seeds by multiplying by a thousand."""
+SIZE = 128
+BATCH = 64
+
+VIEWS = ("palm", "back", "side", "end")
+
+
+def view_of(direction: np.ndarray) -> np.ndarray:
+    """Direction from the hand to the camera (n, 3), wrist frame -> index into `VIEWS` (n,)."""
+    axis = np.abs(direction).argmax(axis=1)
+    return np.select([(axis == 0) & (direction[:, 0] < 0), axis == 0, axis == 2], [0, 1, 2], 3)
+
+
+def build(count: int = COUNT) -> dict[str, np.ndarray]:
+    """The set: a batch of `count` samples as `SynthBatches` gives it, with `view`s as indices into `VIEWS`."""
+    cells = len(SENSORS) * len(VIEWS)
+    quota = np.full(cells, count // cells)
+    quota[: count - quota.sum()] += 1
+    children = np.ceil(quota * 0.2).astype(int)
+    stream = SynthBatches(SIZE, BATCH, SEED, left_share=0, empty_share=0)
+    taken, left, left_children, index = [], quota.copy(), children.copy(), 0
+    while left.sum():
+        batch = stream[index]
+        index += 1
+        cell = batch["sensor"] * len(VIEWS) + view_of(batch["view"])
+        keep = []
+        for i, (c, child) in enumerate(zip(cell, batch["child"], strict=True)):
+            # The last places of a cell are kept for children until it has enough of them.
+            if left[c] > (0 if child else max(left_children[c], 0)):
+                left[c] -= 1
+                left_children[c] -= child
+                keep.append(i)
+        taken.append({name: values[keep] for name, values in batch.items()})
+    whole = {name: np.concatenate([batch[name] for batch in taken]) for name in taken[0]}
+    whole["view"] = view_of(whole["view"])
+    return whole
+
+
+def load(cache: Path) -> dict[str, np.ndarray]:
+    """The set, from `cache` (an .npz file) if it is there, else built (minutes) and left there.
+
+    Raises:
+        ValueError: what was built is not this version.
+    """
+    if not cache.exists():
+        whole = build()
+        drawn = {name: float(whole[name].mean(dtype=np.float64)) for name in FINGERPRINT}
+        if not np.allclose(list(drawn.values()), list(FINGERPRINT.values()), atol=5e-5):
+            raise ValueError(
+                f"the generator no longer draws version {VERSION} of the test set: {drawn}, not {FINGERPRINT}"
+            )
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(cache, **whole)
+    with np.load(cache) as stored:
+        return dict(stored)
+
+
+def strata(whole: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name of a stratum -> which samples (n,) bool are in it."""
+    near = whole["surrounding"] != SURROUNDINGS.index("free")
+    result = {"all": np.ones(len(near), bool), "free": ~near, "touching or near": near, "touching": whole["touching"]}
+    result |= {"held": whole["held"], "second hand": whole["other_hand"], "child": whole["child"]}
+    result |= {f"view: {name}": whole["view"] == i for i, name in enumerate(VIEWS)}
+    return result | {f"sensor: {name}": whole["sensor"] == i for i, name in enumerate(SENSORS)}
