@@ -3,12 +3,16 @@
 import os
 import signal
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
+
+if TYPE_CHECKING:
+    from .datasets import HandDataset
 
 AHEAD = 4
 """Batches each worker may have ready before they are asked for."""
@@ -18,7 +22,7 @@ class Batches(Protocol):
     """An endless dataset: batch `index` is a function of the dataset's seed and `index` alone.
 
     A batch holds `image` (B, 1, S, S) float32, `uvd` (B, 21, 3) float32, `present` (B,) bool and `right` (B,) bool, as
-    described in `training.synth.stream`.
+    described in `training.synth.stream`; if not every joint is labelled, `valid` (B, 21) bool as well.
     """
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]: ...
@@ -33,6 +37,33 @@ def synthetic(size: int, batch: int, seed: int, difficulty: float | str) -> Batc
     from .synth.stream import SynthBatches  # imported late: rendering takes seconds to start, other data do without
 
     return SynthBatches(size=size, batch=batch, seed=seed, difficulty=difficulty)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Batches whose first samples come from one source and whose others from another, at any index."""
+
+    first: Batches
+    second: Batches
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        parts = self.first[index], self.second[index]
+        for part in parts:
+            part.setdefault("valid", np.ones(part["uvd"].shape[:2], bool))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in parts[1]}
+
+
+def from_dataset(dataset: "HandDataset", augment: bool, synthetic_share: float = 0.0) -> MakeBatches:
+    """Crops of a dataset on disk; `synthetic_share` of every batch are rendered hands instead."""
+    from .datasets.batches import DatasetBatches
+
+    def make(size: int, batch: int, seed: int, difficulty: float | str) -> Batches:
+        rendered = round(synthetic_share * batch)
+        alike = rendered > 0  # where other joints are meant by the same name, the rendered hands' count
+        own = DatasetBatches(dataset, size, batch - rendered, seed, augment, alike)
+        return Mixed(own, synthetic(size, rendered, seed, difficulty)) if rendered else own
+
+    return make
 
 
 def _start_worker(_: int) -> None:
@@ -52,6 +83,7 @@ def loader(batches: Batches, indices: Iterable[int], workers: int) -> DataLoader
 
 def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     """The tensors that training needs, on `device`, images in channels-last order."""
-    needed = {name: batch[name].to(device, non_blocking=True) for name in ("image", "uvd", "present", "right")}
+    names = [name for name in ("image", "uvd", "present", "right", "valid") if name in batch]
+    needed = {name: batch[name].to(device, non_blocking=True) for name in names}
     needed["image"] = needed["image"].contiguous(memory_format=torch.channels_last)
     return needed

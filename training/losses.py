@@ -39,7 +39,8 @@ class Objective(nn.Module):
         """Batch as `training.synth.stream.SynthBatches` gives it -> the loss, and scalars to log.
 
         Positions count where a right hand is there: the network is asked for no others (left hands are mirrored by the
-        crop). Left hands are in the data for the sake of the handedness output.
+        crop). Left hands are in the data for the sake of the handedness output. Of a hand those joints count that are
+        labelled: all of them, unless the batch says which by `valid` (B, 21) bool.
         """
         out = self.network.forward_training(batch["image"])
         with torch.autocast(batch["image"].device.type, enabled=False):
@@ -48,22 +49,24 @@ class Objective(nn.Module):
     def _measure(self, out: TrainingOutput, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         counts = batch["present"] & batch["right"]
         share = counts / counts.sum().clamp_min(1)
-        truth = torch.where(counts[:, None, None], batch["uvd"], 0.0)
-        of_estimates = truth.index_select(1, self.joints_of_estimates)
+        valid = batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool)) & counts[:, None]
+        truth = torch.where(valid[..., None], batch["uvd"], 0.0)
+        of_estimates, known = (t.index_select(1, self.joints_of_estimates) for t in (truth, valid))
         config, image = self.network.config, batch["image"]
 
         per_sample = {
-            "integrated_after": smooth_l1(out.after.uvd - of_estimates).mean((1, 2)),
-            "joints": smooth_l1(out.output.uvd - truth).mean((1, 2)),
-            "sigma": gaussian_nll((out.output.uvd - truth).detach(), out.output.sigma).mean((1, 2)),
+            "integrated_after": mean_of(known, smooth_l1(out.after.uvd - of_estimates).mean(2)),
+            "joints": mean_of(valid, smooth_l1(out.output.uvd - truth).mean(2)),
+            "sigma": mean_of(valid, gaussian_nll((out.output.uvd - truth).detach(), out.output.sigma).mean(2)),
         }
         if config.dense:
-            per_sample["votes_after"], per_sample["blob_after"] = dense_losses(image, out.trunk.maps, of_estimates)
+            vote, blob = dense_losses(image, out.trunk.maps, of_estimates)
+            per_sample |= {"votes_after": mean_of(known, vote), "blob_after": mean_of(known, blob)}
         if config.sharing:
-            per_sample["integrated_before"] = smooth_l1(out.before.uvd - of_estimates).mean((1, 2))
+            per_sample["integrated_before"] = mean_of(known, smooth_l1(out.before.uvd - of_estimates).mean(2))
             if config.dense:
-                maps = out.trunk.maps_before
-                per_sample["votes_before"], per_sample["blob_before"] = dense_losses(image, maps, of_estimates)
+                vote, blob = dense_losses(image, out.trunk.maps_before, of_estimates)
+                per_sample |= {"votes_before": mean_of(known, vote), "blob_before": mean_of(known, blob)}
         terms = {name: (loss * share).sum() for name, loss in per_sample.items()}
 
         right, present = out.output.logits.unbind(1)
@@ -76,11 +79,17 @@ class Objective(nn.Module):
         with torch.no_grad():
             scalars = {f"loss/{name}": term.detach() for name, term in terms.items()}
             scalars["loss/total"] = loss.detach()
-            stages = {"before": (out.before.uvd, of_estimates), "after": (out.after.uvd, of_estimates)}
-            stages["joints"] = (out.output.uvd, truth)
-            for name, (uvd, target) in stages.items():
-                scalars[f"error_mm/{name}"] = ((uvd - target).norm(dim=-1).mean(1) * share).sum() * HALF_CUBE_MM
+            stages = {"before": (out.before.uvd, of_estimates, known), "after": (out.after.uvd, of_estimates, known)}
+            stages["joints"] = (out.output.uvd, truth, valid)
+            for name, (uvd, target, which) in stages.items():
+                error = mean_of(which, (uvd - target).norm(dim=-1))
+                scalars[f"error_mm/{name}"] = (error * share).sum() * HALF_CUBE_MM
         return loss, scalars
+
+
+def mean_of(known: Tensor, values: Tensor) -> Tensor:
+    """The mean (B,) over the known of each row of `values` (B, n); 0 where none is."""
+    return torch.where(known, values, 0.0).sum(1) / known.sum(1).clamp_min(1)
 
 
 def smooth_l1(error: Tensor) -> Tensor:
@@ -106,8 +115,8 @@ def dense_losses(image: Tensor, maps: Tensor, truth: Tensor) -> tuple[Tensor, Te
         truth: (B, estimates, 3) uvd.
 
     Returns:
-        (B,) smooth L1 of the votes of cells near the joint, and (B,) Kullback-Leibler divergence of the weights from a
-        Gaussian blob at the joint.
+        Per estimate, (B, estimates): smooth L1 of the votes of cells near the joint, and Kullback-Leibler divergence of
+        the weights from a Gaussian blob at the joint.
     """
     logits, places = votes(image, maps)
     cells = cell_positions(*maps.shape[-2:], maps.device)
@@ -117,4 +126,4 @@ def dense_losses(image: Tensor, maps: Tensor, truth: Tensor) -> tuple[Tensor, Te
     vote = (misses * near).sum(-1) / near.sum(-1).clamp_min(1e-3)
     blob = (squared / (-2 * BLOB**2)).log_softmax(-1)
     divergence = functional.kl_div(logits.log_softmax(-1), blob, reduction="none", log_target=True).sum(-1)
-    return vote.mean(1), divergence.mean(1)
+    return vote, divergence

@@ -1,8 +1,9 @@
-"""Train a network on synthetic depth.
+"""Train a network, on synthetic depth or on a dataset.
 
     python -m training.train --config training/configs/full.yaml --out runs/full --minutes 60
     python -m training.train --config training/configs/full.yaml --out runs/full --minutes 60 --resume
     torchrun --nproc-per-node 8 -m training.train --config ... --out ... --device cuda
+    python -m training.train --config training/configs/nyu.yaml --dataset nyu --root /data/nyu --out runs/nyu
 
 Stops after `--minutes`, or on Ctrl-C or SIGTERM, and then and every few minutes leaves in `--out`:
 `checkpoint.safetensors`, from which `--resume` goes on exactly; `average.safetensors`, the averaged network, which is
@@ -27,12 +28,15 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from fingerpose_ros.perception.network import FingerPoseNet, save_network
+from fingerpose_ros.perception.network import FingerPoseNet, load_network, save_network
 from fingerpose_ros.perception.network.registry import config_named
 
 from .checkpoint import CHECKPOINT, Average, Progress, load_checkpoint, save_checkpoint
 from .config import FREEZABLE, Stage, TrainingConfig, load_config
-from .data import MakeBatches, loader, synthetic, to_device
+from .data import MakeBatches, from_dataset, loader, synthetic, to_device
+from .datasets import DATASETS, open_dataset
+from .datasets.msra import CUBES_M
+from .datasets.sample import hold_out
 from .imagenet import load_backbone
 from .losses import Objective
 from .validation import validate
@@ -53,8 +57,12 @@ VALIDATION_SEED = 999
 class Trainer:
     """One run, in this process. Under `torchrun` each process has one, and they take every step together."""
 
-    def __init__(self, config: TrainingConfig, out: Path, device: torch.device, make_batches: MakeBatches = synthetic):
+    def __init__(
+        self, config: TrainingConfig, out: Path, device: torch.device, make_batches: MakeBatches = synthetic,
+        make_validation: MakeBatches | None = None,
+    ):  # fmt: skip
         self.config, self.out, self.device, self.make_batches = config, out, device, make_batches
+        self.make_validation = make_validation or make_batches
         self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if _grouped() else (0, 1)
         torch.manual_seed(config.seed)
         network_config = config_named(config.network)
@@ -78,6 +86,18 @@ class Trainer:
         for name in (name for name in now if now[name] != before.get(name)):
             log.warning("%s was %s in the checkpoint, is %s now", name, before.get(name), now[name])
         log.info("resuming after %d images", self.progress.samples)
+
+    def start_from(self, path: Path) -> None:
+        """Go on from another run's weights, with everything else new.
+
+        Raises:
+            ValueError: they are not of the network that the configuration names.
+        """
+        network = load_network(path)
+        if network.config != self.network.config:
+            raise ValueError(f"{path} is not of the network {self.config.network!r}")
+        for own in (self.network, self.average.network):
+            own.load_state_dict(network.state_dict())
 
     def run(self, minutes: float = math.inf) -> None:
         """Train until the last stage's end, or for `minutes`, or until `stopping` is set; leaves a checkpoint."""
@@ -126,7 +146,7 @@ class Trainer:
     def _validation_batches(self, kind: dict) -> list:
         batch = min(64, self.config.validation_samples)
         kind = {**kind, "difficulty": self.config.validation_difficulty}
-        batches = self.make_batches(batch=batch, seed=1000 * self.config.seed + VALIDATION_SEED, **kind)
+        batches = self.make_validation(batch=batch, seed=1000 * self.config.seed + VALIDATION_SEED, **kind)
         data = loader(batches, range(self.config.validation_samples // batch), workers=0)
         return [to_device(batch, self.device) for batch in data]
 
@@ -276,6 +296,23 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def _data(arguments: argparse.Namespace) -> tuple[MakeBatches, MakeBatches]:
+    """What makes the batches to train on, and those to validate on: of a dataset, frames that are not trained on.
+
+    Raises:
+        ValueError: options that do not go together, or a dataset that cannot be read.
+    """
+    if not arguments.dataset:
+        if arguments.root or arguments.held_out or arguments.synthetic_share:
+            raise ValueError("--root, --held-out and --synthetic-share go with --dataset")
+        return synthetic, synthetic
+    if not arguments.root or not 0 <= arguments.synthetic_share < 1:
+        raise ValueError("--dataset needs --root, and --synthetic-share is from 0 to below 1")
+    options = {"held_out": arguments.held_out} if arguments.held_out else {}
+    training, validation = hold_out(open_dataset(arguments.dataset, arguments.root, "train", **options))
+    return from_dataset(training, True, arguments.synthetic_share), from_dataset(validation, False)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True)
@@ -284,6 +321,11 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for the network (more only on idle cores)")
+    parser.add_argument("--start", type=Path, help="weights of a trained network of the same kind to go on from")
+    parser.add_argument("--dataset", choices=DATASETS, help="train on this dataset's training split instead")
+    parser.add_argument("--root", type=Path, help="its official files, or what training.datasets.pack made of them")
+    parser.add_argument("--held-out", choices=CUBES_M, help="MSRA: the subject to leave out")
+    parser.add_argument("--synthetic-share", type=float, default=0.0, help="share of rendered hands in each batch")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)
@@ -293,9 +335,11 @@ def main() -> None:
     try:
         device = choose_device(arguments.device)
         arguments.out.mkdir(parents=True, exist_ok=True)
-        trainer = Trainer(load_config(arguments.config), arguments.out, device)
+        trainer = Trainer(load_config(arguments.config), arguments.out, device, *_data(arguments))
         if arguments.resume:
             trainer.resume()
+        elif arguments.start:
+            trainer.start_from(arguments.start)
     except (OSError, ValueError) as error:
         parser.error(str(error))
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from fingerpose_ros.perception.network import FingerPoseNet
 
-from .losses import HALF_CUBE_MM
+from .losses import HALF_CUBE_MM, mean_of
 
 
 @torch.no_grad()
@@ -17,9 +17,10 @@ def validate(network: FingerPoseNet, batches: list[dict[str, Tensor]], autocast:
         with autocast:
             out = network(batch["image"])
         counts = batch["present"] & batch["right"]
+        valid = batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool))[counts]
         miss = out.uvd[counts] - batch["uvd"][counts]
-        errors.append(miss.norm(dim=-1).mean(1) * HALF_CUBE_MM)
-        covered.append((miss.abs() < out.sigma[counts]).float().mean((1, 2)))
+        errors.append(mean_of(valid, miss.norm(dim=-1)) * HALF_CUBE_MM)
+        covered.append(mean_of(valid, (miss.abs() < out.sigma[counts]).float().mean(2)))
         says_right, says_present = (out.logits > 0).unbind(1)
         handed.append((says_right == batch["right"])[batch["present"]].float())
         present.append((says_present == batch["present"]).float())

@@ -99,3 +99,41 @@ class HandDataset(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Sample: ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some frames of a dataset, in order, as a dataset."""
+
+    whole: HandDataset
+    frames: range
+
+    @property
+    def joints(self) -> Joints:
+        return self.whole.joints
+
+    @property
+    def camera(self) -> Camera | None:
+        return self.whole.camera
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.whole[self.frames[index]]
+
+
+HELD_OUT = 50
+"""One frame in so many is kept from training: the last ones of the split, as neighbours in a sequence are alike."""
+
+
+def hold_out(dataset: HandDataset) -> tuple[Part, Part]:
+    """A training split -> what to train on, and what to measure progress on. Only the test split is for results.
+
+    Raises:
+        ValueError: a single frame cannot be both.
+    """
+    if len(dataset) < 2:
+        raise ValueError("a dataset of one frame leaves none to measure progress on")
+    first = len(dataset) - max(1, len(dataset) // HELD_OUT)
+    return Part(dataset, range(first)), Part(dataset, range(first, len(dataset)))
