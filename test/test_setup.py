@@ -1,0 +1,115 @@
+"""The set-up script is helpful where it cannot help itself, and the package's lists agree with each other."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOOLS = "cat cksum dirname env find flock grep id mkdir python3 rm sed sh sort tail touch uname xargs".split()
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A machine to run a copy of `run` on, with few tools. `machine(uname="echo aarch64")` gives it one more tool."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "clone").mkdir()
+    shutil.copy(ROOT / "run", tmp_path / "clone")
+    for tool in TOOLS:
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+
+    def call(*arguments: str, **tools: str) -> subprocess.CompletedProcess:
+        for name, script in tools.items():
+            tool = tmp_path / "bin" / name.replace("_", "-")
+            tool.unlink(missing_ok=True)
+            tool.write_text(f"#!/bin/sh\n{script}\n")
+            tool.chmod(0o755)
+        environment = {**os.environ, "PATH": str(tmp_path / "bin")}
+        command = [tmp_path / "clone" / "run", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    return call
+
+
+def test_without_a_command_it_tells_what_it_can_do_and_makes_nothing(machine, tmp_path):
+    result = machine()
+    assert result.returncode == 0
+    assert "demo" in result.stdout and "test" in result.stdout
+    assert not (tmp_path / "clone" / ".work").exists()
+
+
+def test_on_another_processor_it_points_to_the_ros_installation(machine):
+    result = machine("demo", uname="echo aarch64")
+    assert result.returncode != 0
+    assert "aarch64" in result.stderr and "README.md" in result.stderr
+
+
+def test_whoever_may_not_install_packages_is_told_the_command(machine):
+    result = machine("demo", uname="echo x86_64", id="echo 1000", sudo="exit 1", apt_get="echo apt was called; exit 1")
+    assert result.returncode != 0
+    assert "lacks" in result.stderr and "c++" in result.stderr
+    assert re.search(r"sudo apt-get update && sudo apt-get install .*python3-venv .*g\+\+", result.stderr)
+    assert "apt was called" not in result.stdout + result.stderr
+
+
+def test_root_gets_missing_packages_installed(machine, tmp_path):
+    """Apt is a stand-in that fails: the script must have asked it for the packages, and must then say what it said."""
+    result = machine(
+        "demo", uname="echo x86_64", id="echo 0", apt_get='[ "$1" = update ] || { echo "no room for: $*"; exit 100; }'
+    )
+    assert result.returncode != 0
+    assert re.search(r"no room for: install .*g\+\+.*cmake", result.stderr)
+    assert ".work/log/apt.log" in result.stderr
+
+
+def test_without_apt_it_names_what_is_missing(machine):
+    result = machine("demo", uname="echo x86_64")
+    assert result.returncode != 0
+    assert re.search(r"lacks:.* c\+\+ make cmake\. Install", result.stderr)
+
+
+def test_the_lock_holds_every_requirement_to_a_version_it_allows():
+    locked = {}
+    for line in (ROOT / "requirements" / "lock.txt").read_text().splitlines():
+        if not line.startswith("#"):
+            name, version = re.match(r"([\w.-]+)==([\w.]+)", line).groups()
+            locked.setdefault(name.lower(), set()).add(version)
+    for path in (ROOT / "requirements").glob("*.txt"):
+        for line in path.read_text().splitlines():
+            requirement = line.partition("#")[0].strip()
+            if path.name == "lock.txt" or not requirement or requirement.startswith("-r"):
+                continue
+            name, pinned = re.match(r"([\w.-]+)(?:==([\w.]+))?", requirement).groups()
+            assert name.lower() in locked, f"{path.name}: {name} is not in lock.txt; make it anew (CONTRIBUTING.md)"
+            assert pinned is None or locked[name.lower()] == {pinned}, f"{path.name}: {requirement}"
+
+
+def test_the_version_is_the_same_everywhere():
+    package = ElementTree.parse(ROOT / "package.xml").findtext("version")
+    python = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    changelog = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1]
+    assert package == python == changelog
+
+
+def test_every_message_is_built_and_every_field_explained():
+    cmake = (ROOT / "CMakeLists.txt").read_text()
+    for path in (ROOT / "msg").glob("*.msg"):
+        assert f'"msg/{path.name}"' in cmake
+        paragraphs = path.read_text().split("\n\n")
+        assert paragraphs[0].startswith("#")
+        for paragraph in paragraphs[1:]:
+            lines = paragraph.strip().splitlines()
+            constants = all(re.match(r"\w+ [A-Z_]+=", line) for line in lines)
+            assert constants or lines[0].startswith("#"), f"{path.name}: {paragraph!r}"
+
+
+def test_whatever_is_started_by_ros_is_installed_and_can_be_started():
+    cmake = (ROOT / "CMakeLists.txt").read_text()
+    for path in (ROOT / "scripts").iterdir():
+        assert f"scripts/{path.name}" in cmake
+        assert os.access(path, os.X_OK)
+        assert path.read_text().startswith("#!/usr/bin/env python3\n")
