@@ -1,5 +1,7 @@
 """Depth images of simple scenes, exact and quick: balls and planes. A hand is a string of balls along its bones."""
 
+from functools import lru_cache
+
 import numpy as np
 from articulated_hand import ArticulatedHand
 from scipy.spatial.transform import Rotation
@@ -10,11 +12,16 @@ from fingerpose_ros.perception.skeleton import PARENTS
 CAMERA = Camera(640, 480, 610.0, 605.0, 322.4, 238.1)
 
 
+@lru_cache
+def _rays(camera):
+    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    return camera.back_project(np.stack([u, v], axis=-1), np.ones(u.shape))
+
+
 def render(camera, balls=(), planes=()):
     """Balls (centre (3,), radius) and planes (normal (3,), offset: normal . point = offset) -> depth in metres."""
-    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    rays = camera.back_project(np.stack([u, v], axis=-1), np.ones(u.shape))
-    depth = np.full(u.shape, np.inf)
+    rays = _rays(camera)
+    depth = np.full(rays.shape[:2], np.inf)
     for normal, offset in planes:
         with np.errstate(divide="ignore"):
             distance = offset / (rays @ np.asarray(normal, float))

@@ -1,0 +1,257 @@
+"""The estimator: depth images in, one after the other, and the hands in each out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .camera import Camera
+from .hand import LEFT, RIGHT, Hand
+from .hand_finder import find_hands
+from .kinematics import finger_states, joint_frames, palm_position
+from .looking import Eye, Look
+from .prediction import Backend
+from .skeleton import WRIST
+from .tracking import PoseFilter, Track
+from .uncertainty import probability_within
+
+CANDIDATES = 4
+"""Places that the finder may propose in an image."""
+
+SEARCH_EVERY = 3
+"""While one hand is tracked, others are looked for in one image of so many."""
+
+PASSES = 3
+"""Looks at a new hand, each centred on what the one before saw."""
+
+MAX_MISSED = 2
+"""Images in a row that a hand may go unseen. It is absent from each of them; seen again, it is still the same hand."""
+
+MAX_GAP = 0.5
+"""Seconds without an image after which whatever was tracked is forgotten."""
+
+SAME_HAND = 0.05
+"""Centres closer than this, in metres, belong to one hand."""
+
+SMALL_ERROR = 0.02
+"""A joint's confidence is the probability that its error is less than this, metres."""
+
+
+@dataclass(frozen=True)
+class EstimatorSettings:
+    """How to look for hands.
+
+    Attributes:
+        min_distance: metres from the camera at which hands are first looked for.
+        max_distance: metres from the camera up to which hands are looked for.
+        cube_half_size: half the side, in metres, of the cube around a hand that the network sees.
+        handedness: "both", or "right" or "left" if every hand is to be taken for that one.
+        max_hands: the most hands that are tracked at once. Two, the user's: looking for a second hand beside a tracked
+            one costs a little in every third image, and a handover or two-handed teleoperation needs it.
+        smoothing: whether joints are smoothed over time.
+        smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
+        smoothing_beta: what speed adds to that cut-off, Hz per m/s.
+        max_sigma: a joint whose standard deviation exceeds this, in metres, is not valid.
+        min_confidence: probability below which a hand is not taken for one.
+
+    Raises:
+        ValueError: a value out of range, or two that contradict each other.
+    """
+
+    min_distance: float = 0.2
+    max_distance: float = 1.5
+    cube_half_size: float = 0.14
+    handedness: str = "both"
+    max_hands: int = 2
+    smoothing: bool = True
+    smoothing_min_cutoff: float = 1.0
+    smoothing_beta: float = 40.0
+    max_sigma: float = 0.03
+    min_confidence: float = 0.5
+
+    def __post_init__(self):
+        if self.handedness not in ("both", RIGHT, LEFT):
+            raise ValueError(f"handedness {self.handedness!r} is not one of both, {RIGHT}, {LEFT}")
+        if self.max_hands < 1:
+            raise ValueError(f"max_hands is {self.max_hands}; there must be at least 1 to look for")
+        for name in ("min_distance", "max_distance", "cube_half_size", "max_sigma", "smoothing_min_cutoff"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} is {value}; it must be a positive number")
+        if not (np.isfinite(self.smoothing_beta) and self.smoothing_beta >= 0):
+            raise ValueError(f"smoothing_beta is {self.smoothing_beta}; it must be 0 or more")
+        if not 0 < self.min_confidence < 1:
+            raise ValueError(f"min_confidence is {self.min_confidence}; a probability between 0 and 1 is needed")
+        if self.min_distance >= self.max_distance:
+            raise ValueError(f"min_distance {self.min_distance} m is not less than max_distance {self.max_distance} m")
+        if self.min_distance <= self.cube_half_size / 2:
+            raise ValueError(
+                f"min_distance {self.min_distance} m leaves no room for a cube of half-size {self.cube_half_size} m: "
+                f"it must be more than {self.cube_half_size / 2} m"
+            )
+
+
+class HandPoseEstimator:
+    """Finds and follows hands through the depth images of one camera."""
+
+    def __init__(self, backend: Backend, settings: EstimatorSettings):
+        self._backend, self._settings = backend, settings
+        self._next_id = 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all hands: what comes next has nothing to do with what was before."""
+        self._tracks: list[Track] = []
+        self._stamp: float | None = None
+        self._searches = self._frame = 0
+
+    def estimate(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
+        """The hands in one depth image, oldest track first.
+
+        Args:
+            depth_m: (height, width) float32 metres along z; 0, negative, NaN and infinite are no reading.
+            camera: that took it.
+            stamp: when, in seconds. Time that goes back or leaps forward forgets all hands.
+
+        Raises:
+            ValueError: a depth image that is not the camera's, or a stamp that is no time.
+            RuntimeError: the network gave numbers that are not finite.
+        """
+        depth_m = np.asarray(depth_m, np.float32)
+        if depth_m.shape != (camera.height, camera.width):
+            raise ValueError(f"depth of shape {depth_m.shape} from a camera of {camera.height} x {camera.width} pixels")
+        if not np.isfinite(stamp):
+            raise ValueError(f"an image's stamp is {stamp} s")
+        if self._stamp is not None and not 0 <= stamp - self._stamp <= MAX_GAP:
+            self.reset()
+        self._stamp = stamp
+        see = Eye(self._backend, self._settings.cube_half_size, depth_m, camera)
+
+        tracks = self._tracks
+        crops = [see.crop(track.expected(stamp), track.handedness) for track in tracks]
+        crops += [see.crop(place, self._first_guess) for place in self._search(depth_m, camera)]
+        looks = see.look(crops)  # one pass of the network for the tracked hands and the places to check
+        seen = self._follow(see, tracks, looks[: len(tracks)])
+        seen += self._acquire(see, looks[len(tracks) :])
+        seen = sorted(_one_track_a_hand(seen), key=lambda pair: pair[0].id)
+        unseen = [track for track in tracks if 0 < track.missed <= MAX_MISSED]
+        self._tracks = sorted([track for track, _ in seen] + unseen, key=lambda track: track.id)
+        self._frame += 1
+        return [self._hand(track, look, camera) for track, look in seen]
+
+    @property
+    def _first_guess(self) -> str:
+        return RIGHT if self._settings.handedness == "both" else self._settings.handedness
+
+    def _search(self, depth_m: np.ndarray, camera: Camera) -> list[np.ndarray]:
+        """Places (3,) at which the network should look for new hands now.
+
+        Not all of the finder's candidates in each image: that would take longer than an image lasts. All when there was
+        no image before this one; then the best and, in turn, one of the others; beside a tracked hand one in turn.
+        """
+        settings, expected = self._settings, [track.expected(self._stamp) for track in self._tracks]
+        if len(expected) >= settings.max_hands or (expected and self._frame % SEARCH_EVERY):
+            return []
+        found = find_hands(
+            depth_m, camera, settings.min_distance, settings.max_distance, count=CANDIDATES + len(expected)
+        )
+        places = [c.centre for c in found if all(np.linalg.norm(c.centre - e) > 2 * SAME_HAND for e in expected)]
+        turn, self._searches = self._searches, self._searches + 1
+        if turn == 0 or not places:
+            return places
+        if expected:
+            return [places[turn % len(places)]]
+        others = places[1:]
+        return places[:1] + ([others[turn % len(others)]] if others else [])
+
+    def _follow(self, see: Eye, tracks: list[Track], looks: list[Look | None]) -> list[tuple[Track, Look]]:
+        seen = []
+        for track, look in zip(tracks, looks, strict=True):
+            judged = self._is_hand(look) and self._settings.handedness == "both"
+            if judged and track.judge_handedness(look.right, self._stamp):
+                (look,) = see.look([see.crop(look.centre, track.handedness)])
+                track.smooth = self._new_filter()
+            if self._is_hand(look):
+                track.see(look.centre, self._stamp)
+                seen.append((track, look))
+            else:
+                track.missed += 1
+        return seen
+
+    def _acquire(self, see: Eye, looks: list[Look | None]) -> list[tuple[Track, Look]]:
+        """New tracks, of the places that are hands: each is looked at again, from its middle and as what it seems."""
+        room = self._settings.max_hands - len(self._tracks)
+        for again in range(1, PASSES + 1):
+            # An off-centre look may be in some doubt, the last may not.
+            looks = [look for look in looks if self._is_hand(look, doubt=0.5 if again < PASSES else 1)]
+            looks = _apart(sorted(looks, key=lambda look: -look.present))[:room]
+            if again < PASSES:
+                looks = see.look([see.crop(look.centre, self._kind(look)) for look in looks])
+        new = []
+        for look in looks:
+            track = Track(self._next_id, look.handedness, look.right, look.centre, self._stamp, self._new_filter())
+            self._next_id += 1
+            new.append((track, look))
+        return new
+
+    def _kind(self, look: Look) -> str:
+        if self._settings.handedness != "both":
+            return self._settings.handedness
+        return RIGHT if look.right > 0.5 else LEFT
+
+    def _is_hand(self, look: Look | None, doubt: float = 1) -> bool:
+        if look is None or look.present < doubt * self._settings.min_confidence:
+            return False
+        return self._settings.min_distance <= look.centre[2] <= self._settings.max_distance
+
+    def _new_filter(self) -> PoseFilter | None:
+        settings = self._settings
+        return PoseFilter(settings.smoothing_min_cutoff, settings.smoothing_beta) if settings.smoothing else None
+
+    def _hand(self, track: Track, look: Look, camera: Camera) -> Hand:
+        positions = track.smooth(look.positions, self._stamp) if track.smooth else look.positions
+        covariance = look.crop.to_covariance(look.uvd, look.sigma)
+        sigma = np.sqrt(np.einsum("...ii->...i", covariance))
+        rotations = joint_frames(positions, track.handedness)
+        pixels = camera.project(np.maximum(look.positions, (-np.inf, -np.inf, 1e-3)))
+        valid = (
+            (sigma.max(axis=-1) <= self._settings.max_sigma)
+            & (np.abs(look.uvd) <= 1).all(axis=-1)
+            & (pixels >= -0.5).all(axis=-1)
+            & (pixels <= (camera.width - 0.5, camera.height - 0.5)).all(axis=-1)
+            & np.isfinite(rotations).all(axis=(-2, -1))
+        )
+        known = np.where(valid[:, None], positions, np.nan)
+        palm = palm_position(known)
+        return Hand(
+            track_id=track.id,
+            handedness=track.handedness,
+            handedness_score=track.handedness_score if self._settings.handedness == "both" else 1.0,
+            confidence=look.present,
+            positions=known,
+            rotations=np.where(valid[:, None, None], rotations, np.nan),
+            sigma=sigma,
+            joint_confidence=probability_within(covariance, SMALL_ERROR),
+            valid=valid,
+            palm_position=palm,
+            palm_rotation=rotations[WRIST] if np.isfinite(palm).all() else np.full((3, 3), np.nan),
+            fingers=finger_states(known, track.handedness),
+        )
+
+
+def _apart(looks: list[Look]) -> list[Look]:
+    """Those that are not at the place of an earlier one."""
+    kept: list[Look] = []
+    for look in looks:
+        if all(np.linalg.norm(look.centre - other.centre) > SAME_HAND for other in kept):
+            kept.append(look)
+    return kept
+
+
+def _one_track_a_hand(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]]:
+    """Where several tracks have come to one hand, the one that explains it best; of equals the oldest."""
+    best_first = sorted(seen, key=lambda pair: (-round(pair[1].present * pair[0].handedness_score, 1), pair[0].id))
+    kept: list[tuple[Track, Look]] = []
+    for track, look in best_first:
+        if all(np.linalg.norm(look.centre - other.centre) > SAME_HAND for _, other in kept):
+            kept.append((track, look))
+    return kept

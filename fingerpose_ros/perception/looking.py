@@ -1,0 +1,71 @@
+"""One look at a place in a depth image: the crop around it, and what the network says of that crop."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .camera import Camera
+from .crop import BACKGROUND, Crop
+from .hand import LEFT, RIGHT
+from .kinematics import hand_centre
+from .prediction import Backend
+
+MIN_SURFACE = 0.02
+"""The share of a crop that must show something."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the network says of one crop: as `prediction.Prediction`, but `right` is of the hand as it is."""
+
+    crop: Crop
+    uvd: np.ndarray
+    sigma: np.ndarray
+    right: float
+    present: float
+
+    @property
+    def handedness(self) -> str:
+        return LEFT if self.crop.mirrored else RIGHT
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """(21, 3) metres in the camera's optical frame."""
+        return self.crop.to_points(self.uvd)
+
+    @cached_property
+    def centre(self) -> np.ndarray:
+        """(3,) metres in the camera's optical frame."""
+        return hand_centre(self.positions)
+
+
+class Eye:
+    """Looks at places of one depth image through the network."""
+
+    def __init__(self, backend: Backend, half_size: float, depth_m: np.ndarray, camera: Camera):
+        self._backend, self._half_size = backend, half_size
+        self._depth_m, self._camera = depth_m, camera
+
+    def crop(self, centre: np.ndarray, handedness: str) -> Crop | None:
+        """None where no cube can be in front of the camera."""
+        if not centre[2] > self._half_size / 2:
+            return None
+        return Crop(centre, self._half_size, mirrored=handedness == LEFT)
+
+    def look(self, crops: list[Crop | None]) -> list[Look | None]:
+        """One pass of the network for all crops. None where there is nothing to see."""
+        images = [crop and crop.image(self._depth_m, self._camera, self._backend.input_size) for crop in crops]
+        shown = [i for i, image in enumerate(images) if image is not None and (image < BACKGROUND).mean() > MIN_SURFACE]
+        looks: list[Look | None] = [None] * len(crops)
+        if not shown:
+            return looks
+        said = self._backend.infer(np.stack([images[i] for i in shown])[:, None])
+        for name in ("uvd", "sigma", "right", "present"):
+            if not np.isfinite(getattr(said, name)).all():
+                raise RuntimeError(f"the network's {name} is not finite ({self._backend.description})")
+        for n, i in enumerate(shown):
+            right = float(said.right[n])
+            right = 1 - right if crops[i].mirrored else right
+            looks[i] = Look(crops[i], said.uvd[n], said.sigma[n], right, float(said.present[n]))
+        return looks

@@ -1,0 +1,115 @@
+"""Hands over time: where to look next, which hand it is, and a calm pose."""
+
+import numpy as np
+
+from .hand import LEFT, RIGHT
+from .kinematics import palm_position
+
+HANDEDNESS_TIME = 0.3
+"""Seconds over which what the network says of the handedness is averaged."""
+
+FLIP_BELOW = 0.25
+"""A hand is taken for the other one when, on that average, it is itself with less than this probability."""
+
+MAX_STEP = 0.05
+"""Metres by which a hand is expected to move on until the next image, at most."""
+
+
+class Track:
+    """One hand from image to image.
+
+    Attributes:
+        id: never used again for another hand.
+        handedness: "right" or "left".
+        centre: (3,) where it was last seen, metres in the camera's optical frame.
+        missed: how many images ago that was.
+        smooth: what smooths its pose; None if it is not to be smoothed.
+    """
+
+    def __init__(
+        self, id: int, handedness: str, right: float, centre: np.ndarray, stamp: float, smooth: "PoseFilter | None"
+    ):
+        """`right` is the probability that it is a right hand."""
+        self.id, self.handedness, self.centre, self.missed, self.smooth = id, handedness, centre, 0, smooth
+        self._right, self._velocity, self._stamp = right, np.zeros(3), stamp
+
+    @property
+    def handedness_score(self) -> float:
+        """The probability of `handedness`, 0.5 to 1."""
+        return max(0.5, self._right if self.handedness == RIGHT else 1 - self._right)
+
+    def expected(self, stamp: float) -> np.ndarray:
+        """Where its centre (3,) should be at `stamp` seconds."""
+        step = self._velocity * (stamp - self._stamp)
+        return self.centre + step * min(1, MAX_STEP / max(np.linalg.norm(step), 1e-9))
+
+    def see(self, centre: np.ndarray, stamp: float) -> None:
+        """It is seen again."""
+        passed = stamp - self._stamp
+        if passed > 0:
+            self._velocity = 0.5 * self._velocity + 0.5 * (centre - self.centre) / passed
+        self.centre, self._stamp, self.missed = centre, stamp, 0
+
+    def judge_handedness(self, right: float, stamp: float) -> bool:
+        """Takes in the probability of a right hand, before `see`. True when it has turned out to be the other one."""
+        self._right += (1 - np.exp(-(stamp - self._stamp) / HANDEDNESS_TIME)) * (right - self._right)
+        itself = self._right if self.handedness == RIGHT else 1 - self._right
+        if itself >= FLIP_BELOW:
+            return False
+        self.handedness = LEFT if self.handedness == RIGHT else RIGHT
+        return True
+
+
+class OneEuroFilter:
+    """The 1 Euro filter: a low-pass whose cut-off rises with speed, so that rest is calm and motion is not late.
+
+    Source: Casiez, Roussel and Vogel, "1 Euro Filter", CHI 2012. As there, but points in space share one cut-off, from
+    the length of their velocity, so that the result does not depend on how the camera is turned.
+
+    The filter's library (PyPI OneEuroFilter) takes single numbers, and its cut-off would differ from axis to axis.
+    """
+
+    def __init__(self, min_cutoff: float, beta: float, speed_cutoff: float = 1.0):
+        """`min_cutoff` in Hz is the cut-off at rest, `beta` in Hz per m/s what speed adds to it.
+
+        `speed_cutoff` in Hz is that of the low-pass on the speed.
+        """
+        self._min_cutoff, self._beta, self._speed_cutoff = min_cutoff, beta, speed_cutoff
+        self._value: np.ndarray | None = None
+        self._velocity = 0.0
+        self._stamp = 0.0
+
+    def __call__(self, value: np.ndarray, stamp: float) -> np.ndarray:
+        """Points (..., 3) in metres at `stamp` seconds, not before the last -> the same, smoothed."""
+        if self._value is None:
+            self._value, self._stamp = value, stamp
+            return value
+        passed = stamp - self._stamp
+        if passed > 0:
+            self._stamp = stamp
+            velocity = (value - self._value) / passed
+            self._velocity = self._velocity + _gain(self._speed_cutoff, passed) * (velocity - self._velocity)
+            speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
+            self._value = self._value + _gain(self._min_cutoff + self._beta * speed, passed) * (value - self._value)
+        return self._value
+
+
+def _gain(cutoff, passed: float):
+    """The share of a new value that a first-order low-pass takes, `passed` seconds after the last one."""
+    return 1 / (1 + 1 / (2 * np.pi * cutoff * passed))
+
+
+class PoseFilter:
+    """Smooths a hand: its palm's place and, apart, the joints as seen from there.
+
+    So the fingers of a moving hand stay as calm as those of a resting one, and its bones keep their lengths better.
+    """
+
+    def __init__(self, min_cutoff: float, beta: float):
+        """As those of `OneEuroFilter`."""
+        self._palm, self._joints = OneEuroFilter(min_cutoff, beta), OneEuroFilter(min_cutoff, beta)
+
+    def __call__(self, positions: np.ndarray, stamp: float) -> np.ndarray:
+        """Positions (21, 3) in metres at `stamp` seconds -> the same, smoothed."""
+        palm = palm_position(positions)
+        return self._palm(palm, stamp) + self._joints(positions - palm, stamp)

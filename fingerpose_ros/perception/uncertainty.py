@@ -1,0 +1,35 @@
+"""From a joint's stated uncertainty to the probability that its error is small."""
+
+from math import erf, exp, pi, sqrt
+
+import numpy as np
+
+
+def _directions(count: int) -> np.ndarray:
+    """Unit vectors (count, 3) spread evenly over half a sphere, along a Fibonacci spiral."""
+    height = (np.arange(count) + 0.5) / count
+    turn = np.arange(count) * pi * (3 - sqrt(5))
+    width = np.sqrt(1 - height**2)
+    return np.stack([width * np.cos(turn), width * np.sin(turn), height], axis=-1)
+
+
+def _within(radius: float) -> float:
+    """The probability that a standard normal vector in space is no longer than `radius` (chi, 3 degrees of freedom)."""
+    return erf(radius / sqrt(2)) - sqrt(2 / pi) * radius * exp(-(radius**2) / 2)
+
+
+_DIRECTIONS = _directions(128)
+_PRODUCTS = (_DIRECTIONS[:, :, None] * _DIRECTIONS[:, None, :]).reshape(-1, 9).T
+_RADII = np.linspace(0, 8, 2001)
+_WITHIN = np.array([_within(radius) for radius in _RADII])
+
+
+def probability_within(covariance: np.ndarray, radius: float) -> np.ndarray:
+    """Covariances (..., 3, 3) -> probabilities (...) that a centred Gaussian error is no longer than `radius`.
+
+    An error is a direction times a chi-distributed length, scaled by the covariance; the length is integrated exactly,
+    the direction by quadrature (Monahan and Genz, "Spherical-radial integration rules for Bayesian computation", JASA
+    1997). Good to 0.005 where the axes' standard deviations differ by up to a factor of five.
+    """
+    variance = covariance.reshape(*covariance.shape[:-2], 9) @ _PRODUCTS
+    return np.interp(radius / np.sqrt(np.maximum(variance, 1e-18)), _RADII, _WITHIN).mean(axis=-1)

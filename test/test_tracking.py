@@ -1,0 +1,114 @@
+"""Smoothing, prediction and handedness over time."""
+
+import numpy as np
+import pytest
+from articulated_hand import ArticulatedHand
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from fingerpose_ros.perception.tracking import MAX_STEP, OneEuroFilter, PoseFilter, Track
+
+STAMPS = np.arange(90) / 30
+
+
+def test_the_first_value_and_a_resting_one_pass_unchanged():
+    point = np.array([[0.1, 0.2, 0.3]])
+    smooth = OneEuroFilter(1.0, 40.0)
+    assert all(np.allclose(smooth(point, stamp), point) for stamp in STAMPS)
+
+
+def test_it_is_the_published_filter():
+    """One coordinate against the paper's formulas, written out."""
+    min_cutoff, beta, random = 1.2, 30.0, np.random.default_rng(0)
+    values, stamps = random.normal(0, 0.01, 50).cumsum(), random.uniform(0.01, 0.05, 50).cumsum()
+    smooth = OneEuroFilter(min_cutoff, beta)
+    gain = lambda cutoff, passed: 1 / (1 + (1 / (2 * np.pi * cutoff)) / passed)  # noqa: E731
+    expected, speed = values[0], 0.0
+    for i in range(50):
+        if i:
+            passed = stamps[i] - stamps[i - 1]
+            speed += gain(1.0, passed) * ((values[i] - expected) / passed - speed)
+            expected += gain(min_cutoff + beta * abs(speed), passed) * (values[i] - expected)
+        assert smooth(np.array([values[i], 0, 0]), stamps[i])[0] == pytest.approx(expected)
+
+
+def test_noise_at_rest_shrinks_and_a_steady_motion_is_hardly_late():
+    random = np.random.default_rng(1)
+    rest, moving = OneEuroFilter(1.0, 40.0), OneEuroFilter(1.0, 40.0)
+    noise = random.normal(0, 0.002, (90, 21, 3))
+    calm = np.stack([rest(n, stamp) for n, stamp in zip(noise, STAMPS, strict=True)])
+    assert calm[30:].std() < 0.6 * noise[30:].std()
+    for stamp in STAMPS:
+        late = 1.0 * stamp - moving(np.array([[1.0 * stamp, 0, 0]]), stamp)[0, 0]
+    assert 0 < late < 0.015  # metres at 1 m/s: seconds
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.tuples(*[st.floats(-3, 3)] * 3), st.integers(0, 1000))
+def test_smoothing_does_not_depend_on_how_the_camera_is_turned(turn, seed):
+    random = np.random.default_rng(seed)
+    poses = ArticulatedHand().positions() + random.normal(0, 0.01, (20, 21, 3)).cumsum(axis=0)
+    rotation = Rotation.from_rotvec(turn)
+    a, b = PoseFilter(1.0, 40.0), PoseFilter(1.0, 40.0)
+    for pose, stamp in zip(poses, STAMPS, strict=False):
+        smooth, turned = a(pose, stamp), b(rotation.apply(pose), stamp)
+    assert np.allclose(rotation.apply(smooth), turned, atol=1e-9)
+
+
+def test_a_hand_that_moves_as_a_whole_keeps_its_shape():
+    smooth = PoseFilter(1.0, 40.0)
+    hand = ArticulatedHand().positions()
+    for stamp in STAMPS:
+        pose = smooth(hand + (np.sin(4 * stamp), 0, 0.6), stamp)
+        assert np.allclose(pose - pose[0], hand - hand[0], atol=1e-9)
+
+
+def test_the_same_stamp_again_changes_nothing():
+    smooth = OneEuroFilter(1.0, 40.0)
+    smooth(np.zeros((1, 3)), 1.0)
+    before = smooth(np.ones((1, 3)), 1.1)
+    assert np.allclose(smooth(np.full((1, 3), 5.0), 1.1), before)
+
+
+@given(st.floats(0.1, 30), st.floats(0, 1000), st.floats(1e-4, 1))
+def test_what_comes_out_lies_between_old_and_new(min_cutoff, beta, passed):
+    smooth = OneEuroFilter(min_cutoff, beta)
+    smooth(np.zeros((1, 3)), 0.0)
+    assert (smooth(np.ones((1, 3)), passed) >= 0).all() and (smooth(np.ones((1, 3)), 2 * passed) <= 1).all()
+
+
+def new_track(handedness="right", right=0.9):
+    return Track(1, handedness, right, np.array([0, 0, 0.5]), 0.0, None)
+
+
+def test_a_steady_motion_is_foreseen_and_a_leap_only_so_far():
+    track = new_track()
+    for stamp in STAMPS[1:]:
+        track.see(np.array([0.6 * stamp, 0, 0.5]), stamp)
+    soon = STAMPS[-1] + 1 / 30
+    assert np.linalg.norm(track.expected(soon) - (0.6 * soon, 0, 0.5)) < 0.002
+    assert np.linalg.norm(track.expected(soon + 10) - track.centre) == pytest.approx(MAX_STEP)
+
+
+def test_handedness_gives_way_only_to_lasting_evidence():
+    track = new_track()
+    for stamp in STAMPS[1:4]:  # 0.1 s of doubt
+        assert not track.judge_handedness(0.02, stamp)
+        track.see(track.centre, stamp)
+    assert track.handedness == "right" and 0.5 <= track.handedness_score < 0.9
+    flipped = []
+    for stamp in STAMPS[4:]:
+        flipped.append(track.judge_handedness(0.02, stamp))
+        track.see(track.centre, stamp)
+    assert sum(flipped) == 1 and 0.2 < STAMPS[4 + flipped.index(True)] < 0.8
+    assert track.handedness == "left" and track.handedness_score > 0.9
+
+
+def test_an_undecided_network_never_flips_a_hand():
+    track = new_track("left", 0.1)
+    random = np.random.default_rng(0)
+    for stamp in np.arange(1, 2000) / 30:
+        assert not track.judge_handedness(random.uniform(0.2, 0.8), stamp)
+        track.see(track.centre, stamp)
+    assert track.handedness == "left"
