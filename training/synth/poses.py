@@ -145,7 +145,7 @@ _ROWS, _COLUMNS = np.nonzero(_may_touch())
 
 
 def penetration(joints: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """How deep fingers lie in one another or in the palm, metres (n,); `scale` (n,) is the hand's size over an adult's."""
+    """How deep fingers lie in one another or the palm, metres (n,); `scale` (n,) is the hand's size over an adult's."""
     centres, radii = _spheres(joints)
     gap = np.linalg.norm(centres[:, _ROWS] - centres[:, _COLUMNS], axis=2)
     depth = (radii[_ROWS] + radii[_COLUMNS]) * scale[:, None] - gap
