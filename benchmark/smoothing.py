@@ -114,7 +114,15 @@ def main() -> None:
     settings = EstimatorSettings(smoothing_min_cutoff=arguments.min_cutoff, smoothing_beta=arguments.beta)
     rows = measure(settings, arguments.rate)
     if arguments.json:
-        print(json.dumps({"rate_hz": arguments.rate, "seconds": SECONDS, **vars(arguments), "results": rows}))
+        conditions = {
+            "rate_hz": arguments.rate,
+            "min_cutoff_hz": arguments.min_cutoff,
+            "beta_hz_per_m_s": arguments.beta,
+            "seconds": SECONDS,
+            "noise_own_mm": (1000 * OWN_NOISE).tolist(),
+            "noise_shared_mm": (1000 * SHARED_NOISE).tolist(),
+        }
+        print(json.dumps({**conditions, "results": rows}))
         return
     columns = ("motion", "smoothing", "jitter_mm_rms", "lag_ms", "bone_length_std_mm", "error_mm")
     print("  ".join(f"{column:>18}" for column in columns))
