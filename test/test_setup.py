@@ -4,13 +4,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TOOLS = "cat cksum dirname env find flock grep id mkdir python3 rm sed sh sort tail touch uname xargs".split()
+TOOLS = ("cat", "cksum", "dirname", "env", "find", "flock", "id", "mkdir", "rm", "sh", "sort", "tail", "uname", "xargs")
 
 
 @pytest.fixture
@@ -113,3 +114,26 @@ def test_whatever_is_started_by_ros_is_installed_and_can_be_started():
         assert f"scripts/{path.name}" in cmake
         assert os.access(path, os.X_OK)
         assert path.read_text().startswith("#!/usr/bin/env python3\n")
+
+
+def test_pip_installs_the_core_with_its_weights_and_without_ros(tmp_path):
+    source, installed = tmp_path / "source", tmp_path / "installed"
+    shutil.copytree(ROOT / "fingerpose_ros", source / "fingerpose_ros")
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    (source / "models").mkdir()
+    (source / "models" / "weights.safetensors").write_text("stands in for the weights")
+
+    options = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet", "--target", installed]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, source], check=True, timeout=120)
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['rclpy', 'std_msgs', 'ament_index_python', 'torch']));"
+        "import fingerpose_ros.perception.estimator, fingerpose_ros.perception.backends;"
+        "from fingerpose_ros.share import share_folder;"
+        "print((share_folder() / 'models' / 'weights.safetensors').read_text())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert result.stdout.strip() == "stands in for the weights", result.stderr
