@@ -335,7 +335,10 @@ def main() -> None:
     try:
         device = choose_device(arguments.device)
         arguments.out.mkdir(parents=True, exist_ok=True)
-        trainer = Trainer(load_config(arguments.config), arguments.out, device, *_data(arguments))
+        config = load_config(arguments.config)
+        if arguments.start:
+            config = dataclasses.replace(config, pretrained=None)  # every weight comes from --start
+        trainer = Trainer(config, arguments.out, device, *_data(arguments))
         if arguments.resume:
             trainer.resume()
         elif arguments.start:
