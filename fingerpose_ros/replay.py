@@ -114,6 +114,10 @@ class Player:
             self._spin_until(lambda: playback.sent[-1] not in self._sent_at, patience)
         return playback
 
+    def spin(self, seconds: float) -> None:
+        """Handle messages for so long."""
+        self._spin_until(lambda: False, seconds)
+
     def close(self) -> None:
         self._executor.shutdown()
         self.node.destroy_node()
