@@ -1,12 +1,13 @@
 """From the node's settings to an estimator."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any, Protocol
 
 import numpy as np
 
+from .parameters import estimator_settings
 from .perception.camera import Camera
+from .perception.estimator import HandPoseEstimator
 from .perception.hand import Hand
 
 
@@ -33,12 +34,7 @@ def load_estimator(settings: Mapping[str, Any]) -> tuple[Estimator, str]:
         Exception: an engine that is not installed, a device that is not there, weights that are missing or damaged; the
             message says what to do.
     """
-    # Imported here, so that an engine that is not installed is a refusal to configure.
-    from .perception import backends
-    from .perception.estimator import EstimatorSettings, HandPoseEstimator
+    from .perception import backends  # here, so that an engine that is not installed is a refusal to configure
 
     backend = backends.create(*(settings[name] for name in ("backend", "device", "model", "precision")))
-    names = [field.name for field in fields(EstimatorSettings)]
-    return HandPoseEstimator(
-        backend, EstimatorSettings(**{name: settings[name] for name in names})
-    ), backend.description
+    return HandPoseEstimator(backend, estimator_settings(settings)), backend.description

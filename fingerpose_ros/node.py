@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
@@ -28,6 +29,8 @@ from .ros.depth_image import from_image
 from .ros.refusal import Refused
 from .statistics import Report, Statistics
 from .worker import Worker
+
+RCLError = rclpy_implementation.RCLError
 
 CLOCK_TOLERANCE = 1.0
 """Seconds that an image may be older or newer than the node's clock before the node says so."""
@@ -119,6 +122,11 @@ class HandPoseNode(LifecycleNode):
         self._release()
         self._state = "finalized"
         return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._stop()
+        self._release()
+        return super().on_error(state)
 
     def _subscribe(self) -> None:
         settings = self._settings
@@ -291,6 +299,9 @@ def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = lo
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # the signal handlers of rclpy have shut the context down
+    except RCLError:
+        if rclpy.ok():  # else the same, in the middle of something
+            raise
     finally:
         node.close()
         rclpy.try_shutdown()

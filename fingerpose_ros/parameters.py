@@ -6,12 +6,14 @@ those against this table.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+
+from .perception.estimator import EstimatorSettings
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,16 @@ class Setting:
         return descriptor
 
 
+def _of_estimator(name: str, description: str, **limits) -> Setting:
+    """A setting that is the estimator's, with its default there."""
+    return Setting(name, getattr(EstimatorSettings(), name), description, **limits)
+
+
 SETTINGS = (
     Setting("autostart", True, "Configure and activate the node by itself when it starts."),
     Setting(
-        "image_transport", "raw", "How depth images arrive: as they are, or on <topic>/compressedDepth.",
+        "image_transport", "raw",
+        "How depth images arrive: as they are, or compressed (on the image topic plus /compressedDepth).",
         choices=("raw", "compressedDepth"),
     ),
     Setting(
@@ -69,30 +77,30 @@ SETTINGS = (
         "precision", "auto", "Numbers the network computes in. auto: bf16 where the processor has it, else f32.",
         choices=("auto", "f32", "bf16"),
     ),
-    Setting("min_distance", 0.2, "Metres from the camera at which hands are first looked for.", low=0.05, high=5.0),
-    Setting("max_distance", 1.5, "Metres from the camera up to which hands are looked for.", low=0.1, high=5.0),
-    Setting(
-        "cube_half_size", 0.14, "Half the side, in metres, of the cube around a hand that the network sees.",
+    _of_estimator("min_distance", "Metres from the camera at which hands are first looked for.", low=0.05, high=5.0),
+    _of_estimator("max_distance", "Metres from the camera up to which hands are looked for.", low=0.1, high=5.0),
+    _of_estimator(
+        "cube_half_size", "Half the side, in metres, of the cube around a hand that the network sees.",
         low=0.08, high=0.25,
     ),
-    Setting(
-        "handedness", "both", "Which hands there are to see. right or left: every hand is taken for that one.",
+    _of_estimator(
+        "handedness", "Which hands there are to see. right or left: every hand is taken for that one.",
         choices=("both", "right", "left"),
     ),
-    Setting("max_hands", 2, "The most hands that are tracked at once.", low=1, high=4),
-    Setting("smoothing", True, "Smooth the joints over time (One-Euro filter)."),
-    Setting(
-        "smoothing_min_cutoff", 1.5, "Cut-off in Hz of the smoothing of a hand at rest: lower is calmer and later.",
+    _of_estimator("max_hands", "The most hands that are tracked at once.", low=1, high=4),
+    _of_estimator("smoothing", "Smooth the joints over time (One-Euro filter)."),
+    _of_estimator(
+        "smoothing_min_cutoff", "Cut-off in Hz of the smoothing of a hand at rest: lower is calmer and later.",
         low=0.05, high=30.0,
     ),
-    Setting(
-        "smoothing_beta", 5.0, "How much faster motion raises that cut-off, in Hz per m/s: higher follows closer.",
+    _of_estimator(
+        "smoothing_beta", "How much faster motion raises that cut-off, in Hz per m/s: higher follows closer.",
         low=0.0, high=1000.0,
     ),
-    Setting(
-        "max_sigma", 0.03, "A joint whose standard deviation exceeds this, in metres, is not valid.",
-        low=0.001, high=1.0,
+    _of_estimator(
+        "max_sigma", "A joint whose standard deviation exceeds this, in metres, is not valid.", low=0.001, high=1.0
     ),
+    _of_estimator("min_confidence", "Probability below which a hand is not taken for one.", low=0.01, high=0.99),
 )  # fmt: skip
 
 _FRAME_PREFIX = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_/]*)?")
@@ -120,6 +128,15 @@ def values(node: Node) -> dict[str, Any]:
     return current
 
 
+def estimator_settings(current: Mapping[str, Any]) -> EstimatorSettings:
+    """Those of the node's settings that are the estimator's.
+
+    Raises:
+        ValueError: as `EstimatorSettings` does.
+    """
+    return EstimatorSettings(**{field.name: current[field.name] for field in fields(EstimatorSettings)})
+
+
 def judge(node: Node, changes: Iterable[Parameter], configured: bool) -> SetParametersResult:
     """Whether the parameters may be changed so, and if not, why; for the node's set-parameters callback."""
     ours = {setting.name for setting in SETTINGS}
@@ -140,8 +157,10 @@ def _problem(current: Mapping[str, Any]) -> str:
     for setting in SETTINGS:
         if setting.choices and current[setting.name] not in setting.choices:
             return f"{setting.name} is {current[setting.name]!r}, not one of {', '.join(setting.choices)}"
-    if current["min_distance"] >= current["max_distance"]:
-        return f"min_distance {current['min_distance']} m is not less than max_distance {current['max_distance']} m"
+    try:
+        estimator_settings(current)
+    except ValueError as error:
+        return str(error)
     if not _FRAME_PREFIX.fullmatch(current["frame_prefix"]):
         return f"frame_prefix {current['frame_prefix']!r} may hold letters, digits, _ and /, and not begin with /"
     return ""

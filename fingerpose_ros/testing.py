@@ -34,6 +34,7 @@ from .bag import DepthBag
 from .loading import EstimatorFactory, load_estimator
 from .node import HandPoseNode
 from .replay import Playback, Player
+from .share import share_folder
 from .statistics import Report
 
 KEPT = QoSProfile(depth=2000)
@@ -93,10 +94,10 @@ def set_environment(setenv: Callable[[str, str], None]) -> None:
     """The environment variables that keep tests off the network, and images within DDS's shared memory."""
     setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     setenv("ROS_DOMAIN_ID", os.environ.get("ROS_DOMAIN_ID", str(1 + os.getpid() % 100)))
-    profile = Path(__file__).parents[1] / "config" / "fastdds.xml"
-    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
-        if name not in os.environ and profile.exists():
-            setenv(name, str(profile))
+    names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+    if not any(name in os.environ for name in names):
+        for name in names:
+            setenv(name, str(share_folder() / "config" / "fastdds.xml"))
 
 
 @contextmanager

@@ -33,6 +33,12 @@ def why_refused(message) -> str | None:
     return _why_compressed(message) if isinstance(message, CompressedImage) else _why_camera_info(message)
 
 
+def _why_header(head) -> str | None:
+    if head.frame_id == "":
+        return "frame_id"
+    return "stamp" if head.stamp.sec < 0 or head.stamp.nanosec > 999_999_999 else None
+
+
 def _why_size(width: int, height: int) -> str | None:
     fits = 1 <= width <= 32767 and 1 <= height <= 32767 and width * height <= 16777216
     return None if fits else "size"
@@ -43,8 +49,8 @@ def _why_mismatch(width: int, height: int) -> str | None:
 
 
 def _why_image(message: Image) -> str | None:
-    if message.header.frame_id == "":
-        return "frame_id"
+    if _why_header(message.header):
+        return _why_header(message.header)
     if _why_size(message.width, message.height):
         return "size"
     if message.encoding not in BYTES_PER_PIXEL:
@@ -57,8 +63,8 @@ def _why_image(message: Image) -> str | None:
 
 
 def _why_compressed(message: CompressedImage) -> str | None:
-    if message.header.frame_id == "":
-        return "frame_id"
+    if _why_header(message.header):
+        return _why_header(message.header)
     encoding, semicolon, transport = message.format.partition(";")
     transport = transport.strip()
     if not semicolon or transport not in ("compressedDepth", "compressedDepth png", "compressedDepth rvl"):
@@ -186,6 +192,12 @@ def _image(random, **changes):
     return message
 
 
+def _header_at(sec, nanosec):
+    head = header()
+    head.stamp.sec, head.stamp.nanosec = sec, nanosec
+    return head
+
+
 def _cut(random, data):
     return array.array("B", bytes(data)[: random.integers(len(data))])
 
@@ -226,6 +238,8 @@ _FAULTS = (
     lambda r: _image(r, width=WIDTH + int(r.integers(1, 100))),
     lambda r: _image(r, height=lambda m: m.height - 1),
     lambda r: _image(r, header=header(frame="")),
+    lambda r: _image(r, header=_header_at(-int(r.integers(1, 2**31)), 0)),
+    lambda r: _image(r, header=_header_at(5, int(r.integers(10**9, 2**32)))),
     lambda r: image(np.full((int(r.integers(7, 20)), int(r.integers(9, 20))), 700, np.uint16)),
     lambda r: image(good_depth().T.copy()),
     lambda r: compressed(good_depth(), format=str(r.choice(["", "png", "jpeg", "16UC1", "16UC1; jpeg", "; ;"]))),
@@ -265,6 +279,7 @@ def _images(draw):
     step = draw(st.one_of(_UINT, st.just(min(width * BYTES_PER_PIXEL.get(encoding, 2), 2**32 - 1))))
     size = draw(st.one_of(st.just(step * height), st.integers(0, 300)))
     message = Image(header=header(frame=draw(_FRAME)), encoding=encoding, width=width, height=height, step=step)
+    message.header.stamp.sec = draw(st.sampled_from([1, 1, 1, 0, -1, -(2**31), 2**31 - 1]))
     message.is_bigendian = draw(st.integers(0, 255))
     message.data = array.array("B", bytes(size if size < 10_000 else 300))
     return message

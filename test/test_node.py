@@ -252,8 +252,8 @@ def test_images_without_any_camera_info_are_refused(running):
     for i in range(4):
         node.receive_image(image(depth_frame(i), float(i)))
     assert node.report().refused == {"no_camera_info": 3}  # the last one still waits
-    node.trigger_deactivate()
-    assert node.report().refused == {"no_camera_info": 4}
+    node.executor.create_task(node.trigger_deactivate)
+    assert wait_until(lambda: node.report().refused == {"no_camera_info": 4})
 
 
 def test_a_change_of_resolution_costs_no_image_whichever_topic_is_first(running):
@@ -474,7 +474,7 @@ def test_a_signal_ends_the_process_cleanly(ros_context, number):
         read_until(process.stderr, "active; waiting for")
         process.send_signal(number)
         _, rest = process.communicate(timeout=15)
-        assert process.returncode == 0
+        assert process.returncode == 0, rest
         assert "Traceback" not in rest
     finally:
         process.kill()

@@ -12,7 +12,7 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage
 
 from . import rvl
-from .depth_image import DepthImage, check_frame, check_size, pixel_type
+from .depth_image import DepthImage, check_header, check_size, pixel_type
 from .refusal import Refused
 
 _HEADER = struct.Struct("<iff")
@@ -25,9 +25,9 @@ def from_compressed(message: CompressedImage) -> DepthImage:
     """Decompress one image.
 
     Raises:
-        Refused: frame_id, format, encoding, corrupt, size.
+        Refused: frame_id, stamp, format, encoding, corrupt, size.
     """
-    check_frame(message.header)
+    check_header(message.header)
     encoding, _, transport = (part.strip() for part in message.format.partition(";"))
     if transport not in _DECODERS:
         raise Refused("format", f"format is {message.format!r}, not '<encoding>; compressedDepth' [png|rvl]")

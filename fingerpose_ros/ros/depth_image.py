@@ -56,9 +56,9 @@ def from_image(message: Image) -> DepthImage:
     """A view of the image's pixels; no byte is copied.
 
     Raises:
-        Refused: frame_id, size, encoding, step, data_size.
+        Refused: frame_id, stamp, size, encoding, step, data_size.
     """
-    check_frame(message.header)
+    check_header(message.header)
     check_size(message.width, message.height)
     pixel = pixel_type(message.encoding)
     if message.step < message.width * pixel.itemsize:
@@ -82,9 +82,11 @@ def from_image(message: Image) -> DepthImage:
     return DepthImage(message.header, pixels)
 
 
-def check_frame(header: Header) -> None:
+def check_header(header: Header) -> None:
     if not header.frame_id:
         raise Refused("frame_id", "header.frame_id is empty; it must name the camera's optical frame")
+    if header.stamp.sec < 0 or header.stamp.nanosec >= 10**9:
+        raise Refused("stamp", f"header.stamp is {header.stamp.sec} s and {header.stamp.nanosec} ns, which is no time")
 
 
 def check_size(width: int, height: int) -> None:

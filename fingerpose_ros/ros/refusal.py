@@ -1,11 +1,12 @@
 """Why an image or a camera info was not used. Every refusal has one of these reasons, counted in /diagnostics."""
 
 REASONS = {
+    "frame_id": "the image names no frame, so a pose in it would mean nothing",
+    "stamp": "the image's stamp is before 1970, or has a second or more of nanoseconds",
     "size": "image without pixels, or with more than the node is willing to hold",
     "encoding": "not 16UC1, mono16 or 32FC1, so neither unit nor layout of the depth is known",
     "step": "a row is shorter than its pixels",
     "data_size": "the data are not `step` times `height` bytes",
-    "frame_id": "the image names no frame, so a pose in it would mean nothing",
     "format": "a compressed image that is not compressedDepth, or compressed with neither png nor rvl",
     "corrupt": "a compressed image that cannot be decompressed to one 16-bit channel",
     "no_camera_info": "no usable camera info has arrived yet",

@@ -1,0 +1,121 @@
+"""Hand poses from a depth camera: the node, and as you ask for them a camera's driver, a bag to replay, RViz.
+
+ros2 launch fingerpose_ros hand.launch.py camera:=realsense rviz:=true
+ros2 launch fingerpose_ros hand.launch.py image_topic:=/k4a/depth/image_rect info_topic:=/k4a/depth/camera_info
+"""
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction, SetEnvironmentVariable
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch_ros.actions import Node
+
+from launch import LaunchContext, LaunchDescription
+
+SHARE = Path(get_package_share_directory("fingerpose_ros"))
+
+
+def argument(name: str, default: str, description: str, choices: tuple = ()) -> DeclareLaunchArgument:
+    return DeclareLaunchArgument(name, default_value=default, description=description, choices=choices or None)
+
+
+SWITCH = ("true", "false")
+
+ARGUMENTS = (
+    argument("namespace", "", "namespace of the node and its topics"),
+    argument("image_topic", "", "depth images; empty: those of `camera`, else depth/image_rect_raw"),
+    argument("info_topic", "", "their camera info; empty: camera_info beside the images"),
+    argument("camera", "none", "driver to start with the node", ("none", "realsense")),
+    argument("backend", "", "auto, openvino or torch; empty: as params_file says"),
+    argument("model", "", "path of other weights; empty: as params_file says"),
+    argument("params_file", str(SHARE / "config" / "hand.yaml"), "the node's parameters"),
+    argument("rviz", "false", "whether to start RViz", SWITCH),
+    argument("use_sim_time", "false", "whether to take time from /clock", SWITCH),
+    argument("bag", "", "folder of a rosbag2 recording to replay, in simulated time"),
+    argument("rate", "1.0", "speed of the replay"),
+    argument("log_level", "info", "how much the node logs", ("debug", "info", "warn", "error")),
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription([*ARGUMENTS, *middleware(), OpaqueFunction(function=start)])
+
+
+def middleware() -> list[SetEnvironmentVariable]:
+    """Fast DDS's profile for images, unless there is one. Jazzy reads the first variable, later ones the second."""
+    names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+    if any(name in os.environ for name in names):
+        return []
+    return [SetEnvironmentVariable(name, str(SHARE / "config" / "fastdds.xml")) for name in names]
+
+
+def start(context: LaunchContext) -> list:
+    """What the arguments ask for, now that they are known."""
+    given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS}
+    namespace = given["namespace"].strip("/")
+    root = f"/{namespace}" if namespace else ""
+    image, info = topics(given, namespace)
+    sim_time = bool(given["bag"]) or given["use_sim_time"] == "true"
+    parameters = {name: given[name] for name in ("backend", "model") if given[name]}
+    parameters["use_sim_time"] = sim_time
+    remappings = [("depth/image_rect_raw", image), ("depth/camera_info", info)]
+    actions = []
+    if given["camera"] == "realsense":
+        actions.append(realsense(namespace))
+    if given["bag"]:
+        from fingerpose_ros.bag import DepthBag  # here, because it needs rosbags, which only a replay does
+
+        with DepthBag(given["bag"]) as bag:
+            parameters.update(image_transport=bag.transport, reliability="reliable")
+        actions.append(
+            Node(
+                package="fingerpose_ros", executable="play_bag", namespace=namespace, remappings=remappings,
+                arguments=[given["bag"], "--clock", "--rate", given["rate"]], output="screen",
+            )
+        )  # fmt: skip
+    actions.append(
+        Node(
+            package="fingerpose_ros", executable="hand_pose_node", namespace=namespace, remappings=remappings,
+            parameters=[given["params_file"], parameters], output="screen",
+            ros_arguments=["--log-level", given["log_level"]],
+        )
+    )  # fmt: skip
+    if given["rviz"] == "true":
+        shown = [*remappings, ("hand_markers", "hand_markers"), ("overlay", "overlay")]
+        actions.append(
+            Node(
+                package="rviz2", executable="rviz2", arguments=["-d", str(SHARE / "config" / "hand.rviz")],
+                parameters=[{"use_sim_time": sim_time}],
+                remappings=[(f"/{name}", topic if topic[0] == "/" else f"{root}/{topic}") for name, topic in shown],
+            )
+        )  # fmt: skip
+    return actions
+
+
+def topics(given: dict[str, str], namespace: str) -> tuple[str, str]:
+    """Where the depth images and their camera info are."""
+    driver = f"/{namespace or 'camera'}/camera/depth/image_rect_raw" if given["camera"] == "realsense" else ""
+    image = given["image_topic"] or driver or "depth/image_rect_raw"
+    info = given["info_topic"] or f"{image.rpartition('/')[0]}/camera_info"
+    return image, info
+
+
+def realsense(namespace: str) -> IncludeLaunchDescription:
+    """The driver of RealSense cameras, depth alone."""
+    try:
+        driver = Path(get_package_share_directory("realsense2_camera"))
+    except PackageNotFoundError as error:
+        raise RuntimeError(
+            "camera:=realsense needs the package realsense2_camera: sudo apt install ros-$ROS_DISTRO-realsense2-camera"
+        ) from error
+    return IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(driver / "launch" / "rs_launch.py")),
+        launch_arguments={
+            "camera_namespace": namespace or "camera",
+            "camera_name": "camera",
+            "enable_color": "false",
+            "depth_module.depth_profile": "640x480x30",
+        }.items(),
+    )

@@ -1,0 +1,24 @@
+"""Plays a bag's depth images into the node, in simulated time.
+
+ros2 launch fingerpose_ros replay.launch.py bag:=/path/to/bag rviz:=true
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+from launch import LaunchDescription
+
+HAND = Path(get_package_share_directory("fingerpose_ros")) / "launch" / "hand.launch.py"
+
+
+def generate_launch_description() -> LaunchDescription:
+    """hand.launch.py with a bag, which is not optional here; all its other arguments can be given too."""
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("bag", description="rosbag2 folder with depth images and their camera info"),
+            IncludeLaunchDescription(PythonLaunchDescriptionSource(str(HAND))),
+        ]
+    )

@@ -1,0 +1,143 @@
+"""The launch files, run for real: the node comes up in its namespace with the parameters that were asked for."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+pytest.importorskip("launch_ros", reason="launch_ros is not installed (ROS 2 from PyPI has none)")
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from bags import depth_frame, write_bag
+from fingerpose_ros.msg import HandPoseArray
+from rcl_interfaces.srv import GetParameters
+from rclpy.node import Node
+
+from fingerpose_ros.testing import spinning, wait_until
+
+LAUNCH = Path(__file__).parents[1] / "launch"
+
+RUN = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+arguments = [argument.split(":=", 1) for argument in sys.argv[2:]]
+included = IncludeLaunchDescription(PythonLaunchDescriptionSource(sys.argv[1]), launch_arguments=arguments)
+service = LaunchService()
+service.include_launch_description(LaunchDescription([included]))
+sys.exit(service.run())
+"""
+
+
+@pytest.fixture(autouse=True)
+def installed():
+    try:
+        prefix = get_package_prefix("fingerpose_ros")
+    except PackageNotFoundError:
+        pytest.skip("fingerpose_ros is not installed: build it with colcon")
+    if not (Path(prefix) / "lib" / "fingerpose_ros" / "hand_pose_node").exists():
+        pytest.skip(f"fingerpose_ros in {prefix} has no executables: build it with colcon")
+
+
+@pytest.fixture
+def launched(ros_context, tmp_path):
+    """`launched(file, *arguments)` -> the process, and a file that holds what it prints."""
+    processes = []
+
+    def launch(file, *arguments):
+        output = tmp_path / f"output_{len(processes)}"
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+            environment.pop(name, None)  # as for somebody who never heard of them
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(LAUNCH / file), *arguments],
+            stdout=output.open("w"), stderr=subprocess.STDOUT, env=environment, start_new_session=True,
+        )  # fmt: skip
+        processes.append(process)
+        return process, output
+
+    yield launch
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def read_parameters(node, name, *wanted):
+    client = node.create_client(GetParameters, f"{name}/get_parameters")
+    assert client.wait_for_service(20), f"{name} did not come up"
+    future = client.call_async(GetParameters.Request(names=list(wanted)))
+    assert wait_until(future.done)
+    return future.result().values
+
+
+def test_the_node_comes_up_with_its_parameters_in_its_namespace(launched, ros_context):
+    process, output = launched("hand.launch.py", "namespace:=arm", "backend:=torch", "use_sim_time:=true")
+    node = Node("observer", context=ros_context)
+    with spinning(node):
+        backend, sim_time, sigma = read_parameters(node, "/arm/hand_pose_node", "backend", "use_sim_time", "max_sigma")
+        assert (backend.string_value, sim_time.bool_value, sigma.double_value) == ("torch", True, 0.03)
+    environ = Path(f"/proc/{pid_of_node(output)}/environ").read_bytes().decode()
+    assert re.search(r"FASTRTPS_DEFAULT_PROFILES_FILE=\S*/config/fastdds.xml", environ)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(15) == 0
+    assert "Traceback" not in output.read_text()
+
+
+def pid_of_node(output):
+    found = re.search(r"\[hand_pose_node-\d\]: process started with pid \[(\d+)\]", output.read_text())
+    assert found, output.read_text()
+    return found[1]
+
+
+def test_a_profile_that_the_user_has_is_left_alone(monkeypatch):
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", "/my/own.xml")
+    from launch.actions import SetEnvironmentVariable
+
+    from launch import LaunchContext
+
+    description = PythonLaunchDescriptionSource(str(LAUNCH / "hand.launch.py")).get_launch_description(LaunchContext())
+    assert not [entity for entity in description.entities if isinstance(entity, SetEnvironmentVariable)]
+
+
+def test_a_wrong_choice_is_refused(launched):
+    process, output = launched("hand.launch.py", "camera:=kinect")
+    assert process.wait(20) != 0
+    assert "kinect" in output.read_text() and "realsense" in output.read_text()
+
+
+def test_the_missing_driver_is_named(launched):
+    try:
+        get_package_prefix("realsense2_camera")
+        pytest.skip("realsense2_camera is installed")
+    except PackageNotFoundError:
+        pass
+    process, output = launched("hand.launch.py", "camera:=realsense")
+    assert process.wait(20) != 0
+    assert "realsense2-camera" in output.read_text()
+
+
+@pytest.mark.parametrize("transport", ["raw", "compressedDepth"])
+def test_a_bag_is_replayed_into_the_node(launched, ros_context, tmp_path, transport):
+    path = write_bag(tmp_path / "bag", [depth_frame(i, hands=0) for i in range(30)], transport=transport)
+    node, arrays = Node("observer", context=ros_context), []
+    node.create_subscription(HandPoseArray, "hand_poses", arrays.append, 100)
+    _, output = launched("replay.launch.py", f"bag:={path}")
+    with spinning(node):
+        assert wait_until(lambda: re.search(r"active; waiting|cannot configure", output.read_text()), 60)
+        if "cannot configure" in output.read_text():
+            pytest.skip("there are no weights, or no engine to run them")
+        assert wait_until(lambda: "images played" in output.read_text(), 60), output.read_text()
+    assert len(arrays) >= 20
