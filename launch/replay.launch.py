@@ -6,10 +6,9 @@ ros2 launch fingerpose_ros replay.launch.py bag:=/path/to/bag rviz:=true
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-
-from launch import LaunchDescription
 
 HAND = Path(get_package_share_directory("fingerpose_ros")) / "launch" / "hand.launch.py"
 

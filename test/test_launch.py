@@ -104,9 +104,8 @@ def test_a_profile_that_the_user_has_is_left_alone(monkeypatch):
     from launch.launch_description_sources import PythonLaunchDescriptionSource
 
     monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", "/my/own.xml")
-    from launch.actions import SetEnvironmentVariable
-
     from launch import LaunchContext
+    from launch.actions import SetEnvironmentVariable
 
     description = PythonLaunchDescriptionSource(str(LAUNCH / "hand.launch.py")).get_launch_description(LaunchContext())
     assert not [entity for entity in description.entities if isinstance(entity, SetEnvironmentVariable)]
