@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def share_folder() -> Path:
-    """The source tree's root when run from there, else the package's share folder in the ROS installation.
+    """The source tree's root when run from there, else where pip or the ROS installation put them.
 
     Raises:
         FileNotFoundError: neither is there.
@@ -12,6 +12,9 @@ def share_folder() -> Path:
     root = Path(__file__).resolve().parents[1]
     if (root / "package.xml").exists():
         return root
+    package = Path(__file__).parent
+    if (package / "models").is_dir():  # installed with pip, weights and all
+        return package
     try:
         from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
