@@ -1,4 +1,4 @@
-"""Training on the datasets' fixtures: the error falls on all five, one process does as two do, wrong options are told."""
+"""Training on fixtures of the datasets: errors fall on all five, two processes do as one, wrong options are told."""
 
 import dataclasses
 import os

@@ -11,6 +11,7 @@ COMMANDS = {
     "frames": "errors on recorded depth frames",
     "synthetic": "errors on the synthetic test set",
     "predictions": "score prediction files in the common text format",
+    "dataset": "errors on a benchmark's test split, and archives for the challenges",
 }
 
 

@@ -4,8 +4,9 @@ Files, under the task's folder: depth as 16-bit PNG, millimetres, 640x480, 0 = n
 `test_images` as `image_DNNNNNNNN.png`; `training_joint_annotation.txt`, tab-separated, a line a frame: the image's
 name and 21 times `x y z` in millimetres, x right, y down, z away; `training_bbs.txt` and `test_bbs.txt`: the name and
 the hand's box, left top right bottom, in pixels (of no size where no hand was found): 300 mm around the middle
-finger's knuckle, cut at the image's edge. The test split's joints are not published: they are NaN and not valid.
-Camera: 475.065948, 475.065857, 315.944855, 245.287079, of the challenge's toolbox.
+finger's knuckle, cut at the image's edge. The test split's joints were not published with it: they are NaN and not
+valid, unless there is a `test_joint_annotation.txt` of the same form. Camera: 475.065948, 475.065857, 315.944855,
+245.287079, of the challenge's toolbox.
 
 Joints: wrist, the five base joints (thumb, index, middle, ring, little), then the three farther joints of each finger
 in the same order. Right hands.
@@ -62,8 +63,9 @@ class Hands2019:
                 raise DatasetError(boxes, f"{name[:60]!r} is no image's name", line=line)
         self._frames = [(name, cube_centre(numbers(box, 4, boxes, line))) for (name, *box), line in frames]
         self._labels = np.full((len(frames), 21, 3), np.nan)
-        if split == "train":
-            self._read_labels(Path(root) / "training_joint_annotation.txt", boxes)
+        labels = Path(root) / f"{prefix}_joint_annotation.txt"
+        if split == "train" or labels.exists():
+            self._read_labels(labels, boxes)
 
     def _read_labels(self, path: Path, boxes: Path) -> None:
         lines = read_lines(path)

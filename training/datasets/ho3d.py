@@ -4,14 +4,16 @@ Files, under the folder that holds `train` and `evaluation`: `train.txt` and `ev
 `SEQUENCE/NNNN`; depth in `<split>/SEQUENCE/depth/NNNN.png`, 640x480, 8-bit RGB with the low byte in red and the high
 byte in green, in units of 0.00012498664727900177 m; `meta/NNNN.pkl`, a pickled dictionary with `camMat` (3, 3) and
 `handJoints3D`, metres in OpenGL axes (x right, y up, z towards the camera): (21, 3), and in the evaluation split,
-whose joints are not published with it, (3,), the wrist's alone, beside `handBoundingBox` (left, top, right, bottom).
-78,297 training and 20,137 evaluation frames. All of it as the dataset's own scripts read it (shreyashampali/ho3d).
+whose joints came later (`evaluation_xyz.json`), (3,), the wrist's alone, beside `handBoundingBox` (left, top, right,
+bottom). 78,297 training and 20,137 evaluation frames. All of it as the dataset's own scripts read it
+(shreyashampali/ho3d).
 
 Joints, MANO's order: wrist; three of index, middle, little and ring finger and thumb; the tips of thumb, index,
 middle, ring and little finger. The cube is ours, 300 mm: around the labelled joints' mean, and in the evaluation split
 around the centre of the box at the wrist's depth.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.kinematics import hand_centre
 
 from .pickles import array, read_metadata
-from .reading import check_joints, metres, read_lines, read_png, two_byte_depth
+from .reading import check_joints, metres, read_bytes, read_lines, read_png, two_byte_depth
 from .sample import DatasetError, Joints, Sample
 
 WIDTH, HEIGHT = 640, 480
@@ -38,6 +40,9 @@ JOINTS = Joints(
 )
 WRIST, MIDDLE_MCP = 0, 4
 """The joints of the scale-and-translation alignment."""
+
+PUBLISHED = "evaluation_xyz.json"
+"""The evaluation split's joints, which the authors published in 2024; put beside `evaluation.txt` it is used."""
 
 EVALUATION_FRAMES = 20_137
 """How many a submission must hold."""
@@ -63,6 +68,9 @@ class Ho3d:
             if not (slash and sequence.isalnum() and frame.isdecimal() and len(frame) == 4):
                 raise DatasetError(path, f"{text[:40]!r} is not SEQUENCE/NNNN", line=line)
             self._frames.append((sequence, frame))
+        published = Path(root) / PUBLISHED
+        there = split == "test" and published.exists()
+        self._published = _read_published(published, len(self._frames)) if there else None
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -73,21 +81,33 @@ class Ho3d:
         metadata = read_metadata(meta)
         camera = _camera(array(metadata, "camMat", (3, 3), meta), meta)
         joints, valid = np.full((21, 3), np.nan), np.zeros(21, bool)
-        known = slice(None) if self._split == "train" else WRIST
-        shape = (21, 3) if self._split == "train" else (3,)
-        joints[known], valid[known] = array(metadata, "handJoints3D", shape, meta) * TO_OPTICAL, True
-        check_joints(joints[valid], camera, meta)
         if self._split == "train":
+            joints[:], valid[:] = array(metadata, "handJoints3D", (21, 3), meta) * TO_OPTICAL, True
             centre = hand_centre(JOINTS.hand(joints, valid)[0])
         else:
+            joints[WRIST], valid[WRIST] = array(metadata, "handJoints3D", (3,), meta) * TO_OPTICAL, True
             left, top, right, bottom = array(metadata, "handBoundingBox", (4,), meta)
             centre = camera.back_project(np.array([(left + right) / 2, (top + bottom) / 2]), joints[WRIST, 2])
+        if self._published is not None:
+            joints, valid = self._published[index], np.ones(21, bool)
+        check_joints(joints[valid], camera, meta)
         image = read_png(folder / "depth" / f"{frame}.png", WIDTH, HEIGHT, np.uint8, 3)
         return Sample(
             depth_m=metres(two_byte_depth(image, high=1, low=2), DEPTH_UNIT_M), camera=camera,
             joints_m=joints, valid=valid, centre_m=centre, cube_m=CUBE_M, right=True,
             subject=sequence.rstrip("0123456789"), sequence=sequence, name=f"{sequence}/{frame}",
         )  # fmt: skip
+
+
+def _read_published(path: Path, frames: int) -> np.ndarray:
+    """The evaluation split's joints (frames, 21, 3), metres in the optical frame."""
+    try:
+        joints = np.array(json.loads(read_bytes(path)), np.float64)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DatasetError(path, f"is no list of joints ({error})") from error
+    if joints.shape != (frames, 21, 3) or not np.isfinite(joints).all():
+        raise DatasetError(path, f"holds {joints.shape} numbers, not {(frames, 21, 3)} finite ones")
+    return joints * TO_OPTICAL
 
 
 def _camera(matrix: np.ndarray, path: Path) -> Camera:

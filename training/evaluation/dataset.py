@@ -1,0 +1,162 @@
+"""Evaluate a network on a benchmark's test split, by the benchmark's protocol.
+
+    python -m training.evaluate dataset --dataset nyu --root DIR --model weights.safetensors --centres FILE --json OUT
+    python -m training.evaluate dataset --dataset msra --root DIR --held-out P3 --model weights_p3.safetensors
+    python -m training.evaluate dataset --dataset hands2019 --root DIR --model ... --submission result.zip
+    python -m training.evaluate dataset --dataset ho3d --root DIR --model ... --submission pred.zip
+
+ICVL, NYU and MSRA: without `--centres` (V2V-PoseNet's precomputed ones) the cubes are put around the true joints,
+which makes results better than a paper's; the output says so. HANDS2019: the archive is for the challenge's server;
+who has the test joints, in `test_joint_annotation.txt`, gets errors too, and means by split with `--splits FILE` (a
+line a frame: name, split). HO-3D: errors too, root-, scale-and-translation- and Procrustes-aligned, where
+`evaluation_xyz.json` is beside `evaluation.txt`.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from fingerpose_ros.perception.crop import Crop
+from fingerpose_ros.perception.prediction import Backend
+from training import metrics
+from training.datasets import DATASETS, DatasetError, HandDataset, Sample, open_dataset
+from training.datasets.ho3d import MIDDLE_MCP, WRIST
+from training.datasets.msra import CUBES_M
+from training.datasets.reading import read_lines
+from training.predictions import write_predictions
+from training.report import figure, table
+from training.submissions import write_hands2019, write_ho3d
+
+BATCH = 16
+SPLITS = ("extrapolation", "interpolation", "shape", "articulation", "viewpoint")
+"""Of HANDS2019's test set."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from .frames import add_model_arguments
+
+    parser.add_argument("--dataset", required=True, choices=DATASETS)
+    parser.add_argument("--root", required=True, type=Path, help="folder of the official files")
+    parser.add_argument("--held-out", choices=CUBES_M, help="MSRA: the subject to test on")
+    parser.add_argument("--centres", type=Path, help="ICVL, NYU, MSRA: precomputed centres of the cubes")
+    parser.add_argument("--splits", type=Path, help="HANDS2019: which split each frame is in")
+    parser.add_argument("--json", type=Path, help="write all metrics here")
+    parser.add_argument("--figure", type=Path, help="draw the error curves here")
+    parser.add_argument("--predictions", type=Path, help="write the joints in the common text format (ICVL, NYU, MSRA)")
+    parser.add_argument("--submission", type=Path, help="write the challenge's archive (HANDS2019, HO-3D)")
+    add_model_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from .frames import make_backend
+
+    options = {name: value for name in ("held_out", "centres") if (value := getattr(arguments, name)) is not None}
+    try:
+        dataset = open_dataset(arguments.dataset, arguments.root, "test", **options)
+    except TypeError as error:
+        raise ValueError(f"{arguments.dataset} takes none of: {', '.join(options)}") from error
+    evaluate(dataset, make_backend(arguments), arguments)
+
+
+def evaluate(dataset: HandDataset, backend: Backend, arguments: argparse.Namespace) -> None:
+    """Estimate every frame of `dataset`, and print and write what `arguments` ask for."""
+    estimate, truth, valid, names = estimate_all(dataset, backend)
+    if arguments.predictions:
+        if dataset.camera is None or arguments.dataset == "hands2019":
+            raise ValueError(f"{arguments.dataset} has no results in the common text format; use --submission")
+        write_predictions(arguments.predictions, estimate, dataset.camera)
+    if arguments.submission:
+        if arguments.dataset not in ("hands2019", "ho3d"):
+            raise ValueError(f"{arguments.dataset} has no challenge to submit to; use --predictions")
+        if arguments.dataset == "hands2019":
+            write_hands2019(arguments.submission, names, estimate)
+        else:
+            write_ho3d(arguments.submission, estimate)
+    if not valid.all():
+        print("The test joints are not there to compare with: no errors.")
+        return
+    scores, notes = score(arguments.dataset, dataset, estimate, truth, names, arguments.splits)
+    if arguments.dataset in ("icvl", "nyu", "msra") and not arguments.centres:
+        notes.append("The cubes were put around the true joints: not comparable with published results.")
+    print("\n".join([table(scores), *notes]))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"dataset": arguments.dataset, "notes": notes, "results": scores}) + "\n")
+    if arguments.figure:
+        figure(scores, arguments.figure)
+
+
+def estimate_all(dataset: HandDataset, backend: Backend) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The scored joints of all frames, estimated and true, (frames, E, 3) in metres, which are known, and the names."""
+    chosen, estimates, truths, valids, names = list(dataset.joints.evaluated), [], [], [], []
+    for samples in tqdm(_batches(dataset), total=-(-len(dataset) // BATCH), unit="batches"):
+        crops = [Crop(_centre(sample), sample.cube_m / 2, mirrored=not sample.right) for sample in samples]
+        images = [crop.image(s.depth_m, s.camera, backend.input_size) for crop, s in zip(crops, samples, strict=True)]
+        uvd = backend.infer(np.stack(images)[:, None]).uvd
+        hands = np.array([crop.to_points(one) for crop, one in zip(crops, uvd, strict=True)])
+        estimates.append(dataset.joints.evaluated_from_hand(hands))
+        truths.append([sample.joints_m[chosen] for sample in samples])
+        valids.append([sample.valid[chosen] for sample in samples])
+        names += [sample.name for sample in samples]
+    return np.concatenate(estimates), np.concatenate(truths), np.concatenate(valids), tuple(names)
+
+
+def score(
+    name: str,
+    dataset: HandDataset,
+    estimate: np.ndarray,
+    truth: np.ndarray,
+    names: tuple[str, ...],
+    splits: Path | None,
+) -> tuple[dict[str, dict], list[str]]:
+    """Row's name -> `metrics.summary` of it, and sentences to print below the table."""
+    joints, groups = dataset.joints.evaluated_names, dataset.joints.groups()
+
+    def row(aligned: np.ndarray, frames: np.ndarray | slice = slice(None)) -> dict:
+        errors = metrics.joint_errors(1000 * aligned[frames], 1000 * truth[frames])
+        return metrics.summary(errors, joints, groups)
+
+    rows, notes = {name: row(estimate)}, []
+    if name == "ho3d":
+        scaled = metrics.align_scale_translation(estimate, truth, WRIST, MIDDLE_MCP)
+        rows["root-aligned"] = row(metrics.align_root(estimate, truth, WRIST))
+        rows["scale-translation-aligned"] = row(scaled)
+        rows["Procrustes-aligned"] = row(metrics.align_procrustes(estimate, truth))
+    if name == "hands2019":
+        if splits:
+            of_frame = read_splits(splits, names)
+            rows |= {split: row(estimate, of_frame == split) for split in SPLITS if (of_frame == split).any()}
+        else:
+            notes.append("No means by split without --splits: the dataset's files do not say which frame is in which.")
+    return rows, notes
+
+
+def read_splits(path: Path, names: tuple[str, ...]) -> np.ndarray:
+    """A file of `name split` lines -> the split of each of the images `names`, (frames,).
+
+    Raises:
+        DatasetError: a line of another form, an unknown split, or an image that the file does not name.
+    """
+    of_name = {}
+    for line, text in read_lines(path):
+        fields = text.split()
+        if len(fields) != 2 or fields[1] not in SPLITS:
+            raise DatasetError(path, f"{text[:60]!r} is not a name and one of {', '.join(SPLITS)}", line=line)
+        of_name[fields[0]] = fields[1]
+    missing = [name for name in names if name not in of_name]
+    if missing:
+        raise DatasetError(path, f"does not say which split {missing[0]} is in (and {len(missing) - 1} more)")
+    return np.array([of_name[name] for name in names])
+
+
+def _batches(dataset: HandDataset) -> Iterator[list[Sample]]:
+    for first in range(0, len(dataset), BATCH):
+        yield [dataset[i] for i in range(first, min(first + BATCH, len(dataset)))]
+
+
+def _centre(sample: Sample) -> np.ndarray:
+    """The cube's centre; where the dataset knows of no hand, half a metre ahead, so that the frame has an answer."""
+    return sample.centre_m if np.isfinite(sample.centre_m).all() else np.array([0, 0, 0.5])
