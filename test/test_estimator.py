@@ -187,10 +187,12 @@ def test_time_that_leaps_forgets_and_names_are_never_used_again(oracle, step):
 
 def test_two_tracks_that_come_to_one_hand_become_one(oracle):
     follow = estimator(oracle)
-    assert len(see(follow, oracle, [right_at(0.13), left_at(-0.13)], 0.0)) == 2
-    for i in range(1, 12):
-        hands = see(follow, oracle, [right_at(0.13 - 0.02 * i)], i / 30)
-    assert len(hands) == 1 and hands[0].handedness == "right"
+    for i in range(7):
+        hands = see(follow, oracle, [right_at(0.12 - 0.012 * i), left_at(-0.12 + 0.012 * i)], i / 30)
+        assert len(hands) == 2
+    for i in range(7, 10):
+        hands = see(follow, oracle, [right_at(0.02)], i / 30)  # both tracks' cubes show this one
+        assert [hand.handedness for hand in hands] == ["right"]
 
 
 def test_a_hand_is_renamed_left_only_on_lasting_evidence(oracle):
