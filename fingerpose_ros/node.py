@@ -1,5 +1,6 @@
 """`hand_pose_node`: a lifecycle node from a depth topic to hand poses. Lifecycle, parameters, topics; no geometry."""
 
+import logging
 import sys
 import time
 import traceback
@@ -285,6 +286,8 @@ class HandPoseNode(LifecycleNode):
 
 def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = load_estimator) -> int:
     """Run the node until it is told to stop (SIGINT, SIGTERM); the exit code, 2 if its parameters are wrong."""
+    logging.basicConfig(format="[%(levelname)s] [%(name)s]: %(message)s")  # what the ROS-free part has to say
+    logging.getLogger(__package__).setLevel(logging.INFO)
     rclpy.init(args=args)
     try:
         node = HandPoseNode(estimator_factory)

@@ -23,7 +23,6 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
@@ -31,34 +30,12 @@ from visualization_msgs.msg import MarkerArray
 from fingerpose_ros.msg import HandPoseArray
 
 from .bag import DepthBag
+from .isolation import isolate
 from .loading import EstimatorFactory, load_estimator
 from .node import HandPoseNode
+from .recorder import Recorder
 from .replay import Playback, Player
-from .share import share_folder
 from .statistics import Report
-
-KEPT = QoSProfile(depth=2000)
-"""A recorder must not lose a message to a slow test machine."""
-
-
-class Recorder(Node):
-    """Keeps every message that a hand pose node publishes, in lists named like the topics."""
-
-    def __init__(self, **options):
-        super().__init__("recorder", **options)
-        self.hand_poses: list[HandPoseArray] = []
-        self.transforms: list[TFMessage] = []
-        self.hand_markers: list[MarkerArray] = []
-        self.hand_joint_states: list[JointState] = []
-        self.diagnostics: list[DiagnosticArray] = []
-        for kind, topic, kept in (
-            (HandPoseArray, "hand_poses", self.hand_poses),
-            (TFMessage, "/tf", self.transforms),
-            (MarkerArray, "hand_markers", self.hand_markers),
-            (JointState, "hand_joint_states", self.hand_joint_states),
-            (DiagnosticArray, "/diagnostics", self.diagnostics),
-        ):
-            self.create_subscription(kind, topic, kept.append, KEPT)
 
 
 @dataclass(frozen=True)
@@ -82,22 +59,15 @@ class Replay:
 
 @pytest.fixture
 def ros_context(monkeypatch) -> Iterator[Context]:
-    """A ROS context on this machine alone, in a domain of its own unless ROS_DOMAIN_ID says which."""
-    set_environment(monkeypatch.setenv)
+    """A ROS context on this machine alone (`isolation.isolate`)."""
+    environment = dict(os.environ)
+    isolate(environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     context = Context()
     rclpy.init(context=context)
     yield context
     rclpy.try_shutdown(context=context)
-
-
-def set_environment(setenv: Callable[[str, str], None]) -> None:
-    """The environment variables that keep tests off the network, and images within DDS's shared memory."""
-    setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    setenv("ROS_DOMAIN_ID", os.environ.get("ROS_DOMAIN_ID", str(1 + os.getpid() % 100)))
-    names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-    if not any(name in os.environ for name in names):
-        for name in names:
-            setenv(name, str(share_folder() / "config" / "fastdds.xml"))
 
 
 @contextmanager
@@ -155,10 +125,11 @@ def replay_bag(ros_context) -> Callable[..., Replay]:
                 context=ros_context,
                 parameter_overrides=[Parameter(name, value=value) for name, value in settings.items()],
             )
-            recorder = Recorder(context=ros_context)
+            observer = Node("observer", context=ros_context)
+            recorder = Recorder(observer)
             player = Player(opened.transport, clock=bool(settings.get("use_sim_time")), context=ros_context)
             node.start()
-            with spinning(node, recorder):
+            with spinning(node, observer):
                 player.wait_for_node()
                 playback = player.play(opened, lockstep=lockstep, rate=rate)
                 wait_until(lambda: len(recorder.hand_poses) >= len(playback.answered))

@@ -16,8 +16,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from stand_in import stand_in
 
 from fingerpose_ros.node import HandPoseNode
+from fingerpose_ros.recorder import Recorder
 from fingerpose_ros.ros.refusal import REASONS
-from fingerpose_ros.testing import Recorder, spinning, wait_until
+from fingerpose_ros.testing import spinning, wait_until
 
 
 class Victim:
@@ -58,10 +59,11 @@ class Victim:
 
 @pytest.fixture
 def victim(ros_context):
-    node, recorder = HandPoseNode(stand_in, context=ros_context), Recorder(context=ros_context)
+    node, observer = HandPoseNode(stand_in, context=ros_context), Node("observer", context=ros_context)
+    recorder = Recorder(observer)
     node.start()
-    with spinning(node, recorder):
-        assert wait_until(lambda: recorder.count_publishers("hand_poses") == 1)
+    with spinning(node, observer):
+        assert wait_until(lambda: node.count_subscribers("hand_poses") == 1)
         wait_until(lambda: False, 0.3)
         victim = Victim(node, recorder)
         yield victim
@@ -98,7 +100,8 @@ def test_what_the_oracle_finds_no_fault_in_is_answered():
 
 
 def test_five_hundred_over_dds(ros_context):
-    node, recorder = HandPoseNode(stand_in, context=ros_context), Recorder(context=ros_context)
+    node, observer = HandPoseNode(stand_in, context=ros_context), Node("observer", context=ros_context)
+    recorder = Recorder(observer)
     node.start()
     sender = Node("sender", context=ros_context)
     reliable = QoSProfile(depth=1)
@@ -110,7 +113,7 @@ def test_five_hundred_over_dds(ros_context):
         report = node.report()
         return report.received + sum(n for reason, n in report.refused.items() if reason.startswith("camera_info"))
 
-    with spinning(node, recorder, sender):
+    with spinning(node, observer, sender):
         assert wait_until(lambda: images.get_subscription_count() and infos.get_subscription_count())
         wait_until(lambda: False, 0.3)
         infos.publish(camera_info(WIDTH, HEIGHT))

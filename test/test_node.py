@@ -16,6 +16,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from messages import camera_info, compressed, image
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 from sensor_msgs.msg import Image
@@ -24,7 +25,8 @@ from visualization_msgs.msg import Marker
 
 from fingerpose_ros import parameters
 from fingerpose_ros.node import HandPoseNode
-from fingerpose_ros.testing import Recorder, spinning, wait_until
+from fingerpose_ros.recorder import Recorder
+from fingerpose_ros.testing import spinning, wait_until
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -35,12 +37,18 @@ def make_node(context, estimator_factory=stand_in, cli_args=(), **settings):
 
 
 @pytest.fixture
-def running(ros_context):
+def observer(ros_context):
+    return Node("observer", context=ros_context)
+
+
+@pytest.fixture
+def running(ros_context, observer):
     """A running node and what it publishes."""
-    node, recorder = make_node(ros_context), Recorder(context=ros_context)
+    node, recorder = make_node(ros_context), Recorder(observer)
     node.start()
-    with spinning(node, recorder):
-        assert wait_until(lambda: recorder.count_publishers("hand_poses") == 1)
+    with spinning(node, observer):
+        assert wait_until(lambda: node.count_subscribers("hand_poses") == 1)
+        wait_until(lambda: False, 0.2)  # both ends of a connection learn of each other a little apart
         yield node, recorder
 
 
@@ -400,11 +408,11 @@ def test_refusals_of_one_kind_are_logged_once_in_a_while(running, capfd):
 # Other inputs and outputs
 
 
-def test_the_overlay_is_drawn_for_whoever_looks(running):
-    node, recorder = running
+def test_the_overlay_is_drawn_for_whoever_looks(running, observer):
+    node, _ = running
     feed_and_wait(node, depth_frame(0), 1.0)
     pictures = []
-    recorder.create_subscription(Image, "overlay", pictures.append, 10)
+    observer.create_subscription(Image, "overlay", pictures.append, 10)
     assert wait_until(lambda: node.count_subscribers("overlay") == 1)
     wait_until(lambda: False, 0.2)
     feed_and_wait(node, depth_frame(0), 2.0)

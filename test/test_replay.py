@@ -12,13 +12,16 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("rosbags", reason="rosbags is not installed")
 
 from bags import START, depth_frame, write_bag
+from rclpy.node import Node
 from rclpy.time import Time
 from stand_in import FAILING, StandIn, stand_in
 
 from fingerpose_ros.bag import BagError, DepthBag
+from fingerpose_ros.node import HandPoseNode
 from fingerpose_ros.perception.skeleton import JOINTS
+from fingerpose_ros.recorder import Recorder
 from fingerpose_ros.replay import Player
-from fingerpose_ros.testing import Recorder, spinning, wait_until
+from fingerpose_ros.testing import spinning, wait_until
 
 ROOT = Path(__file__).parents[1]
 
@@ -105,12 +108,10 @@ def test_a_slow_estimator_drops_images_and_counts_them(replay_bag, bag):
     assert len(live.hand_poses) == live.report.answered
 
 
-def test_an_image_without_an_answer_does_not_stop_a_replay(tmp_path, ros_context, capsys):
+def test_an_image_without_an_answer_does_not_stop_a_replay(tmp_path, ros_context):
     frames = [depth_frame(i).astype(np.float32) / 1000 for i in range(3)]
     frames[1][0, 0] = FAILING
     path = write_bag(tmp_path / "bag", frames)
-    from fingerpose_ros.node import HandPoseNode
-
     node = HandPoseNode(stand_in, context=ros_context)
     node.start()
     with DepthBag(path) as opened, spinning(node):
@@ -176,7 +177,8 @@ def start_node():
 
 def test_a_node_that_is_killed_and_started_again_resumes(ros_context, tmp_path):
     path = write_bag(tmp_path / "bag", [depth_frame(i) for i in range(60)])
-    process, recorder = start_node(), Recorder(context=ros_context)
+    process, observer = start_node(), Node("observer", context=ros_context)
+    recorder = Recorder(observer)
     events = {}
 
     def interfere(playback):
@@ -190,7 +192,7 @@ def test_a_node_that_is_killed_and_started_again_resumes(ros_context, tmp_path):
             events.setdefault("resumed", len(playback.sent))
 
     try:
-        with DepthBag(path) as opened, spinning(recorder):
+        with DepthBag(path) as opened, spinning(observer):
             player = Player(opened.transport, context=ros_context)
             player.wait_for_node()
             playback = player.play(opened, lockstep=True, patience=1.0, on_frame=interfere)
