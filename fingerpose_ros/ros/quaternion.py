@@ -1,4 +1,4 @@
-"""Rotation matrices -> the unit quaternions that ROS messages hold."""
+"""Between rotation matrices and the unit quaternions that ROS messages hold."""
 
 import numpy as np
 
@@ -24,3 +24,14 @@ def from_matrices(rotations: np.ndarray) -> np.ndarray:
     quaternions = products[np.arange(len(m)), largest]
     quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
     return np.where(quaternions[:, 3:] < 0, -quaternions, quaternions)
+
+
+def to_matrices(quaternions: np.ndarray) -> np.ndarray:
+    """Unit quaternions (n, 4) as x, y, z, w -> rotation matrices (n, 3, 3); NaN where a quaternion is NaN."""
+    x, y, z, w = np.asarray(quaternions, np.float64).T
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.array(rows).transpose(2, 0, 1)

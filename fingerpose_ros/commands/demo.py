@@ -1,0 +1,19 @@
+"""`fingerpose demo`: the sample recording, through the real node, over real DDS."""
+
+import argparse
+from pathlib import Path
+
+from ..share import share_folder
+from .replay import add_output_arguments, parse_settings, replay_bag
+
+SAMPLE = "sample/hands"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_output_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    out = arguments.out or Path("fingerpose_demo")
+    replay_bag(share_folder() / SAMPLE, out, parameters=parse_settings(arguments.set), view=arguments.view)
+    return 0

@@ -1,0 +1,96 @@
+"""`fingerpose estimate --camera meta.json IMAGE...`: hands in depth images on disk, without ROS."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..frames import read_camera, read_depth
+from ..perception import backends
+from ..perception.estimator import EstimatorSettings, HandPoseEstimator
+from ..perception.hand import Hand
+from ..perception.skeleton import JOINTS
+from . import CommandError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="16-bit PNG")
+    parser.add_argument(
+        "--camera", type=Path, required=True, metavar="META.JSON",
+        help="the camera: width, height, fx, fy, cx, cy in pixels, and depth_unit_m, metres a step of the images",
+    )  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write everything here; - for standard output")
+    parser.add_argument(
+        "--fps", type=float, help="the images follow each other at this rate: track and smooth; else each stands alone"
+    )
+    parser.add_argument("--model", default="", help="file of the weights; those of the package if not given")
+    parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
+    parser.add_argument("--device", choices=backends.DEVICES, default="auto")
+    parser.add_argument("--precision", choices=backends.PRECISIONS, default="auto")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.fps is not None and not (np.isfinite(arguments.fps) and arguments.fps > 0):
+        raise CommandError(f"--fps is {arguments.fps}; it must be a positive number")
+    try:
+        camera, unit = read_camera(arguments.camera)
+        backend = backends.create(arguments.backend, arguments.device, arguments.model, arguments.precision)
+        estimator = HandPoseEstimator(backend, EstimatorSettings())
+        results = []
+        for index, path in enumerate(arguments.images):
+            depth = read_depth(path, camera, unit)
+            if arguments.fps is None:
+                estimator.reset()
+            hands = estimator.estimate(depth, camera, index / (arguments.fps or 1.0))
+            print(f"{path}: {', '.join(map(describe, hands)) or 'no hand'}", file=sys.stderr)
+            results.append({"image": str(path), "hands": [to_json(hand) for hand in hands]})
+    except (ValueError, OSError, ImportError) as error:
+        raise CommandError(str(error)) from error
+    if arguments.json:
+        report = {
+            "backend": backend.description,
+            "frame": "camera optical: x right, y down, z forward; metres, radians",
+            "joints": list(JOINTS),
+            "images": results,
+        }
+        text = json.dumps(report, indent=1) + "\n"
+        sys.stdout.write(text) if str(arguments.json) == "-" else arguments.json.write_text(text)
+    return 0
+
+
+def describe(hand: Hand) -> str:
+    x, y, z = hand.palm_position
+    return f"{hand.handedness} hand ({hand.confidence:.0%}) at {x:.2f} {y:.2f} {z:.2f} m"
+
+
+def to_json(hand: Hand) -> dict:
+    """A hand as JSON: joints as lists in the order of `joints`, null for what is not known."""
+    return {
+        "track_id": hand.track_id,
+        "handedness": hand.handedness,
+        "handedness_score": float(hand.handedness_score),
+        "confidence": float(hand.confidence),
+        "positions": _nulled(hand.positions),
+        "rotations": _nulled(hand.rotations),
+        "sigma": _nulled(hand.sigma),
+        "joint_confidence": _nulled(hand.joint_confidence),
+        "valid": hand.valid.tolist(),
+        "palm_position": _nulled(hand.palm_position),
+        "fingers": {
+            name: {
+                "flexion": _nulled(finger.flexion),
+                "abduction": _nulled(finger.abduction),
+                "curl": _nulled(finger.curl),
+                "thumb_distance": _nulled(finger.thumb_distance),
+            }
+            for name, finger in hand.fingers.items()
+        },
+    }
+
+
+def _nulled(values) -> list | float | None:
+    """Numbers as JSON has them: it knows no NaN."""
+    values = np.asarray(values, float)
+    return np.where(np.isfinite(values), values, None).tolist()

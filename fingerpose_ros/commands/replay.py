@@ -1,0 +1,205 @@
+"""`fingerpose replay BAG`: any recording with a depth topic, through the real node, over real DDS."""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from .. import replay_outputs
+from ..bag import BagError, DepthBag
+from ..isolation import isolate
+from ..node_process import NODE, NodeFailed
+from ..node_replay import NodeReplay, replay_through_node
+from ..perception.hand import Hand
+from ..recordings import recorded_hands
+from ..replay import Playback
+from ..ros.refusal import Refused
+from ..scoring import score
+from ..writing import TRUTH_TOPIC
+from . import CommandError
+
+SUMMARY = "summary.json"
+
+_PROGRESS_PERIOD = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bag", type=Path, help="folder of a rosbag2 recording")
+    parser.add_argument("--lock-step", action="store_true", help="send the next image when the last one is answered")
+    parser.add_argument("--rate", type=float, default=1.0, help="speed against that of the recording")
+    parser.add_argument("--image-topic", help="depth images, if the bag has several topics of them")
+    parser.add_argument("--info-topic", help="their camera info, if it is not beside them")
+    parser.add_argument(
+        "--truth", metavar="TOPIC", help=f"the true hands to compare with; {TRUTH_TOPIC} if it is there"
+    )
+    add_output_arguments(parser)
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `demo` takes, too."""
+    parser.add_argument("--out", type=Path, help="folder for the results; an earlier replay's are replaced")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="set a parameter of the node, such as backend=torch or smoothing=false; may be given again",
+    )  # fmt: skip
+    parser.add_argument("--view", action="store_true", help="open the results in the Rerun viewer")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    name = arguments.bag.resolve().name
+    replay_bag(
+        arguments.bag, arguments.out or Path(f"{name}_replay"), parameters=parse_settings(arguments.set),
+        lockstep=arguments.lock_step, rate=arguments.rate, truth_topic=arguments.truth, view=arguments.view,
+        image_topic=arguments.image_topic, info_topic=arguments.info_topic,
+    )  # fmt: skip
+    return 0
+
+
+def parse_settings(texts: list[str]) -> dict[str, str]:
+    """["name=value", ...] -> the node's parameters."""
+    for text in texts:
+        if "=" not in text:
+            raise CommandError(f"--set {text}: give it as NAME=VALUE, such as --set smoothing=false")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def replay_bag(
+    path: Path, out: Path, *, parameters: dict[str, str], lockstep: bool = False, rate: float = 1.0,
+    image_topic: str | None = None, info_topic: str | None = None, truth_topic: str | None = None,
+    view: bool = False, command: Sequence[str] = NODE,
+) -> dict:  # fmt: skip
+    """Replay a bag, write everything into `out`, print the results; returns what `summary.json` holds.
+
+    Args:
+        command: what starts the node.
+
+    Raises:
+        CommandError: the bag, the folder or the node is not as needed.
+    """
+    if not (math.isfinite(rate) and rate > 0):
+        raise CommandError(f"--rate is {rate}; it must be a positive number")
+    isolate()
+    try:
+        truth = recorded_hands(path, truth_topic or TRUTH_TOPIC)
+        if truth is None and truth_topic:
+            raise CommandError(f"the bag {path} has no topic {truth_topic}")
+        with DepthBag(path, image_topic, info_topic) as bag:
+            prepare_folder(out)
+            pace = "in lock-step" if lockstep else f"at {rate:g} x real speed"
+            print(f"{bag.count} images of {bag.image_topic}, {pace}")
+            print(f"(to watch along: ROS_DOMAIN_ID={os.environ['ROS_DOMAIN_ID']} fingerpose watch)")
+            replay = replay_through_node(
+                bag, out / "node.log", parameters=parameters, lockstep=lockstep, rate=rate,
+                on_frame=Progress(bag.count), command=command,
+            )  # fmt: skip
+            answers = replay.hands()
+            result = summarise(path, replay, answers, truth, lockstep)
+            (out / SUMMARY).write_text(json.dumps(result, indent=1) + "\n")
+            print(describe(result))
+            replay_outputs.write_bag(out / "bag", bag, replay)
+            replay_outputs.write_sheet(out / "sheet.png", bag, answers, truth)
+            written = ["bag", "sheet.png", SUMMARY, "node.log", *write_rerun(out, bag, answers, truth)]
+    except (BagError, FileNotFoundError, NodeFailed, TimeoutError, Refused) as error:
+        raise CommandError(str(error)) from error
+    print(f"in {out}: {', '.join(written)}")
+    if view:
+        open_viewer(out / "recording.rrd")
+    return result
+
+
+def prepare_folder(out: Path) -> None:
+    """Make the folder; one that holds an earlier replay is emptied of it, any other must be empty."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / "node.log").exists()):
+        raise CommandError(f"{out} exists and is no earlier replay; choose another folder with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out / "bag", ignore_errors=True)
+    for name in ("sheet.png", SUMMARY, "node.log", "recording.rrd"):
+        (out / name).unlink(missing_ok=True)
+
+
+class Progress:
+    """Says how far the replay is, once a second."""
+
+    def __init__(self, count: int):
+        self._count = count
+        self._said = time.monotonic()
+
+    def __call__(self, playback: Playback) -> None:
+        now, sent = time.monotonic(), len(playback.sent)
+        if now - self._said < _PROGRESS_PERIOD and sent < self._count:
+            return
+        self._said = now
+        recent = sorted(playback.latencies[-30:])
+        latency = f", latency {recent[len(recent) // 2] * 1e3:.1f} ms" if recent else ""
+        print(f"  {sent}/{self._count} sent, {len(playback.answered)} answered{latency}", flush=True)
+
+
+def summarise(
+    path: Path, replay: NodeReplay, answers: dict[int, list[Hand]], truth: dict[int, list[Hand]] | None, lockstep: bool
+) -> dict:
+    """What `summary.json` holds."""
+    playback = replay.playback
+    result = {
+        "recording": path.resolve().name,
+        "backend": replay.backend,
+        "lock_step": lockstep,
+        "images": len(playback.sent),
+        "answered": len(playback.answered),
+        "rate_hz": replay.rate,
+        "latency_ms": replay.latency_ms(),
+        "images_with_a_hand": sum(bool(hands) for hands in answers.values()),
+        "truth": asdict(score(truth, answers)) if truth is not None else None,
+    }
+    return json.loads(json.dumps(result), parse_constant=lambda constant: None)  # JSON knows no NaN
+
+
+def describe(result: dict) -> str:
+    """The summary for people."""
+    latency = result["latency_ms"]
+    lines = [
+        f"node: {result['backend']}",
+        f"images: {result['images']} at {_number(result['rate_hz'])} Hz, {result['answered']} answered, "
+        f"{result['images'] - result['answered']} not; a hand in {result['images_with_a_hand']}",
+        f"latency, sent to answered: median {_number(latency['p50'])} ms, 95 % {_number(latency['p95'])} ms, "
+        f"99 % {_number(latency['p99'])} ms",
+    ]
+    if truth := result["truth"]:
+        share = {
+            key: "-" if truth[key] is None else f"{truth[key]:.1%}" for key in ("found", "right_side", "joints_known")
+        }
+        fingers = ", ".join(f"{finger} {_number(error)}" for finger, error in truth["fingers_mm"].items())
+        lines += [
+            f"hands: {share['found']} found of {truth['hands']} wholly in the image, {share['right_side']} of them on "
+            f"the right side; {truth['surplus']} where there is none",
+            f"joints: {share['joints_known']} known; error {_number(truth['error_mm'])} mm in the mean ({fingers}), "
+            f"95 % under {_number(truth['error_95_mm'])} mm",
+        ]
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def write_rerun(out: Path, bag: DepthBag, answers, truth) -> list[str]:
+    try:
+        replay_outputs.write_rerun(out / "recording.rrd", bag, answers, truth)
+    except ImportError:
+        print("no recording.rrd: rerun-sdk is not installed (pip install rerun-sdk)", file=sys.stderr)
+        return []
+    return ["recording.rrd"]
+
+
+def open_viewer(recording: Path) -> None:
+    if not recording.exists():
+        raise CommandError("--view needs rerun-sdk (pip install rerun-sdk)")
+    code = subprocess.run([sys.executable, "-m", "rerun", str(recording)], check=False).returncode
+    if code:
+        raise CommandError(f"the Rerun viewer ended with code {code}; is there a display? The recording is {recording}")

@@ -1,0 +1,125 @@
+"""`fingerpose watch`: the fingers of the hands that a running node sees, live, in the terminal."""
+
+import argparse
+import math
+import sys
+import time
+
+import numpy as np
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from fingerpose_ros.msg import HandPoseArray
+
+from ..perception.hand import Hand
+from ..ros.hand_reading import to_hands
+from . import CommandError
+
+PERIOD = 0.1
+"""Seconds between two pictures: more than eyes can follow is a waste."""
+
+_BAR = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--topic", default="hand_poses", help="the node's HandPoseArray topic")
+    parser.add_argument("--timeout", type=float, default=10.0, help="give up after so many seconds without a message")
+    parser.add_argument("--once", action="store_true", help="print the first answer that has a hand, and end")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if not (math.isfinite(arguments.timeout) and arguments.timeout > 0):
+        raise CommandError(f"--timeout is {arguments.timeout}; it must be a positive number of seconds")
+    rclpy.init()
+    watcher = Watcher(arguments.topic)
+    executor = SingleThreadedExecutor()
+    executor.add_node(watcher.node)
+    drawn, terminal = 0.0, sys.stdout.isatty() and not arguments.once
+    try:
+        while True:
+            executor.spin_once(timeout_sec=PERIOD)
+            now = time.monotonic()
+            if now - watcher.heard > arguments.timeout:
+                raise CommandError(_silence(watcher.node, arguments))
+            if watcher.hands is None or now - drawn < PERIOD or (arguments.once and not watcher.hands):
+                continue
+            drawn = now
+            print(("\x1b[H\x1b[J" if terminal else "") + table(watcher.hands, watcher.rate()), flush=True)
+            if arguments.once:
+                return 0
+            watcher.hands = None
+    except ExternalShutdownException:
+        return 0
+    finally:
+        executor.shutdown()
+        watcher.node.destroy_node()
+        rclpy.try_shutdown()
+
+
+class Watcher:
+    """Listens to a node.
+
+    Attributes:
+        hands: of the newest message, None if there was none since they were taken.
+        heard: `time.monotonic()` seconds of that message.
+    """
+
+    def __init__(self, topic: str):
+        self.node = Node("hand_pose_watcher")
+        self.node.create_subscription(HandPoseArray, topic, self._on_message, 10)
+        self.hands: list[Hand] | None = None
+        self.heard = time.monotonic()
+        self._times: list[float] = []
+
+    def rate(self) -> float:
+        """Messages a second, lately."""
+        times = self._times
+        return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else math.nan
+
+    def _on_message(self, message: HandPoseArray) -> None:
+        self.hands = to_hands(message)
+        self.heard = time.monotonic()
+        self._times = [*self._times[-29:], self.heard]
+
+
+def _silence(node: Node, arguments: argparse.Namespace) -> str:
+    topic = node.resolve_topic_name(arguments.topic)
+    if node.count_publishers(topic):
+        return f"no message on {topic} for {arguments.timeout:g} s; does the node get images? See /diagnostics"
+    return f"nobody publishes {topic}; is hand_pose_node active, in this ROS_DOMAIN_ID and namespace?"
+
+
+def table(hands: list[Hand], rate: float) -> str:
+    """The hands as text: each finger's curl as a bar, its hinges and its abduction in degrees, its way to the thumb."""
+    lines = ["no hand" if not hands else f"{len(hands)} hand{'s' if len(hands) > 1 else ''}"]
+    lines[0] += "" if math.isnan(rate) else f"   {rate:.0f} Hz"
+    for hand in hands:
+        x, y, z = hand.palm_position
+        lines += [
+            "",
+            f"{hand.handedness} hand {hand.track_id}   {hand.confidence:.0%} sure   palm {x:+.3f} {y:+.3f} {z:+.3f} m",
+            "          curl         hinges from the base   sideways   to the thumb",
+        ]
+        for name, finger in hand.fingers.items():
+            hinges = " ".join(f"{_degrees(angle):>6}" for angle in finger.flexion)
+            thumb = "" if name == "thumb" else f"{_known(finger.thumb_distance * 1000, '.0f')} mm"
+            lines.append(
+                f"  {name:<7} {_bar(finger.curl)} {hinges}     {_degrees(finger.abduction):>6}   {thumb:>8}".rstrip()
+            )
+    return "\n".join(lines)
+
+
+def _bar(share: float) -> str:
+    if not np.isfinite(share):
+        return f"{'not known':^{_BAR}}"
+    full = round(share * _BAR)
+    return "#" * full + "." * (_BAR - full)
+
+
+def _degrees(angle: float) -> str:
+    return _known(math.degrees(angle), ".0f") + "°"
+
+
+def _known(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else "-"

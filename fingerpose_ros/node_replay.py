@@ -1,0 +1,119 @@
+"""A recording, played over DDS into a node that is started for it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.time import Time
+
+from .bag import DepthBag
+from .node_process import NODE, NodeFailed, NodeProcess
+from .perception.hand import Hand
+from .recorder import Recorder
+from .replay import Playback, Player
+from .ros.hand_reading import to_hands
+
+STARTING = 60.0
+"""Seconds that a node has to load its network and listen."""
+
+AFTERWARDS = 1.2
+"""Seconds to wait, when all images are answered, for what else the node publishes; its health comes every second."""
+
+
+@dataclass(frozen=True)
+class NodeReplay:
+    """One recording, played once.
+
+    Attributes:
+        playback: what was sent and answered, and how late.
+        sent_at: `time.monotonic()` seconds at which each image was sent.
+        recorder: all that the node published.
+        backend: what the node computes with, in its own words.
+    """
+
+    playback: Playback
+    sent_at: list[float]
+    recorder: Recorder
+    backend: str
+
+    @property
+    def rate(self) -> float:
+        """Images sent a second."""
+        return (len(self.sent_at) - 1) / (self.sent_at[-1] - self.sent_at[0]) if len(self.sent_at) > 1 else float("nan")
+
+    def latency_ms(self) -> dict[str, float]:
+        """From sending an image to its answer: median, 95th and 99th percentile."""
+        latencies = self.playback.latencies or [float("nan")]
+        return dict(zip(("p50", "p95", "p99"), (np.percentile(latencies, (50, 95, 99)) * 1e3).tolist(), strict=True))
+
+    def hands(self) -> dict[int, list[Hand]]:
+        """The answers by the stamps of their images, nanoseconds."""
+        return {Time.from_msg(array.header.stamp).nanoseconds: to_hands(array) for array in self.recorder.hand_poses}
+
+
+def replay_through_node(
+    bag: DepthBag, log: Path, *, parameters: Mapping[str, object], lockstep: bool = False, rate: float = 1.0,
+    on_frame: Callable[[Playback], None] = lambda playback: None, command: Sequence[str] = NODE,
+) -> NodeReplay:  # fmt: skip
+    """Start a node, play all images of a bag into it, stop it.
+
+    Args:
+        log: file for what the node prints.
+        parameters: the node's; transport and reliability are as the bag needs them unless given.
+        lockstep, rate, on_frame: see `Player.play`.
+        command: what starts the node.
+
+    Raises:
+        NodeFailed: the node ended, or cannot be configured.
+        TimeoutError: it does not listen after `STARTING` seconds.
+    """
+    parameters = {"image_transport": bag.transport, "reliability": "reliable", **parameters}
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    player = None
+    try:
+        with NodeProcess(parameters, log, command) as node:
+            player = Player(bag.transport, context=context)
+            recorder = Recorder(player.node)
+            _wait(player, recorder, node)
+            sent_at: list[float] = []
+
+            def sent(playback: Playback) -> None:
+                sent_at.append(time.monotonic())
+                node.check()
+                on_frame(playback)
+
+            playback = player.play(bag, lockstep=lockstep, rate=rate, on_frame=sent)
+            player.spin(AFTERWARDS)
+            return NodeReplay(playback, sent_at, recorder, _backend(recorder))
+    finally:
+        if player:
+            player.close()
+        rclpy.try_shutdown(context=context)
+
+
+def _wait(player: Player, recorder: Recorder, node: NodeProcess) -> None:
+    end = time.monotonic() + STARTING
+    while True:
+        node.check()
+        for status in _statuses(recorder):
+            if status.level == DiagnosticStatus.ERROR:
+                raise NodeFailed(status.message)
+        try:
+            return player.wait_for_node(0.5)
+        except TimeoutError as error:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{error}\nThe node said:\n{node.last_words()}") from error
+
+
+def _backend(recorder: Recorder) -> str:
+    values = [{item.key: item.value for item in status.values}.get("backend") for status in _statuses(recorder)]
+    return next((value for value in reversed(values) if value), "not known")
+
+
+def _statuses(recorder: Recorder) -> list[DiagnosticStatus]:
+    return [status for array in recorder.diagnostics for status in array.status]

@@ -1,0 +1,75 @@
+"""What the images and the truth of a recording mean: arrays instead of messages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rclpy.serialization import deserialize_message
+from rosbags.highlevel import AnyReader
+from rosbags.typesys import Stores, get_typestore
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from .bag import BagError, DepthBag, RecordedImage
+from .perception.camera import Camera
+from .perception.hand import Hand
+from .ros.camera_info import to_camera
+from .ros.compressed_depth import from_compressed
+from .ros.depth_image import from_image
+from .ros.hand_reading import to_hands
+
+HAND_POSES = "fingerpose_ros/msg/HandPoseArray"
+
+
+@dataclass(frozen=True)
+class DepthFrame:
+    """One recorded image.
+
+    Attributes:
+        stamp: nanoseconds.
+        depth: (height, width) float32 in metres, 0 where there is no reading.
+        camera: that took it.
+    """
+
+    stamp: int
+    depth: np.ndarray
+    camera: Camera
+
+
+def depth_frames(bag: DepthBag, rectified: bool = True) -> Iterator[DepthFrame]:
+    """All images of a recording, in order.
+
+    Raises:
+        fingerpose_ros.ros.refusal.Refused: an image or a camera info that the node would refuse, too.
+    """
+    for recorded in bag.images():
+        yield depth_frame(bag, recorded, rectified)
+
+
+def depth_frame(bag: DepthBag, recorded: RecordedImage, rectified: bool = True) -> DepthFrame:
+    """One image of `bag`; see `depth_frames`."""
+    if bag.transport == "raw":
+        image = from_image(deserialize_message(recorded.image, Image))
+    else:
+        image = from_compressed(deserialize_message(recorded.image, CompressedImage))
+    camera = to_camera(deserialize_message(recorded.camera_info, CameraInfo), rectified)
+    return DepthFrame(recorded.stamp, image.metres(), camera)
+
+
+def recorded_hands(path: Path | str, topic: str) -> dict[int, list[Hand]] | None:
+    """The hands on a topic of a recording by the stamps of their images, nanoseconds; None if it has no such topic.
+
+    Raises:
+        BagError: the topic has messages of another type.
+    """
+    with AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
+        connections = [connection for connection in reader.connections if connection.topic == topic]
+        if not connections:
+            return None
+        if wrong := {connection.msgtype for connection in connections} - {HAND_POSES}:
+            raise BagError(f"{topic} holds {', '.join(wrong)}, not {HAND_POSES}")
+        hands = {}
+        for connection, _, raw in reader.messages(connections):
+            array = reader.deserialize(raw, connection.msgtype)
+            hands[array.header.stamp.sec * 10**9 + array.header.stamp.nanosec] = to_hands(array)
+        return hands

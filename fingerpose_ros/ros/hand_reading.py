@@ -1,0 +1,57 @@
+"""`HandPose` -> `Hand`: the way back, for whatever listens to the node or reads a recording of it."""
+
+import numpy as np
+
+from ..perception.hand import LEFT, RIGHT, Finger, Hand
+from ..perception.skeleton import FINGERS
+from . import quaternion
+
+_HANDEDNESS = {1: RIGHT, 2: LEFT}
+
+
+def to_hands(array) -> list[Hand]:
+    """A `HandPoseArray`, as rclpy or as rosbags gives it -> its hands.
+
+    Raises:
+        ValueError: a hand that is neither right nor left, or has not five fingers.
+    """
+    return [to_hand(hand) for hand in array.hands]
+
+
+def to_hand(message) -> Hand:
+    """One `HandPose` message; see `to_hands`."""
+    if message.handedness not in _HANDEDNESS or len(message.fingers) != len(FINGERS):
+        raise ValueError(
+            f"a HandPose has handedness {message.handedness} and {len(message.fingers)} fingers; it must have 1 "
+            f"(right) or 2 (left), and {len(FINGERS)}"
+        )
+    joints = [message.wrist, *(joint for finger in message.fingers for joint in finger.joints)]
+    rotations = quaternion.to_matrices(
+        np.array([_quaternion(pose) for pose in (*(j.pose for j in joints), message.palm)])
+    )
+    return Hand(
+        track_id=message.track_id,
+        handedness=_HANDEDNESS[message.handedness],
+        handedness_score=message.handedness_score,
+        confidence=message.confidence,
+        positions=np.array([_position(joint.pose) for joint in joints]),
+        rotations=rotations[:-1],
+        sigma=np.array([joint.position_stddev for joint in joints], float),
+        joint_confidence=np.array([joint.confidence for joint in joints]),
+        valid=np.array([joint.valid for joint in joints], bool),
+        palm_position=np.array(_position(message.palm)),
+        palm_rotation=rotations[-1],
+        fingers={
+            name: Finger(np.array(finger.flexion, float), finger.abduction, finger.curl, finger.thumb_distance)
+            for name, finger in zip(FINGERS, message.fingers, strict=True)
+        },
+    )
+
+
+def _position(pose) -> tuple[float, float, float]:
+    return pose.position.x, pose.position.y, pose.position.z
+
+
+def _quaternion(pose) -> tuple[float, float, float, float]:
+    q = pose.orientation
+    return q.x, q.y, q.z, q.w

@@ -1,0 +1,48 @@
+"""Joints that are known from elsewhere as a message: what answers can be measured against."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from std_msgs.msg import Header
+
+from fingerpose_ros.msg import HandPoseArray
+
+from ..perception.camera import Camera
+from ..perception.hand import LEFT, RIGHT, Hand
+from ..perception.kinematics import finger_states, joint_frames, palm_position
+from ..perception.skeleton import WRIST
+from .hand_messages import hand_pose_array
+
+TRACKS = {RIGHT: 1, LEFT: 2}
+
+
+def true_hand_poses(header: Header, camera: Camera, joints: Mapping[str, np.ndarray]) -> HandPoseArray:
+    """Joints (21, 3) in metres, NaN where not known, of "right" and "left" hands -> message.
+
+    A joint outside the image is not valid; a hand with all its joints there is not in the message.
+    """
+    hands = [_hand(handedness, positions, camera) for handedness, positions in joints.items()]
+    return hand_pose_array(header, [hand for hand in hands if hand.valid.any()])
+
+
+def _hand(handedness: str, positions: np.ndarray, camera: Camera) -> Hand:
+    positions = np.asarray(positions, np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pixels = np.where(positions[:, 2:] > 0, camera.project(positions), np.nan)
+        valid = np.all((pixels > -0.5) & (pixels < (camera.width - 0.5, camera.height - 0.5)), axis=1)
+    rotations = joint_frames(positions, handedness)
+    seen = np.where(valid[:, None], positions, np.nan)
+    return Hand(
+        track_id=TRACKS[handedness],
+        handedness=handedness,
+        handedness_score=1.0,
+        confidence=1.0,
+        positions=seen,
+        rotations=np.where(valid[:, None, None], rotations, np.nan),
+        sigma=np.where(valid[:, None], np.zeros((21, 3)), np.nan),
+        joint_confidence=valid.astype(float),
+        valid=valid,
+        palm_position=palm_position(seen),
+        palm_rotation=rotations[WRIST] if valid[WRIST] else np.full((3, 3), np.nan),
+        fingers=finger_states(seen, handedness),
+    )
