@@ -6,6 +6,7 @@ import pytest
 from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
 from training.datasets import DATASETS, DatasetError, open_dataset
+from training.datasets.__main__ import main
 from training.datasets.batches import DatasetBatches, RolledCrop
 from training.datasets.centres import read_centres
 from training.datasets.fixtures import CAMERAS, WRITERS
@@ -16,6 +17,7 @@ from training.datasets.pack import pack
 from training.datasets.rendered import render
 
 FRAMES = 4
+WRITERS_ICVL = WRITERS["icvl"]
 ROUNDING_M = {"icvl": 2e-6, "nyu": 1e-9, "msra": 1e-7, "hands2019": 1e-7, "ho3d": 1e-7}
 """What the formats keep of a joint: ICVL thousandths of pixels, HO-3D single precision, the others 0.1 um and more."""
 DEPTH_UNIT_M = {"icvl": 0.001, "nyu": 0.001, "msra": 1e-6, "hands2019": 0.001, "ho3d": 0.000125}
@@ -266,3 +268,11 @@ def test_a_damaged_pack_is_refused(fixtures, tmp_path):
     (tmp_path / "index.npz").write_bytes((tmp_path / "index.npz").read_bytes()[:-40])
     with pytest.raises(DatasetError, match=r"index\.npz"):
         open_dataset("nyu", tmp_path, "train")
+
+
+def test_the_self_check_passes_and_notices_a_shift(capsys, monkeypatch):
+    assert main(["--self-check"]) == 0
+    assert capsys.readouterr().out.count("joints within") == 5
+    monkeypatch.setitem(WRITERS, "icvl", lambda root, frames: WRITERS_ICVL(root, frames) + 1e-3)
+    assert main(["--self-check"]) == 1
+    assert "icvl: joints come back" in capsys.readouterr().err

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from training.datasets import DATASETS, DatasetError, open_dataset
 from training.datasets.fixtures import CAMERAS, WRITERS
+from training.datasets.matlab import read_array
 from training.datasets.pickles import LARGEST_BYTES, array, read_metadata
 from training.datasets.rendered import render
 
@@ -108,7 +109,9 @@ CORRUPTIONS = [
     ("nyu", 0, lambda raw: _mat(joint_xyz=np.full((3, 2, 36, 3), 5.0)), "frame 1.*a joint lies 0.005 m"),
     ("nyu", 0, lambda raw: _mat(joint_xyz=_ahead(3)), r"labels 3 frames, but .*0000003.png is missing"),
     ("nyu", 0, lambda raw: _mat(joint_xyz=_ahead(1)), r"labels 1 frames, but .*0000002.png is there"),
-    ("nyu", 0, lambda raw: _mat(joint_xyz=np.array([["text"]])), "not an array of numbers"),
+    ("nyu", 0, lambda raw: _mat(joint_xyz=np.array([["text"]])), "byte 128: .*not an array of numbers"),
+    ("nyu", 0, lambda raw: _mat(joint_xyz=np.ones(3) * 1j), "byte 128: .*not an array of numbers"),
+    ("nyu", 0, lambda raw: b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(9), "byte 124.*save it with -v7"),
     ("nyu", 0, lambda raw: _mat(other=np.zeros(3)), "no variable joint_xyz"),
     ("nyu", 1, lambda raw: cv2.imencode(".png", np.full((480, 640, 3), 70, np.uint8))[1].tobytes(), "no Kinect reads"),
     ("nyu", 1, lambda raw: cv2.imencode(".png", np.zeros((480, 640), np.uint8))[1].tobytes(), "colour type 2"),
@@ -277,3 +280,17 @@ def _is_usable_or_refused(root: Path, name: str, path: Path, content: bytes) -> 
 
 def test_every_loader_is_tested_here():
     assert set(FILES) == set(DATASETS) == set(WRITERS)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("kind", ["f8", "f4", "i2", "u1", "i4", "u8"])
+def test_arrays_in_matlab_files_are_read_as_scipy_reads_them(tmp_path, compressed, kind):
+    path = tmp_path / "labels.mat"
+    wanted = np.random.default_rng(0).uniform(0, 200, (3, 5, 36, 3)).astype(kind)
+    names = np.array([["a name", "another"]], object)
+    savemat(path, {"names": names, "b": 1.5, "joint_xyz": wanted, "after": wanted[0]}, do_compression=compressed)
+    assert np.array_equal(read_array(path, "joint_xyz"), loadmat(path)["joint_xyz"])
+    assert np.array_equal(read_array(path, "b"), [[1.5]])
+    assert np.array_equal(read_array(path, "after"), wanted[0])
+    with pytest.raises(DatasetError, match="no variable c"):
+        read_array(path, "c")

@@ -17,12 +17,12 @@ Cubes 300 mm, and 250 mm for the second test subject, frames 2,441 to 8,252: Dee
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from fingerpose_ros.perception.camera import Camera
 
 from .centres import cube_centre, read_centres
-from .reading import check_joints, metres, read_bytes, read_png, two_byte_depth
+from .matlab import read_array
+from .reading import check_joints, metres, read_png, two_byte_depth
 from .sample import DatasetError, Joints, Sample
 
 CAMERA = Camera(640, 480, 588.036865, 587.075073, 320.0, 240.0)
@@ -108,17 +108,8 @@ def cube_m(subject: str) -> float:
 
 def _read_labels(path: Path) -> np.ndarray:
     """`joint_data.mat` -> the first camera's joints (frames, 36, 3), metres in its optical frame."""
-    read_bytes(path)
-    try:
-        labels = loadmat(path, variable_names=["joint_xyz"]).get("joint_xyz")
-    except Exception as error:  # scipy's parser raises whatever the bytes make it trip over
-        raise DatasetError(path, f"is no readable MATLAB 5 file ({type(error).__name__}: {error})") from error
-    if labels is None:
-        raise DatasetError(path, "has no variable joint_xyz")
-    expected = (3, len(JOINTS.names), 3)
-    if not (isinstance(labels, np.ndarray) and labels.ndim == 4 and labels.dtype.kind in "fiu"):
-        raise DatasetError(path, "joint_xyz is not an array of numbers in four dimensions")
-    if (labels.shape[0], *labels.shape[2:]) != expected or not labels.shape[1]:
+    labels = read_array(path, "joint_xyz")
+    if labels.ndim != 4 or (labels.shape[0], *labels.shape[2:]) != (3, len(JOINTS.names), 3) or not labels.shape[1]:
         raise DatasetError(path, f"joint_xyz is {labels.shape}, not (3, frames, 36, 3)")
     joints = labels[0].astype(np.float64) * (0.001, -0.001, 0.001)
     try:
