@@ -1,0 +1,150 @@
+"""Recordings through the node as a process, and what is written about them; the sample that ships."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+pytest.importorskip("rosbags", reason="rosbags is not installed")
+
+import cv2
+from bags import FOCAL, HEIGHT, WIDTH, depth_frame
+from rosbags.highlevel import AnyReader
+from stand_in import StandIn
+
+from fingerpose_ros.bag import DepthBag
+from fingerpose_ros.commands import CommandError
+from fingerpose_ros.commands.demo import SAMPLE
+from fingerpose_ros.commands.replay import replay_bag
+from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.recordings import depth_frames, recorded_hands
+from fingerpose_ros.share import share_folder
+from fingerpose_ros.writing import TRUTH_TOPIC, write_depth_bag
+
+CAMERA = Camera(WIDTH, HEIGHT, FOCAL, FOCAL, WIDTH / 2, HEIGHT / 2)
+COUNT, OFF = 15, np.array([0.0, 0.006, 0.008])
+STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in_node.py")))
+
+
+@pytest.fixture
+def ros_environment(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("ROS_DOMAIN_ID", "87")
+    for name in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def bag(tmp_path):
+    """Two blobs, and as the truth what the stand-in sees in them, 10 mm off."""
+    estimator, frames = StandIn(smoothing=False), []
+    for index in range(COUNT):
+        depth = depth_frame(index, hands=2)
+        hands = estimator.estimate(depth * np.float32(0.001), CAMERA, index / 30)
+        truth = {hand.handedness: hand.positions + OFF for hand in hands}
+        frames.append((10**18 + round(index * 1e9 / 30), depth, truth))
+    write_depth_bag(tmp_path / "bag", CAMERA, frames)
+    return tmp_path / "bag"
+
+
+def test_a_replay_reports_the_error_against_the_truth_and_leaves_everything_to_look_at(ros_environment, bag, tmp_path):
+    out = tmp_path / "out"
+    result = replay_bag(bag, out, parameters={"smoothing": "false"}, lockstep=True, command=STAND_IN)
+
+    assert (result["images"], result["answered"], result["images_with_a_hand"]) == (COUNT, COUNT, COUNT)
+    assert result["backend"] == "stand-in on cpu"
+    assert result["truth"]["hands"] > COUNT / 2 and result["truth"]["found"] == 1 and result["truth"]["surplus"] == 0
+    assert result["truth"]["error_mm"] == pytest.approx(10, abs=0.1)
+    assert json.loads((out / "summary.json").read_text()) == result
+
+    answers = recorded_hands(out / "bag", "/hand_poses")
+    truth = recorded_hands(bag, TRUTH_TOPIC)
+    assert sorted(answers) == sorted(truth)
+    with DepthBag(out / "bag") as written, AnyReader([out / "bag"]) as reader:
+        assert written.count == COUNT
+        kinds = {connection.topic: connection.msgtype for connection in reader.connections}
+        assert kinds["/tf"] == "tf2_msgs/msg/TFMessage" and kinds["/hand_markers"].endswith("MarkerArray")
+
+    sheet = cv2.imread(str(out / "sheet.png"))
+    saturated = (sheet.max(axis=2).astype(int) - sheet.min(axis=2)) > 60
+    assert saturated.sum() > 1000  # skeletons are the only colour on grey depth
+    pytest.importorskip("rerun", reason="rerun-sdk is not installed")
+    assert (out / "recording.rrd").stat().st_size > 10_000
+
+    replay_bag(bag, out, parameters={}, lockstep=True, command=STAND_IN)  # replaces the first one
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(ros_environment, bag, tmp_path):
+    precious = tmp_path / "mine" / "precious.txt"
+    precious.parent.mkdir()
+    precious.write_text("keep me")
+    with pytest.raises(CommandError, match="--out"):
+        replay_bag(bag, precious.parent, parameters={}, command=STAND_IN)
+    assert precious.read_text() == "keep me"
+
+
+def test_a_node_that_cannot_be_configured_ends_the_replay_with_its_own_words(ros_environment, bag, tmp_path):
+    with pytest.raises(CommandError, match="no_such_model"):
+        replay_bag(bag, tmp_path / "out", parameters={"model": "/no_such_model.safetensors"})
+
+
+def test_a_node_that_ends_says_why(ros_environment, bag, tmp_path):
+    failing = (sys.executable, "-c", "raise SystemExit('the stand-in broke down')")
+    with pytest.raises(CommandError, match="broke down"):
+        replay_bag(bag, tmp_path / "out", parameters={}, command=failing)
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "message"),
+    [("nowhere", {}, "nowhere"), ("bag", {"image_topic": "/other"}, "/other"), ("bag", {"truth_topic": "/no"}, "/no")],
+)
+def test_what_is_not_in_the_bag_is_named(ros_environment, bag, tmp_path, path, arguments, message):
+    with pytest.raises(CommandError, match=message):
+        replay_bag(tmp_path / path, tmp_path / "out", parameters={}, command=STAND_IN, **arguments)
+
+
+@pytest.fixture(scope="module")
+def sample():
+    path = share_folder() / SAMPLE
+    with DepthBag(path) as bag:
+        return path, list(depth_frames(bag)), recorded_hands(path, TRUTH_TOPIC)
+
+
+def test_the_sample_is_small_and_shows_a_right_hand_then_a_left_one_then_both(sample):
+    path, frames, truth = sample
+    assert sum(file.stat().st_size for file in path.iterdir()) <= 10e6
+    assert 200 <= len(frames) <= 600
+    sides = ["".join(sorted(hand.handedness[0] for hand in truth.get(frame.stamp, []))) for frame in frames]
+    runs = [side for side, before in zip(sides, [None, *sides], strict=False) if side and side != before]
+    assert [runs[0], runs[1]] == ["r", "l"] and "lr" in runs
+    assert np.unique(np.diff([frame.stamp for frame in frames])).ptp() <= 1  # 30 Hz
+
+
+def test_the_samples_true_joints_lie_just_under_the_surface_that_the_camera_saw(sample):
+    _, frames, truth = sample
+    behind = []
+    for frame in frames[::10]:
+        for hand in truth.get(frame.stamp, []):
+            u, v = np.round(frame.camera.project(hand.positions[hand.valid])).astype(int).T
+            surface = frame.depth[v, u]
+            behind += ((hand.positions[hand.valid, 2] - surface)[surface > 0]).tolist()
+    behind = np.array(behind)
+    assert len(behind) > 500
+    assert 0.002 < np.median(behind) < 0.02
+    assert np.mean((behind > -0.01) & (behind < 0.06)) > 0.9
+
+
+def test_the_sample_opens_closes_pinches_and_points(sample):
+    _, _, truth = sample
+    for side in ("right", "left"):
+        hands = [hand for hands in truth.values() for hand in hands if hand.handedness == side and hand.valid.all()]
+        curls = np.array(
+            [[hand.fingers[name].curl for name in ("index", "middle", "ring", "little")] for hand in hands]
+        )
+        assert (curls < 0.15).all(axis=1).any() and (curls > 0.75).all(axis=1).any()  # open, fist
+        assert ((curls[:, 0] < 0.15) & (curls[:, 1:] > 0.7).all(axis=1)).any()  # point
+        assert min(hand.fingers["index"].thumb_distance for hand in hands) < 0.03  # pinch
