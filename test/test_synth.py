@@ -136,7 +136,7 @@ def test_what_a_batch_says_holds():
     present = batch["present"]
     assert 0.8 < present.mean() < 0.97
     assert not (batch["right"] & ~present).any()
-    assert 0.04 < (present & ~batch["right"]).mean() < 0.2
+    assert 0.1 < (present & ~batch["right"]).mean() < 0.3
     centre = batch["uvd"][present].mean(1)
     assert np.percentile(np.linalg.norm(centre, axis=1) * 140, 99) < 100
     assert 0.3 < batch["visible"][present].mean() < 0.9

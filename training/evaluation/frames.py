@@ -157,7 +157,7 @@ def offset_corrected(positions: np.ndarray, truth: np.ndarray, sides: list[str])
 
 
 def pip_flexion(positions: np.ndarray, truth: np.ndarray, sides: list[str]) -> dict:
-    """Mean absolute error of the PIP angles of index to little finger, degrees, and their correlation with the truth."""
+    """Mean absolute error of the PIP angles of index to little finger, degrees, and their correlation with truth."""
 
     def angles(joints: np.ndarray) -> np.ndarray:
         return np.degrees([joint_angles(p, side)[0][1:, 1] for p, side in zip(joints, sides, strict=True)])
@@ -207,10 +207,12 @@ def line(name: str, result: dict) -> str:
     if "mean_joint_error_mm" not in result:
         return text
     low, high = result["interval_95_mm"]
-    text += f", error {result['mean_joint_error_mm']:.1f} mm [{low:.1f}, {high:.1f}], hand-centred {result['hand_centred_mm']:.1f}"
+    text += f", error {result['mean_joint_error_mm']:.1f} mm [{low:.1f}, {high:.1f}]"
+    text += f", hand-centred {result['hand_centred_mm']:.1f}"
     text += f", constant pose {result['constant_pose_mm']:.1f}"
     fingers = ", ".join(f"{finger} {result['per_finger_mm'][finger]:.1f}" for finger in FINGER_JOINTS)
     if "pip_flexion_correlation" in result:
-        text += f", offset-corrected {result['offset_corrected_mm']:.1f}, PIP off by {result['pip_flexion_error_deg']:.0f} deg"
+        text += f", offset-corrected {result['offset_corrected_mm']:.1f}"
+        text += f", PIP off by {result['pip_flexion_error_deg']:.0f} deg"
         text += f" (r {result['pip_flexion_correlation']:.2f}), sigma rank {result['sigma_rank_correlation']:.2f}"
     return f"{text}\n    {fingers}"

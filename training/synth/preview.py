@@ -1,6 +1,7 @@
 """Draw a sheet of synthetic samples with their labels: `python -m training.synth.preview --out sheet.png`.
 
-Full dots are visible joints, rings hidden ones. Above each sample: hand (R, L, - for none), surroundings, sensor, distance.
+Full dots are visible joints, rings hidden ones. Above each sample: hand (R, L, - for none), surroundings, sensor and
+distance.
 """
 
 import argparse

@@ -169,7 +169,7 @@ class Renderer:
 
     def draw_hands(self, depth: wp.array, focal: wp.array, vertices: wp.array, image: np.ndarray, to_camera: np.ndarray,
                    first: np.ndarray, last: np.ndarray):  # fmt: skip
-        """Draw hands into `depth`: hand k, its faces first[k] to last[k], into image image[k], placed by to_camera[k] (4, 4).
+        """Draw into `depth` hand k, its faces first[k] to last[k], in image image[k], placed by to_camera[k] (4, 4).
 
         `focal` (count,) is each image's focal length in pixels.
         """

@@ -160,7 +160,7 @@ def _clutter(rng: np.random.Generator, scene: Scene, joints: np.ndarray, up: np.
 
 
 def _clothes(rng: np.random.Generator, scene: Scene, arm: np.ndarray, width: float):
-    """A sleeve or a watch around the forearm; `arm` (3,) points from the wrist up the arm, `width` is its half-width."""
+    """A sleeve or a watch on the forearm; `arm` (3,) points from the wrist up the arm, `width` is its half-width."""
     rotation = basis(arm, rng)
     if rng.uniform() < 0.7:
         start, radius = rng.uniform(-0.01, 0.10), width * rng.uniform(1.05, 1.7)

@@ -91,9 +91,9 @@ def _measure(
     out: wp.array(dtype=float, ndim=3),
 ):
     # sensor: baseline, disparity noise and step (both over focal x baseline: 1 / metres), range noise
-    # flaw: chance of a hole at an edge, of a mixed pixel, of a fattened edge; edge reach (sensor pixels); grazing limit;
-    #       dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth share;
-    #       matching window (sensor pixels), and the step in depth it smooths over (metres)
+    # flaw: chance of a hole at an edge, of a mixed pixel, of a fattened edge; edge reach (sensor pixels); grazing
+    #       limit; dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth
+    #       share; matching window (sensor pixels), and the step in depth it smooths over (metres)
     i, y, x = wp.tid()
     ratio = wp.max(pixel[i], 1.0)
     sx = int(wp.floor(float(x) / ratio))
@@ -143,14 +143,13 @@ def _measure(
                 total += w * zk
                 weight += w
         z = total / weight
-    if z > 0.0:
+    if z > 0.0 and flaw[i, 6] != 0.0:
         # Shadow: something beside this pixel hides it from the second view.
-        if flaw[i, 6] != 0.0:
-            for k in range(1, 17):
-                zk = _at(depth, i, py, px + int(flaw[i, 6]) * k)
-                if focal[i] * sensor[i, 0] * (1.0 / zk - 1.0 / z) > float(k) + 0.5:
-                    z = 0.0
-                    break
+        for k in range(1, 17):
+            zk = _at(depth, i, py, px + int(flaw[i, 6]) * k)
+            if focal[i] * sensor[i, 0] * (1.0 / zk - 1.0 / z) > float(k) + 0.5:
+                z = 0.0
+                break
     if z > 0.0 and flaw[i, 4] > 0.0:
         step = int(ratio)
         gx = _at(depth, i, py, px + step) - _at(depth, i, py, px - step)

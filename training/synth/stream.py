@@ -59,7 +59,7 @@ class SynthBatches:
     seed: int
     difficulty: float = 1.0
     device: str = "cpu"
-    left_share: float = 0.12
+    left_share: float = 0.2
     empty_share: float = 0.1
     sensors: tuple[str, ...] = tuple(SENSORS)
 

@@ -4,8 +4,8 @@ It is defined by its seed and this code rather than stored, and by a fingerprint
 the set is noticed, and makes it another version, not to be compared with the one before.
 
 Equal parts of every sensor and of four views (palm, back of the hand, sides, from the fingertips or the arm); at least
-40 % touch or are near a table, wall or body, 30 % hold something or have a second hand before them, 20 % are children's;
-a forearm in all; centres off as a finder errs. All are right hands, as the network is only asked for those.
+40 % touch or are near a table, wall or body, 30 % hold something or have a second hand before them, 20 % are
+children's; a forearm in all; centres off as a finder errs. All are right hands, as the network is only asked for those.
 """
 
 from pathlib import Path
