@@ -1,6 +1,21 @@
-"""Fixtures for all tests. Those of ROS are there wherever ROS is; tests that need them skip elsewhere."""
+"""Fixtures for all tests, and which tests a machine is spared. Those of ROS skip where there is no ROS."""
 
 import importlib.util
+import re
+from pathlib import Path
 
 if importlib.util.find_spec("rclpy"):
     pytest_plugins = ["fingerpose_ros.testing"]
+
+# A robot has nothing of what the network is made with, and need not test it.
+collect_ignore = []
+if not all(importlib.util.find_spec(module) for module in ("torch", "tqdm", "warp")):
+    needs_training = re.compile(r"^(import|from) (torch|training)\b", re.MULTILINE)
+    tests = sorted(Path(__file__).parent.glob("test_*.py"))
+    collect_ignore = [path.name for path in tests if needs_training.search(path.read_text())]
+
+
+def pytest_report_header() -> str | None:
+    if collect_ignore:
+        return f"left out, as requirements/training.txt is not installed: {', '.join(collect_ignore)}"
+    return None

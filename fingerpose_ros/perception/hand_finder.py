@@ -62,7 +62,7 @@ def find_hands(
     seeds = surface.points[np.unique(_cells(surface.points, 3 * PATCH), return_index=True)[1]]
     seeds = seeds[np.argsort(seeds[:, 2], kind="stable")[:SEEDS]]
     scores, ways = _score(seeds, surface)
-    found = []
+    found: list[Candidate] = []
     for i in np.argsort(-scores):
         if scores[i] <= 0 or len(found) == count:
             break

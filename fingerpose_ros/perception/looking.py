@@ -55,7 +55,8 @@ class Eye:
 
     def look(self, crops: list[Crop | None]) -> list[Look | None]:
         """One pass of the network for all crops. None where there is nothing to see."""
-        images = [crop and crop.image(self._depth_m, self._camera, self._backend.input_size) for crop in crops]
+        size = self._backend.input_size
+        images = [None if crop is None else crop.image(self._depth_m, self._camera, size) for crop in crops]
         shown = [i for i, image in enumerate(images) if image is not None and (image < BACKGROUND).mean() > MIN_SURFACE]
         looks: list[Look | None] = [None] * len(crops)
         if not shown:

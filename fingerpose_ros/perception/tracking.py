@@ -41,7 +41,7 @@ class Track:
     def expected(self, stamp: float) -> np.ndarray:
         """Where its centre (3,) should be at `stamp` seconds."""
         step = self._velocity * (stamp - self._stamp)
-        return self.centre + step * min(1, MAX_STEP / max(np.linalg.norm(step), 1e-9))
+        return self.centre + step * min(1, MAX_STEP / max(float(np.linalg.norm(step)), 1e-9))
 
     def see(self, centre: np.ndarray, stamp: float) -> None:
         """It is seen again."""

@@ -12,7 +12,11 @@ from std_msgs.msg import Header
 
 from .refusal import Refused
 
-PIXEL_TYPES = {"16UC1": np.dtype(np.uint16), "mono16": np.dtype(np.uint16), "32FC1": np.dtype(np.float32)}
+PIXEL_TYPES: dict[str, np.dtype] = {
+    "16UC1": np.dtype(np.uint16),
+    "mono16": np.dtype(np.uint16),
+    "32FC1": np.dtype(np.float32),
+}
 """Encoding -> type of one pixel. `mono16` is what some drivers call 16UC1."""
 
 MAX_PIXELS = 2**24

@@ -31,7 +31,7 @@ def decode(data: memoryview, size: int) -> np.ndarray:
         at += 2 + count
         if zeros + count == 0 or filled > size or at > len(numbers):
             raise Refused("corrupt", f"an RVL run of {zeros} zeros and {count} values does not fit {size} pixels")
-    heads = np.array(runs)[:, None] + (0, 1)
+    heads = np.array(runs, np.int64)[:, None] + (0, 1)
     lengths = numbers[heads]
     zigzag = np.delete(numbers[:at], heads.ravel()).astype(np.int64)
     picture = np.zeros(size, np.uint16)
