@@ -35,5 +35,15 @@ class Backend(Protocol):
     description: str
 
     def infer(self, images: np.ndarray) -> Prediction:
-        """Images (N, 1, S, S) float32, as `crop.Crop.image` makes them -> what the network says of each."""
+        """Images (N, 1, S, S) float32, as `crop.Crop.image` makes them -> what the network says of each.
+
+        Raises:
+            ValueError: images of another shape.
+        """
         ...
+
+
+def check_images(images: np.ndarray, size: int) -> None:
+    """Raises ValueError unless `images` are (N, 1, size, size)."""
+    if images.shape[1:] != (1, size, size):
+        raise ValueError(f"images are {images.shape}; this model takes (N, 1, {size}, {size})")

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from ..model_file import GRAPH_PREFIX
 from .fingerposenet import FingerPoseNet, NetworkConfig
 
 CONFIG_KEY = "fingerposenet"
@@ -43,7 +44,7 @@ def save_network(path: Path, network: FingerPoseNet, metadata: dict[str, str] | 
 
 
 def load_network(path: Path) -> FingerPoseNet:
-    """The network stored at `path`, in float32 and ready for inference.
+    """The network stored at `path`, in float32 and ready for inference. Graphs for other engines are passed over.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -54,7 +55,7 @@ def load_network(path: Path) -> FingerPoseNet:
         raise ValueError(f"{path} holds no FingerPoseNet: its header has no {CONFIG_KEY!r}")
     network = FingerPoseNet(NetworkConfig(**json.loads(metadata[CONFIG_KEY])))
     try:
-        network.load_state_dict(tensors)
+        network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(GRAPH_PREFIX)})
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit its own configuration: {error}") from error
     return network.eval()

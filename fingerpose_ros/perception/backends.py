@@ -1,0 +1,99 @@
+"""Which engine runs the network: OpenVINO on a CPU, PyTorch on a GPU (or a CPU). Engines are imported when chosen."""
+
+import ctypes
+import importlib.util
+import logging
+from pathlib import Path
+
+from .model_file import ModelFile
+from .prediction import Backend
+
+log = logging.getLogger(__name__)
+
+BACKENDS = ("auto", "openvino", "torch")
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "f32", "bf16")
+
+INSTALL = {
+    "openvino": "install it with: python3 -m pip install openvino",
+    "torch": "install it as https://pytorch.org/get-started/locally tells, or with: python3 -m pip install torch",
+}
+
+
+def create(
+    backend: str = "auto", device: str = "auto", model: Path | str = "", precision: str = "auto",
+    threads: int | None = None,
+) -> Backend:  # fmt: skip
+    """An engine with the network loaded and warm: its first answer comes as fast as the others.
+
+    Args:
+        backend: one of `BACKENDS`; "auto" is PyTorch if there is a GPU it can use (and `device` lets it), else
+            OpenVINO if installed, else PyTorch. What was chosen, and why, is logged.
+        device: one of `DEVICES`.
+        model: path of a model file; "" is the one that comes with the package.
+        precision: one of `PRECISIONS`, of the trunk; coordinates are always float32. "auto" is bf16 where the device
+            has it.
+        threads: CPU threads to compute with; None leaves it to the engine.
+
+    Raises:
+        FileNotFoundError: there is no model, or no checksum beside it.
+        ImportError: the engine is not installed; the message says how to install it.
+        ValueError: a value that is none of those allowed, a damaged model, CUDA where there is none, or bf16 on a
+            processor without.
+    """
+    for name, value, allowed in (
+        ("backend", backend, BACKENDS), ("device", device, DEVICES), ("precision", precision, PRECISIONS),
+    ):  # fmt: skip
+        if value not in allowed:
+            raise ValueError(f"{name} is {value!r}, not one of {', '.join(allowed)}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is {threads}; at least one is needed")
+    if backend == "auto":
+        backend, reason = _choose(device)
+        log.info("backend %s: %s", backend, reason)
+    if not _installed(backend):
+        raise ImportError(f"backend {backend} is not installed in this Python; {INSTALL[backend]}")
+    chosen = _make(backend, device, ModelFile.open(model), precision, threads)
+    log.info("network runs on %s", chosen.description)
+    return chosen
+
+
+def _make(backend: str, device: str, model: ModelFile, precision: str, threads: int | None) -> Backend:
+    if backend == "torch":
+        from .torch_backend import TorchBackend
+
+        return TorchBackend(model, device, precision, threads)
+    if device == "cuda":
+        raise ValueError("device cuda: backend openvino runs on the CPU; use backend torch")
+    from .openvino_backend import OpenVinoBackend
+
+    return OpenVinoBackend(model, precision, threads)
+
+
+def _choose(device: str) -> tuple[str, str]:
+    """The backend for a device, and why."""
+    if device == "cuda":
+        return "torch", "device cuda is asked for"
+    if device == "auto" and _gpu_usable():
+        return "torch", "there is a GPU that PyTorch can use"
+    why = "device cpu is asked for" if device == "cpu" else "there is no GPU that PyTorch can use"
+    if not _installed("openvino") and _installed("torch"):
+        return "torch", f"{why}, and OpenVINO is not installed"
+    return "openvino", why
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _gpu_usable() -> bool:
+    """Whether PyTorch finds a GPU; without a driver it is not asked, as importing it takes seconds."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    if not _installed("torch"):
+        return False
+    import torch
+
+    return torch.cuda.is_available()

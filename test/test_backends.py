@@ -1,0 +1,314 @@
+"""Engines that run one model give one answer, and what cannot run is refused in words."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from small_models import CALIBRATION, SIZE, random_network, sign, write_model
+
+from fingerpose_ros.perception import backends
+from fingerpose_ros.perception.calibration import Calibration
+from fingerpose_ros.perception.model_file import ModelFile, checksum_file
+from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
+from fingerpose_ros.perception.torch_backend import store_in_bf16
+
+FIELDS = ("uvd", "sigma", "right", "present")
+
+
+@pytest.fixture(scope="module")
+def network():
+    return random_network()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, network):
+    return write_model(tmp_path_factory.mktemp("model"), network)
+
+
+@pytest.fixture(scope="module")
+def engines(model):
+    return {name: backends.create(name, "cpu", model, "f32", threads=1) for name in ("openvino", "torch")}
+
+
+@pytest.fixture
+def copy(tmp_path, model):
+    """The model and its checksum, to be damaged."""
+    path = tmp_path / model.name
+    path.write_bytes(model.read_bytes())
+    checksum_file(path).write_bytes(checksum_file(model).read_bytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).uniform(-1, 1, (3, 1, SIZE, SIZE)).astype(np.float32)
+
+
+def in_new_process(program: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a program in a fresh Python, where nothing is imported yet."""
+    return subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **environment}, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_both_engines_say_the_same(engines, images):
+    answers = [engine.infer(images) for engine in engines.values()]
+    assert np.ptp(answers[0].uvd, axis=0).max() > 1e-3, "the network does not look at its image"
+    for field in FIELDS:
+        ours, theirs = (getattr(answer, field) for answer in answers)
+        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype == np.float32
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_what_is_said_is_calibrated(engines, network, images):
+    with torch.no_grad():
+        raw = network(torch.from_numpy(images))
+    expected = CALIBRATION.read(*(tensor.numpy() for tensor in raw))
+    assert not np.allclose(expected.sigma, raw.sigma.numpy(), rtol=0.1)
+    for engine in engines.values():
+        for field in FIELDS:
+            np.testing.assert_allclose(getattr(engine.infer(images), field), getattr(expected, field), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_an_image_is_answered_alike_alone_and_among_others(engines, images, name):
+    together = engines[name].infer(images)
+    alone = [engines[name].infer(images[i : i + 1]) for i in range(len(images))]
+    for field in FIELDS:
+        separate = np.concatenate([getattr(answer, field) for answer in alone])
+        np.testing.assert_allclose(getattr(together, field), separate, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_an_answer_stays_when_the_next_is_asked_for(engines, images, name):
+    first = engines[name].infer(images[:1])
+    before = first.uvd.copy()
+    engines[name].infer(images[1:2])
+    np.testing.assert_array_equal(first.uvd, before)
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_no_images_get_no_answers(engines, name):
+    answer = engines[name].infer(np.empty((0, 1, SIZE, SIZE), np.float32))
+    assert answer.uvd.shape == answer.sigma.shape == (0, 21, 3)
+    assert answer.right.shape == answer.present.shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+@pytest.mark.parametrize("shape", [(1, 1, 128, 128), (SIZE, SIZE), (1, 1, 1, 1), (2, 3, SIZE, SIZE)])
+def test_images_of_another_shape_are_refused(engines, name, shape):
+    with pytest.raises(ValueError, match=r"takes \(N, 1, 64, 64\)"):
+        engines[name].infer(np.zeros(shape, np.float32))
+
+
+def test_engines_describe_themselves(engines):
+    assert "OpenVINO" in engines["openvino"].description and "f32" in engines["openvino"].description
+    assert "PyTorch" in engines["torch"].description and "f32" in engines["torch"].description
+
+
+@pytest.mark.parametrize("network_name", ["small_literal", "ablation_a", "ablation_c"])
+def test_every_kind_of_network_runs_in_both(tmp_path, images, network_name):
+    path = write_model(tmp_path, random_network(network_name))
+    ours, theirs = (backends.create(name, "cpu", path, "f32", 1).infer(images).uvd for name in ("openvino", "torch"))
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_openvino_runs_where_there_is_no_pytorch(model):
+    program = f"""
+import sys
+sys.modules["torch"] = None
+import numpy as np
+from fingerpose_ros.perception import backends
+backend = backends.create("auto", "auto", {str(model)!r}, "auto", threads=1)
+print(backend.infer(np.zeros((1, 1, {SIZE}, {SIZE}), np.float32)).uvd.shape, backend.description)
+"""
+    done = in_new_process(program)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("(1, 21, 3) OpenVINO")
+
+
+BF16 = """
+import logging
+logging.basicConfig(level=logging.INFO)
+from fingerpose_ros.perception import backends
+print(backends.create("openvino", "cpu", {model!r}, {precision!r}, threads=1).description)
+"""
+
+
+def test_bf16_is_refused_and_not_chosen_on_a_processor_without(model):
+    """OpenVINO's list of capabilities claims bf16 all the same when oneDNN is held to AVX2."""
+    without = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    asked = in_new_process(BF16.format(model=str(model), precision="bf16"), **without)
+    assert asked.returncode == 1
+    assert "ValueError: precision bf16: this processor cannot compute in it" in asked.stderr
+    assert "use precision f32" in asked.stderr
+    auto = in_new_process(BF16.format(model=str(model), precision="auto"), **without)
+    assert auto.returncode == 0, auto.stderr
+    assert auto.stdout.strip().endswith("f32")
+    assert "no bf16 on this processor, so f32" in auto.stderr
+
+
+def test_pytorch_on_a_cpu_has_no_bf16(model):
+    with pytest.raises(ValueError, match="use precision f32, or openvino"):
+        backends.create("torch", "cpu", model, "bf16")
+
+
+def test_weights_kept_in_bf16_are_those_autocast_would_make(network, images):
+    """On a GPU the trunk's weights are stored in bf16, once; autocast would cast them at each call."""
+    kept = random_network()
+    store_in_bf16(kept.trunk)
+    assert kept.trunk.backbone.bn1.weight.dtype == torch.float32
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        ours, theirs = (n(torch.from_numpy(images)).uvd for n in (kept, network))
+    torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("backend", ["torch", "auto"])
+def test_cuda_where_there_is_none_is_an_error(model, backend):
+    with pytest.raises(ValueError, match="device cuda: PyTorch finds no CUDA device here"):
+        backends.create(backend, "cuda", model)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("precision, tolerance", [("f32", 2e-3), ("bf16", 2e-2)])
+def test_a_gpu_says_what_the_cpu_says(engines, model, images, precision, tolerance):
+    gpu = backends.create("torch", "cuda", model, precision)
+    for count in (1, 2, 3):  # recorded, recorded, and not
+        ours, theirs = (engine.infer(images[:count]) for engine in (gpu, engines["torch"]))
+        np.testing.assert_allclose(ours.uvd, theirs.uvd, atol=tolerance)
+
+
+def test_openvino_does_not_run_on_cuda(model):
+    with pytest.raises(ValueError, match="use backend torch"):
+        backends.create("openvino", "cuda", model)
+
+
+def test_auto_says_what_it_chose_and_why(model, caplog):
+    with caplog.at_level(logging.INFO, logger="fingerpose_ros"):
+        backends.create("auto", "cpu", model, "f32", 1)
+    assert "backend openvino: device cpu is asked for" in caplog.text
+    assert "network runs on OpenVINO" in caplog.text
+
+
+def test_auto_takes_pytorch_where_openvino_is_missing(model, caplog, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with caplog.at_level(logging.INFO, logger="fingerpose_ros"):
+        backend = backends.create("auto", "cpu", model, "f32", 1)
+    assert "PyTorch" in backend.description
+    assert "OpenVINO is not installed" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_a_missing_engine_says_how_to_install_it(model, monkeypatch, name):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=f"backend {name} is not installed.*pip install {name}"):
+        backends.create(name, "cpu", model)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"backend": "onnx"}, "backend is 'onnx', not one of auto, openvino, torch"),
+        ({"device": "gpu"}, "device is 'gpu', not one of auto, cpu, cuda"),
+        ({"precision": "fp16"}, "precision is 'fp16', not one of auto, f32, bf16"),
+        ({"threads": 0}, "threads is 0"),
+    ],
+)
+def test_unknown_choices_are_refused_by_name(model, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        backends.create(**{"model": model, **arguments})
+
+
+def test_a_model_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no model at .*none\.safetensors"):
+        backends.create("openvino", "cpu", tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.999])
+def test_a_changed_byte_is_noticed(copy, place):
+    data = bytearray(copy.read_bytes())
+    data[int(place * len(data))] ^= 1
+    copy.write_bytes(data)
+    with pytest.raises(ValueError, match="damaged or not the file that"):
+        ModelFile.open(copy)
+
+
+def test_a_cut_file_is_noticed(copy):
+    copy.write_bytes(copy.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="damaged"):
+        ModelFile.open(copy)
+
+
+@pytest.mark.parametrize("content", ["", "abc\n"])
+def test_a_checksum_that_is_none_is_refused(copy, content):
+    checksum_file(copy).write_text(content)
+    with pytest.raises(ValueError, match="damaged"):
+        ModelFile.open(copy)
+
+
+def test_a_model_without_a_checksum_is_refused(copy):
+    checksum_file(copy).unlink()
+    with pytest.raises(FileNotFoundError, match=r"fingerposenet\.sha256 is missing"):
+        ModelFile.open(copy)
+
+
+def test_a_file_of_another_kind_is_refused(copy):
+    copy.write_bytes(b"not safetensors at all")
+    sign(copy)
+    with pytest.raises(ValueError, match="not a safetensors file"):
+        ModelFile.open(copy)
+
+
+def test_weights_that_were_not_exported_are_refused(copy):
+    tensors, metadata = load_tensors(copy)
+    del metadata["calibration"]
+    save_tensors(copy, tensors, metadata)
+    sign(copy)
+    with pytest.raises(ValueError, match=r"lacks calibration.*python -m training\.export"):
+        ModelFile.open(copy)
+
+
+@pytest.mark.parametrize("change", [{"right_temperature": 0}, {"sigma_scale": [1, 1]}, {"sigma_power": [1, 1, None]}])
+def test_a_calibration_that_cannot_be_is_refused(copy, change):
+    tensors, metadata = load_tensors(copy)
+    metadata["calibration"] = json.dumps({**json.loads(metadata["calibration"]), **change})
+    save_tensors(copy, tensors, metadata)
+    sign(copy)
+    with pytest.raises(ValueError, match="the header cannot be read"):
+        ModelFile.open(copy)
+
+
+def test_the_graphs_have_no_weights_of_their_own(engines, copy, images):
+    """Another weight in the file is another answer, and the same one, from either engine."""
+    tensors, metadata = load_tensors(copy)
+    tensors["trunk.head.conv.weight"] *= 1.5
+    save_tensors(copy, tensors, metadata)
+    sign(copy)
+    ours, theirs = (backends.create(name, "cpu", copy, "f32", 1).infer(images).uvd for name in ("openvino", "torch"))
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert np.abs(ours - engines["openvino"].infer(images).uvd).max() > 1e-4
+
+
+positive = st.floats(0.1, 10)
+
+
+@given(
+    st.tuples(positive, positive, positive), st.tuples(positive, positive, positive), positive, positive,
+    st.floats(-1e4, 1e4, width=32), st.floats(2**-9, 10, width=32),
+)  # fmt: skip
+def test_a_calibrated_answer_is_always_usable(scale, power, right, present, logit, sigma):
+    calibration = Calibration(scale, power, right, present)
+    logits = np.full((1, 2), logit, np.float32)
+    said = calibration.read(np.zeros((1, 21, 3), np.float32), np.full((1, 21, 3), sigma, np.float32), logits)
+    assert np.isfinite(said.sigma).all() and (said.sigma >= 0).all()
+    for probability in (said.right, said.present):
+        assert 0 <= probability[0] <= 1
+        assert logit == 0 or (probability[0] >= 0.5) == (logit > 0) or probability[0] == pytest.approx(0.5)
