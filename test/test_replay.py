@@ -14,10 +14,12 @@ pytest.importorskip("rosbags", reason="rosbags is not installed")
 from bags import START, depth_frame, write_bag
 from rclpy.node import Node
 from rclpy.time import Time
+from rendered_scene import CAMERA, hand_balls, placed, render
 from stand_in import FAILING, StandIn, stand_in
 
 from fingerpose_ros.bag import BagError, DepthBag
 from fingerpose_ros.node import HandPoseNode
+from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.skeleton import JOINTS
 from fingerpose_ros.recorder import Recorder
 from fingerpose_ros.replay import Player
@@ -121,6 +123,24 @@ def test_an_image_without_an_answer_does_not_stop_a_replay(tmp_path, ros_context
         player.close()
         assert playback.answered == [playback.sent[0], playback.sent[2]]
         assert node.report().refused == {"estimation_failed": 1}
+
+
+@pytest.fixture
+def weights():
+    try:
+        backends.create()
+    except (FileNotFoundError, ImportError) as error:
+        pytest.skip(f"the network cannot be run: {error}")
+
+
+def test_the_estimator_itself_answers_every_image_and_twice_the_same(replay_bag, tmp_path, weights):
+    small = CAMERA.scaled(2)
+    hand = [render(small, hand_balls(placed(at=(0.002 * i, 0, 0.55), turn=(0, 0, -1.5)))) for i in range(15)]
+    path = write_bag(tmp_path / "bag", [np.round(depth * 1000).astype(np.uint16) for depth in hand])
+    first, second = (replay_bag(path) for _ in range(2))
+    assert stamps(first.hand_poses) == first.playback.sent
+    assert first.hand_poses == second.hand_poses and first.transforms == second.transforms
+    assert not first.report.refused
 
 
 # Bags of every make
