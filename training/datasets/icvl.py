@@ -1,4 +1,4 @@
-"""ICVL: Tang et al., "Latent Regression Forest", CVPR 2014; 22,059 training and 1,596 test frames, 16 joints.
+"""ICVL: Tang et al., "Latent Regression Forest", CVPR 2014; 22,067 training and 1,596 test frames, 16 joints.
 
 Files, under the folder that holds `Training` and `Testing`: depth as 16-bit PNG, millimetres, 320x240, background
 32001, in `Depth/<folder>/image_NNNN.png`; labels in `Training/labels.txt`, `Testing/test_seq_1.txt` and
@@ -12,6 +12,9 @@ are the middles of the phalanges: none is one of our 21 points, each stands in i
 hands: bent fingers turn the other way round in the test labels than those of NYU's right hands.
 
 Cube 250 mm: DeepPrior++ (Oberweger and Lepetit, ICCVW 2017).
+
+Verified: deep-prior-pp (src/data/importers.py, ICVLImporter) read the fixtures to the same depth and joints as this
+loader.
 """
 
 import re

@@ -9,6 +9,9 @@ frames, then a line a frame of 21 times `x y z` in millimetres, x right, y up, z
 Joints: wrist, then index, middle, ring and little finger and thumb, each from base to tip. Right hands. Protocol:
 leave one subject out; the mean over all nine. Cubes by subject (P0 to P8): DeepPrior++ (Oberweger and Lepetit, ICCVW
 2017).
+
+Verified: deep-prior-pp (src/data/importers.py, MSRA15Importer) and V2V-PoseNet-pytorch (datasets/msra_hand.py) read
+the fixtures to the same depth and joints as this loader.
 """
 
 from pathlib import Path

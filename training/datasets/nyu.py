@@ -12,6 +12,9 @@ hands.
 
 Cubes 300 mm, and 250 mm for the second test subject, frames 2,441 to 8,252: DeepPrior++ (Oberweger and Lepetit, ICCVW
 2017), and 5/6 of the cube in V2V-PoseNet (Moon et al., CVPR 2018).
+
+Verified: deep-prior-pp (src/data/importers.py, NYUImporter) and AWR (dataloader/nyu_loader.py) read the fixtures to
+the same depth and joints as this loader.
 """
 
 from pathlib import Path

@@ -1,0 +1,101 @@
+"""How fast network inputs come from the five benchmarks' files: samples a second, cropped and augmented.
+
+    python benchmark/datasets.py [--processes 2] [--seconds 5] [--size 128] [--json OUT]
+
+On fixtures of rendered hands with the flaws of each dataset's sensor, from the official files as they are and as
+`training.datasets.pack` makes them. Every process, on a core of its own where there are as many, makes other batches of
+the same stream, as a trainer's workers do.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from training.datasets import open_dataset  # noqa: E402
+from training.datasets.batches import DatasetBatches  # noqa: E402
+from training.datasets.fixtures import CAMERAS, WRITERS  # noqa: E402
+from training.datasets.pack import pack  # noqa: E402
+from training.datasets.rendered import render  # noqa: E402
+
+FRAMES, BATCH = 64, 32
+RECORDED = {
+    "icvl": ("realsense_sr305", 0.30, 0.45), "nyu": ("kinect_v1", 0.60, 0.85), "msra": ("realsense_sr305", 0.30, 0.45),
+    "hands2019": ("realsense_sr305", 0.40, 0.60), "ho3d": ("realsense_d435_colour", 0.45, 0.70),
+}  # fmt: skip
+"""Dataset -> the sensor among ours most like its own, and how far off the hands are, metres."""
+
+
+def make(name: str, folder: Path) -> dict[str, Path]:
+    """Write the dataset and its packed form; their folders."""
+    sensor, near, far = RECORDED[name]
+    files, packed = folder / name / "files", folder / name / "packed"
+    frames = render(CAMERAS[name], FRAMES, 0, sensor, near, far, right=name != "icvl")
+    WRITERS[name](files, frames)
+    pack(open_dataset(name, files, "train"), name, "train", packed)
+    return {"files": files, "packed": packed}
+
+
+def work(name: str, root: Path, size: int, seconds: float, core: int, start, counts) -> None:
+    """Make batches for `seconds`, and say how many samples they were in how long."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[core % len(cores)]})
+    batches = DatasetBatches(open_dataset(name, root, "train"), size, BATCH, seed=core)
+    batches[0]
+    start.wait()
+    began, used, done = time.perf_counter(), time.process_time(), 0
+    while time.perf_counter() - began < seconds:
+        batches[done + 1]
+        done += 1
+    counts.put((done * BATCH, time.perf_counter() - began, time.process_time() - used))
+
+
+def measure(name: str, root: Path, size: int, seconds: float, processes: int) -> dict[str, float]:
+    """Samples a second of all processes together, and what a sample costs a core."""
+    context = multiprocessing.get_context("spawn")
+    start, counts = context.Barrier(processes), context.Queue()
+    workers = [
+        context.Process(target=work, args=(name, root, size, seconds, core, start, counts)) for core in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    results = [counts.get(timeout=120 + seconds) for _ in workers]
+    for worker in workers:
+        worker.join()
+    samples, busy = sum(r[0] for r in results), sum(r[2] for r in results)
+    return {"samples_per_second": sum(r[0] / r[1] for r in results), "core_ms_per_sample": 1000 * busy / samples}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--size", type=int, default=128, help="edge of the network's input, pixels")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    report = {"size": arguments.size, "processes": arguments.processes, "cores": cores, "results": {}}
+    print(f"{arguments.processes} processes on {cores} cores, crops of {arguments.size} pixels")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in WRITERS:
+            roots = make(name, Path(folder))
+            report["results"][name] = row = {
+                form: measure(name, root, arguments.size, arguments.seconds, arguments.processes)
+                for form, root in roots.items()
+            }
+            for form, result in row.items():
+                rate, cost = result["samples_per_second"], result["core_ms_per_sample"]
+                print(f"{name:10s} {form:7s} {rate:6.0f} samples/s, {cost:.2f} ms of a core each", flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    os.environ["OMP_NUM_THREADS"] = "1"
+    main()
