@@ -1,0 +1,81 @@
+"""The model card's figures come from files, into places that are there."""
+
+import json
+import sys
+
+import pytest
+
+from training import model_card
+
+REPORT = {
+    "size": 96, "samples_seen": 1_234_567, "bytes": 53_800_000, "sha256": "ab" * 32,
+    "held_out": {"coverage": {"visible": {"68": [0.7, 0.69, 0.68], "95": [0.95, 0.94, 0.93]}}},
+    "agreement": [{"what": "OpenVINO, f32", "crops": "synthetic", "count": 256, "mean_mm": 0.0, "p99_mm": 0.001}],
+}  # fmt: skip
+SYNTHETIC = {
+    "set": "synthetic test set, version 1", "mean_joint_error_mm": 8.25, "interval_95_mm": [8.0, 8.5],
+    "visible_mm": 7.0, "hidden_mm": 10.0, "strata_mm": {"all": 8.25, "held": 9.5}, "distance_mm": {"0.3-0.5 m": 8.0},
+    "per_finger_mm": {"thumb": 8.75},
+}  # fmt: skip
+FRAMES = {
+    "centre": "truth",
+    "sequences": {
+        "data/real/open_close": {"frames": 17, "found": 1.0, "mean_joint_error_mm": 11.5, "interval_95_mm": [11, 12]},
+        "data/real/kinect2_user": {"frames": 100, "found": 0.97},
+    },
+}
+
+
+def test_the_card_has_a_place_for_every_table_and_keeps_the_rest():
+    card = model_card.CARD.read_text()
+    tables = {
+        "export": model_card.export_table(REPORT),
+        "synthetic": model_card.synthetic_table(SYNTHETIC),
+        "frames": model_card.frames_table([FRAMES]),
+        "curve": "| 1 |",
+    }
+    filled = card
+    for _ in range(2):  # and once more over what is there already
+        for name, table in tables.items():
+            filled = model_card.fill(filled, name, table)
+    assert "Not measured yet" not in filled
+    for text in ("1,234,567", "u 70.0%, v 69.0%, d 68.0%", "| all | 8.25 (8.00 to 8.50) |", "| thumb | 8.75 |"):
+        assert filled.count(text) == 1
+    assert "| open_close | truth | 17 | 100% | 11.50 (11.0 to 12.0) |" in filled
+    assert "| kinect2_user | truth | 100 | 97% |" in filled
+    assert filled.startswith("# Model card") and filled.rstrip().endswith(card.rstrip()[-40:])
+
+
+def test_a_card_without_the_place_is_refused():
+    with pytest.raises(ValueError, match="0 places for the table 'curve'"):
+        model_card.fill("# nothing", "curve", "")
+
+
+def test_the_curve_is_the_trainers_log(tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(tmp_path) as writer:
+        for step in range(100):
+            writer.add_scalar("validation/error_mm", 30 - 0.1 * step, 1000 * step)
+    lines = model_card.curve_table(tmp_path).splitlines()
+    assert lines[2] == "| 0 | 30.00 |" and lines[-1] == "| 99,000 | 20.10 |"
+    assert 10 < len(lines) <= model_card.CURVE_POINTS + 4
+
+
+def test_no_log_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="holds no log"):
+        model_card.curve_table(tmp_path)
+
+
+def test_only_what_is_given_is_filled(tmp_path, monkeypatch):
+    card, report = tmp_path / "README.md", tmp_path / "export.json"
+    card.write_text(model_card.CARD.read_text())
+    report.write_text(json.dumps(REPORT))
+    monkeypatch.setattr(sys, "argv", ["model_card", "--export", str(report), "--card", str(card)])
+    before = card.read_text()
+    model_card.main()
+    assert "1,234,567" in card.read_text()
+    for name in ("curve", "synthetic", "frames"):
+        parts = (text.split(f"<!-- table: {name} -->")[1] for text in (card.read_text(), before))
+        ours, theirs = (part.split("<!-- end -->")[0] for part in parts)
+        assert ours == theirs

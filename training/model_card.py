@@ -1,0 +1,118 @@
+"""Fill the tables of `models/README.md` from what was measured, so that none of its figures is typed by hand.
+
+    python -m training.model_card --export models/export.json --log runs/full/tensorboard \
+        --synthetic synthetic.json --frames truth.json finder.json
+
+The files are those that `training.export`, `training.train`, `training.evaluate synthetic --json` and
+`training.evaluate frames --json` leave. Tables whose file is not given stay as they are.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+CARD = Path(__file__).resolve().parents[1] / "models" / "README.md"
+CURVE_POINTS = 24
+"""Rows of the learning curve at most."""
+
+
+def fill(card: str, name: str, table: str) -> str:
+    """The card with another table between `<!-- table: name -->` and `<!-- end -->`.
+
+    Raises:
+        ValueError: the card has no such place, or more than one.
+    """
+    place = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    filled, count = place.subn(lambda found: f"{found[1]}{table}\n{found[2]}", card)
+    if count != 1:
+        raise ValueError(f"the card has {count} places for the table {name!r}, not one")
+    return filled
+
+
+def rows(head: list[str], body: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *body])
+
+
+def export_table(report: dict) -> str:
+    """What the model is, how well its uncertainty holds, and how near the engines are."""
+    facts = [
+        ["input", f"{report['size']} x {report['size']} pixels"],
+        ["images seen in training", f"{report['samples_seen']:,}"],
+        ["file", f"{report['bytes'] / 1e6:.1f} MB, SHA-256 `{report['sha256']}`"],
+    ]
+    for group, levels in report["held_out"]["coverage"].items():
+        for level, shares in levels.items():
+            said = ", ".join(f"{axis} {share:.1%}" for axis, share in zip("uvd", shares, strict=True))
+            facts.append([f"errors within the stated {level} % interval, {group} joints", said])
+    for row in report["agreement"]:
+        apart = f"mean {row['mean_mm']:.3f} mm, 99th percentile {row['p99_mm']:.3f} mm"
+        facts.append([f"{row['what']}, from PyTorch in f32 on {row['count']} {row['crops']} crops", apart])
+    return rows(["", ""], facts)
+
+
+def curve_table(folder: Path) -> str:
+    """Error on the trainer's validation images against images seen."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = EventAccumulator(str(folder))
+    log.Reload()
+    if "validation/error_mm" not in log.Tags()["scalars"]:
+        raise ValueError(f"{folder} holds no log of training.train")
+    points = log.Scalars("validation/error_mm")
+    step = -(-len(points) // CURVE_POINTS)
+    kept = [*points[:-1:step], points[-1]]
+    return rows(["images seen", "mean joint error, mm"], [[f"{p.step:,}", f"{p.value:.2f}"] for p in kept])
+
+
+def synthetic_table(report: dict) -> str:
+    """Errors on the synthetic test set."""
+    low, high = report["interval_95_mm"]
+    body = [["all", f"{report['mean_joint_error_mm']:.2f} ({low:.2f} to {high:.2f})"]]
+    body += [["visible joints", f"{report['visible_mm']:.2f}"], ["hidden joints", f"{report['hidden_mm']:.2f}"]]
+    groups = {**report["strata_mm"], **report["distance_mm"], **report["per_finger_mm"]}
+    body += [[name, f"{value:.2f}"] for name, value in groups.items() if name != "all"]
+    return rows([report["set"], "mean joint error, mm"], body)
+
+
+def frames_table(reports: list[dict]) -> str:
+    """Errors on recorded sequences, by how the crop's centre was found."""
+    keys = ("mean_joint_error_mm", "hand_centred_mm", "constant_pose_mm", "offset_corrected_mm")
+    keys += ("pip_flexion_error_deg", "pip_flexion_correlation", "sigma_rank_correlation")
+    head = ["sequence", "centre", "frames", "found", "error, mm (95 % interval)", "hand-centred", "constant pose"]
+    head += ["offset-corrected", "PIP error, degrees", "PIP correlation", "sigma rank correlation"]
+    body = []
+    for report in reports:
+        for path, result in report["sequences"].items():
+            cells = [f"{result[key]:.2f}" if key in result else "" for key in keys]
+            if "interval_95_mm" in result:
+                low, high = result["interval_95_mm"]
+                cells[0] += f" ({low:.1f} to {high:.1f})"
+            name = "/".join(part for part in Path(path).parts[-2:] if part not in ("real", "/"))
+            body.append([name, report["centre"], str(result["frames"]), f"{result['found']:.0%}", *cells])
+    return rows(head, body)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--export", type=Path)
+    parser.add_argument("--log", type=Path)
+    parser.add_argument("--synthetic", type=Path)
+    parser.add_argument("--frames", type=Path, nargs="+")
+    parser.add_argument("--card", type=Path, default=CARD)
+    arguments = parser.parse_args()
+    card = arguments.card.read_text()
+    if arguments.export:
+        card = fill(card, "export", export_table(json.loads(arguments.export.read_text())))
+    if arguments.log:
+        card = fill(card, "curve", curve_table(arguments.log))
+    if arguments.synthetic:
+        card = fill(card, "synthetic", synthetic_table(json.loads(arguments.synthetic.read_text())))
+    if arguments.frames:
+        card = fill(card, "frames", frames_table([json.loads(path.read_text()) for path in arguments.frames]))
+    arguments.card.write_text(card)
+
+
+if __name__ == "__main__":
+    main()
