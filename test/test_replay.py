@@ -13,6 +13,7 @@ pytest.importorskip("rosbags", reason="rosbags is not installed")
 
 from bags import START, depth_frame, write_bag
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.time import Time
 from rendered_scene import CAMERA, hand_balls, placed, render
 from stand_in import FAILING, StandIn, stand_in
@@ -182,6 +183,26 @@ def test_without_a_node_the_player_says_what_is_missing(ros_context):
     with pytest.raises(TimeoutError, match=r"/depth/image_rect_raw, /depth/camera_info, /hand_poses"):
         player.wait_for_node(timeout=0.3)
     player.close()
+
+
+def test_the_program_plays_a_bag_into_simulated_time(ros_context, bag):
+    node = HandPoseNode(
+        stand_in, context=ros_context, namespace="arm", parameter_overrides=[Parameter("use_sim_time", value=True)]
+    )
+    node.start()
+    with spinning(node):
+        command = [sys.executable, "-m", "fingerpose_ros.replay", str(bag), "--lockstep", "--clock"]
+        played = subprocess.run(
+            [*command, "--ros-args", "-r", "__ns:=/arm"], cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+        assert played.returncode == 0 and "20 images played, 20 answered" in played.stderr
+        assert abs(node.get_clock().now().nanoseconds - START) < 2e9
+
+
+def test_the_program_names_what_is_wrong_with_a_bag(ros_context, tmp_path):
+    command = [sys.executable, "-m", "fingerpose_ros.replay", str(tmp_path / "nothing")]
+    played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert played.returncode == 2 and "nothing" in played.stderr and "Traceback" not in played.stderr
 
 
 # A node that dies
