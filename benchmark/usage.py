@@ -1,0 +1,58 @@
+"""What a process takes of the machine, read from /proc (Linux)."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One process, now.
+
+    Attributes:
+        cpu: seconds of processor time since it began.
+        memory, peak_memory: resident, MB.
+        threads, descriptors: how many it has.
+    """
+
+    cpu: float
+    memory: float
+    peak_memory: float
+    threads: int
+    descriptors: int
+
+    @staticmethod
+    def of(pid: int) -> "Usage":
+        process = Path(f"/proc/{pid}")
+        after_name = process.joinpath("stat").read_text().rpartition(")")[2].split()
+        status = dict(line.split(":", 1) for line in process.joinpath("status").read_text().splitlines())
+        return Usage(
+            cpu=(int(after_name[11]) + int(after_name[12])) / _TICKS,
+            memory=int(status["VmRSS"].split()[0]) / 1024,
+            peak_memory=int(status["VmHWM"].split()[0]) / 1024,
+            threads=int(status["Threads"]),
+            descriptors=len(list(process.joinpath("fd").iterdir())),
+        )
+
+
+def conditions() -> dict:
+    """The machine, and what else ran on it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+    return {
+        "processor": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "load_average": os.getloadavg()[0],
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "environment": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name in ("ONEDNN_MAX_CPU_ISA", "OMP_NUM_THREADS", "RMW_IMPLEMENTATION", "CUDA_VISIBLE_DEVICES")
+        },
+    }
