@@ -177,7 +177,7 @@ def describe(result: dict) -> str:
         fingers = ", ".join(f"{finger} {_number(error)}" for finger, error in truth["fingers_mm"].items())
         lines += [
             f"hands: {share['found']} found of {truth['hands']} wholly in the image, {share['right_side']} of them on "
-            f"the right side; {truth['surplus']} where there is none",
+            f"the right side; {truth['surplus']} that are no true hand",
             f"joints: {share['joints_known']} known; error {_number(truth['error_mm'])} mm in the mean ({fingers}), "
             f"95 % under {_number(truth['error_95_mm'])} mm",
         ]
