@@ -55,6 +55,9 @@ PINCHES = {
 
 GRASPS = tuple(name for name in LIBRARY if name.startswith("grasp") or name in ("handle", "tripod", "five_pinch"))
 
+RESTING = ("flat", "open", "wide", "relaxed", "mouse", "flat", "relaxed")
+"""Poses of hands that lie on something."""
+
 _CANDIDATES = 6
 _TOLERANCE = 0.003
 """Metres by which flesh may press into flesh."""
@@ -152,8 +155,10 @@ def penetration(joints: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return np.maximum(depth.max(axis=1), 0)
 
 
-def sample(rng: np.random.Generator, bank: HandBank, shapes: np.ndarray, grasping: np.ndarray) -> Angles:
-    """Poses for the hands `shapes` (n,) of `bank`; those `grasping` (n,) bool as if around an object.
+def sample(
+    rng: np.random.Generator, bank: HandBank, shapes: np.ndarray, grasping=np.False_, resting=np.False_
+) -> Angles:
+    """Poses for hands `shapes` (n,) of `bank`; `grasping` (n,) ones as around an object, `resting` ones as on a table.
 
     Of each hand a few candidates are drawn; of those whose fingers do not pass through each other, or else of all
     by how little they do, one is kept, and of pinches the one that closes best.
@@ -161,13 +166,13 @@ def sample(rng: np.random.Generator, bank: HandBank, shapes: np.ndarray, graspin
     n = len(shapes) * _CANDIDATES
     names = np.array(list(LIBRARY))
     grasps = np.array(GRASPS)
-    hold = np.repeat(grasping, _CANDIDATES)
-    first = np.where(hold, rng.choice(grasps, n), rng.choice(names, n))
+    hold, lie = (np.repeat(np.broadcast_to(flag, len(shapes)), _CANDIDATES) for flag in (grasping, resting))
+    first = np.where(hold, rng.choice(grasps, n), np.where(lie, rng.choice(RESTING, n), rng.choice(names, n)))
     # One hand's candidates share a pose of the library, and so differ in how well they do it.
     first = np.repeat(first[::_CANDIDATES], _CANDIDATES)
     between = np.repeat(rng.uniform(0, 1, len(shapes)) < 0.35, _CANDIDATES) * rng.uniform(0, 1, n)
     angles = Angles.mix(named(list(first)), named(list(rng.choice(names, n))), between * ~hold)
-    free = np.repeat(rng.uniform(0, 1, len(shapes)) < 0.4, _CANDIDATES) & ~hold
+    free = np.repeat(rng.uniform(0, 1, len(shapes)) < 0.4, _CANDIDATES) & ~hold & ~lie
     angles = Angles.mix(
         angles, _anatomical(rng, n), free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n))
     )

@@ -6,6 +6,7 @@ All in metres in the wrist bone's frame of the hand: y distal, +z to the thumb's
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from fingerpose_ros.perception.skeleton import KNUCKLES, PARENTS, TIPS, WRIST
@@ -110,6 +111,17 @@ def _table_up(rng: np.random.Generator) -> np.ndarray:
     return random_direction(rng)
 
 
+def _up_at_rest(rng: np.random.Generator, joints: np.ndarray) -> np.ndarray:
+    """The normal of a table on which the hand lies palm down, or on its back: on that face of its hull it stands on."""
+    hull = ConvexHull(joints)
+    normals, offsets = hull.equations[:, :3], hull.equations[:, 3]
+    down = unit((PALMAR if rng.uniform() < 0.9 else -PALMAR) + rng.normal(0, 0.15, 3))
+    along = normals @ down
+    with np.errstate(divide="ignore"):
+        reach = np.where(along > 1e-6, -(normals @ joints.mean(0) + offsets) / along, np.inf)
+    return unit(-normals[reach.argmin()] + rng.normal(0, 0.05, 3))
+
+
 def _gap(rng: np.random.Generator, touching: float, reach: float) -> float:
     """Metres between hand and surface; below zero where flesh gives."""
     return rng.uniform(-0.002, 0.004) if rng.uniform() < touching else rng.uniform(0.0, 1.0) ** 1.5 * reach
@@ -177,6 +189,7 @@ def compose(
     arm: np.ndarray,
     scale: float,
     grasping: bool,
+    resting: bool,
     difficulty: float,
 ) -> Scene:
     """Surround one hand.
@@ -185,22 +198,26 @@ def compose(
         joints: (21, 3) and `vertices`: (V, 3) of the hand and forearm.
         arm: (3,) unit vector from the wrist up the forearm.
         scale: the hand's size over an adult's.
-        grasping: its pose is a grasp, so something may be in it.
+        grasping: its pose is a grasp, so something is in it.
+        resting: it lies on a table.
         difficulty: 0 leaves the hand alone in space; 1 is everything.
     """
     centre = joints.mean(0)
     busy = rng.uniform() < difficulty
     surrounding = str(rng.choice(SURROUNDINGS, p=(0.38, 0.32, 0.18, 0.12))) if busy else FREE
+    if resting:
+        surrounding = TABLE
     near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
     up, ground = None, 0.0
     if surrounding == TABLE:
-        up = _table_up(rng)
+        up = _up_at_rest(rng, joints) if resting else _table_up(rng)
     direction = _view(rng, up)
     scene = Scene(surrounding, look_from(direction, rng))
     if surrounding == WALL:
         up = direction_near(rng, direction, 40)
     if surrounding in (TABLE, WALL):
-        gap = _gap(rng, 0.5 if surrounding == TABLE else 0.25, 0.15)
+        touching = 0.85 if resting else 0.5 if surrounding == TABLE else 0.25
+        gap = _gap(rng, touching, 0.05 if resting else 0.15)
         scene.touching = gap < 0.005
         ground = (near @ up).min() - gap
         extent = rng.uniform(0.08, 0.4, 2) if rng.uniform() < 0.25 else np.array([2.0, 2.0])

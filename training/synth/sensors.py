@@ -221,7 +221,7 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
     sensor[:, 3] = np.array([s.range_noise for s in sensors]) * strength
 
     tof, stereo = kinds == 2, kinds == 0
-    some = difficulty * rng.uniform(0, 1, (n, 3)) ** 1.5
+    some = difficulty * rng.uniform(0, 1, (n, 3)) ** 2.5
     flaw = np.zeros((n, 13))
     flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
     flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
@@ -234,7 +234,7 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
     flaw[:, 8] = rng.uniform(0, 6.3, n)
     flaw[:, 9] = rng.uniform(0, 0.6, n) * difficulty
     flaw[:, 10] = np.where(stereo, rng.uniform(0.4, 0.9, n), rng.uniform(0, 0.3, n))
-    flaw[:, 11] = np.where(stereo, rng.uniform(0, 5, n) * difficulty, 0)
+    flaw[:, 11] = np.where(stereo, rng.uniform(0, 9, n) * difficulty, 0)
     flaw[:, 12] = rng.uniform(0.005, 0.03, n)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty, :2] = -9

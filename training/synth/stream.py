@@ -72,7 +72,8 @@ class SynthBatches:
         child = rng.uniform(0, 1, n) < 0.15 * self.difficulty
         shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
         grasping = rng.uniform(0, 1, n) < 0.28 * self.difficulty
-        angles = poses.sample(rng, bank, shapes, grasping)
+        resting = ~grasping & (rng.uniform(0, 1, n) < 0.15 * self.difficulty)
+        angles = poses.sample(rng, bank, shapes, grasping, resting)
         transforms, joints = bank.pose(shapes, angles)
         length = np.where(
             child, *(np.clip(rng.normal(m, sd, n), lo, hi) for m, sd, lo, hi in (CHILD_LENGTH, ADULT_LENGTH))
@@ -85,8 +86,15 @@ class SynthBatches:
 
         composed = [
             scenes.compose(
-                rng, joints[i], vertices[i], arms[i, :, 0], length[i] / 0.187, bool(grasping[i]), self.difficulty
-            )
+                rng,
+                joints[i],
+                vertices[i],
+                arms[i, :, 0],
+                length[i] / 0.187,
+                grasping[i],
+                resting[i],
+                self.difficulty,
+            )  # fmt: skip
             for i in range(n)
         ]
 
@@ -172,7 +180,7 @@ class SynthBatches:
             return
         bank = renderer.bank
         shapes = rng.choice(np.flatnonzero(~bank.child), len(which))
-        transforms, _ = bank.pose(shapes, poses.sample(rng, bank, shapes, np.zeros(len(which), bool)))
+        transforms, _ = bank.pose(shapes, poses.sample(rng, bank, shapes))
         mirror = np.where(rng.uniform(0, 1, len(which)) < 0.75, -1.0, 1.0)
         size = (
             np.stack([np.ones(len(which)), np.ones(len(which)), mirror], axis=1)

@@ -16,7 +16,7 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 1
+VERSION = 2
 FINGERPRINT = {"uvd": 0.000867, "image": 0.734950, "visible": 0.622896}
 """Means of these arrays over the whole of this version."""
 

@@ -28,11 +28,20 @@ def cell_positions(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack([u.repeat(height), v.repeat_interleave(width)])
 
 
+FRONT = 0.2
+"""How far behind the nearest thing in a cell its front surface reaches, in uvd: 28 mm, a finger and a half."""
+
+
 def cell_depth(image: Tensor) -> Tensor:
-    """Image (B, 1, S, S) -> mean depth (B, (S / CELL)^2) of what is in each cell; 0 where it is empty."""
-    seen = (image < BACKGROUND).to(image.dtype)
-    share = functional.avg_pool2d(seen, CELL)
-    return (functional.avg_pool2d(image * seen, CELL) / share.clamp_min(1e-6)).flatten(1)
+    """Image (B, 1, S, S) -> mean depth (B, (S / CELL)^2) of the front surface in each cell; 0 where it is empty.
+
+    The front alone: a cell at the hand's edge also shows what is behind it, whose depth says nothing of the hand.
+    """
+    nearest = -functional.max_pool2d(-image, CELL)
+    limit = functional.interpolate(nearest, scale_factor=float(CELL), mode="nearest") + FRONT
+    front = ((image < BACKGROUND) & (image <= limit)).to(image.dtype)
+    share = functional.avg_pool2d(front, CELL)
+    return (functional.avg_pool2d(image * front, CELL) / share.clamp_min(1e-6)).flatten(1)
 
 
 def votes(image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
