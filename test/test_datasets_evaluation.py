@@ -7,12 +7,16 @@ import re
 import numpy as np
 import pytest
 
+from fingerpose_ros.perception.network import save_network
+from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet
+from fingerpose_ros.perception.network.registry import config_named
 from fingerpose_ros.perception.prediction import Prediction
 from training import submissions
 from training.datasets import DATASETS, DatasetError, open_dataset
 from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.ho3d import TO_OPTICAL
 from training.datasets.rendered import render
+from training.evaluate import main
 from training.evaluation import dataset as evaluation
 from training.predictions import read_predictions
 
@@ -172,3 +176,14 @@ def test_the_challenges_wait_for_all_of_their_frames(tmp_path):
         submissions.write_hands2019(tmp_path / "result.zip", tuple("abcd"), GOOD)
     with pytest.raises(ValueError, match="20137"):
         submissions.write_ho3d(tmp_path / "pred.zip", GOOD)
+
+
+def test_weights_as_training_leaves_them_are_evaluated_by_one_command(roots, tmp_path, capsys):
+    weights, out = tmp_path / "average.safetensors", tmp_path / "scores.json"
+    save_network(weights, FingerPoseNet(config_named("small")))
+    command = ["dataset", "--dataset", "icvl", "--root", str(roots["icvl"]), "--weights", str(weights), "--size", "64"]
+    assert main([*command, "--json", str(out)]) == 0
+    assert 10 < json.loads(out.read_text())["results"]["icvl"]["mean_joint_error_mm"] < 300  # it knows nothing
+    assert main([*command, "--held-out", "P1"]) == 2
+    assert "icvl takes none of: held_out" in capsys.readouterr().err
+    assert main([*command, "--model", str(weights)]) == 2

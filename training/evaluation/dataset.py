@@ -1,9 +1,11 @@
 """Evaluate a network on a benchmark's test split, by the benchmark's protocol.
 
-    python -m training.evaluate dataset --dataset nyu --root DIR --model weights.safetensors --centres FILE --json OUT
-    python -m training.evaluate dataset --dataset msra --root DIR --held-out P3 --model weights_p3.safetensors
-    python -m training.evaluate dataset --dataset hands2019 --root DIR --model ... --submission result.zip
-    python -m training.evaluate dataset --dataset ho3d --root DIR --model ... --submission pred.zip
+    python -m training.evaluate dataset --dataset nyu --root DIR --weights average.safetensors --centres FILE --json OUT
+    python -m training.evaluate dataset --dataset msra --root DIR --held-out P3 --weights average.safetensors
+    python -m training.evaluate dataset --dataset hands2019 --root DIR --weights ... --submission result.zip
+    python -m training.evaluate dataset --dataset ho3d --root DIR --weights ... --submission pred.zip
+
+`--weights` takes a network as training leaves it; `--model` one that `training.export` made, as the product runs it.
 
 ICVL, NYU and MSRA: without `--centres` (V2V-PoseNet's precomputed ones) the cubes are put around the true joints,
 which makes results better than a paper's; the output says so. HANDS2019: the archive is for the challenge's server;
@@ -18,10 +20,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from fingerpose_ros.perception.crop import Crop
-from fingerpose_ros.perception.prediction import Backend
+from fingerpose_ros.perception.network import load_network
+from fingerpose_ros.perception.prediction import Backend, Prediction
 from training import metrics
 from training.datasets import DATASETS, DatasetError, HandDataset, Sample, open_dataset
 from training.datasets.ho3d import MIDDLE_MCP, WRIST
@@ -48,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--figure", type=Path, help="draw the error curves here")
     parser.add_argument("--predictions", type=Path, help="write the joints in the common text format (ICVL, NYU, MSRA)")
     parser.add_argument("--submission", type=Path, help="write the challenge's archive (HANDS2019, HO-3D)")
+    parser.add_argument("--weights", type=Path, help="a network as training leaves it, run in PyTorch on the CPU")
+    parser.add_argument("--size", type=int, default=128, help="with --weights: edge of its input, pixels")
     add_model_arguments(parser)
 
 
@@ -59,7 +65,28 @@ def run(arguments: argparse.Namespace) -> None:
         dataset = open_dataset(arguments.dataset, arguments.root, "test", **options)
     except TypeError as error:
         raise ValueError(f"{arguments.dataset} takes none of: {', '.join(options)}") from error
-    evaluate(dataset, make_backend(arguments), arguments)
+    if arguments.weights and arguments.model:
+        raise ValueError("--weights and --model are both given; one network can be evaluated")
+    backend = TrainedWeights(arguments.weights, arguments.size) if arguments.weights else make_backend(arguments)
+    evaluate(dataset, backend, arguments)
+
+
+class TrainedWeights:
+    """A network as training leaves it, uncalibrated: `Backend` for where only positions count.
+
+    Raises:
+        FileNotFoundError, ValueError: see `fingerpose_ros.perception.network.load_network`.
+    """
+
+    def __init__(self, path: Path, size: int):
+        self._network = load_network(path)
+        self.input_size, self.description = size, f"{path}, PyTorch"
+
+    @torch.no_grad()
+    def infer(self, images: np.ndarray) -> Prediction:
+        out = self._network(torch.from_numpy(images))
+        right, present = out.logits.sigmoid().unbind(1)
+        return Prediction(out.uvd.numpy(), out.sigma.numpy(), right.numpy(), present.numpy())
 
 
 def evaluate(dataset: HandDataset, backend: Backend, arguments: argparse.Namespace) -> None:
