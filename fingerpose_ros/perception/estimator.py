@@ -116,6 +116,10 @@ class HandPoseEstimator:
             ValueError: a depth image that is not the camera's, or a stamp that is no time.
             RuntimeError: the network gave numbers that are not finite.
         """
+        return [self._hand(track, look, camera) for track, look in self.observe(depth_m, camera, stamp)]
+
+    def observe(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[tuple[Track, Look]]:
+        """As `estimate`, but what the network said of each hand as it said it: neither smoothed nor judged."""
         depth_m = np.asarray(depth_m, np.float32)
         if depth_m.shape != (camera.height, camera.width):
             raise ValueError(f"depth of shape {depth_m.shape} from a camera of {camera.height} x {camera.width} pixels")
@@ -136,7 +140,7 @@ class HandPoseEstimator:
         unseen = [track for track in tracks if 0 < track.missed <= MAX_MISSED]
         self._tracks = sorted([track for track, _ in seen] + unseen, key=lambda track: track.id)
         self._frame += 1
-        return [self._hand(track, look, camera) for track, look in seen]
+        return seen
 
     @property
     def _first_guess(self) -> str:

@@ -17,14 +17,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from fingerpose_ros.perception.estimator import EstimatorSettings, HandPoseEstimator
 from scipy.stats import bootstrap, pearsonr, spearmanr
 
 from fingerpose_ros.frames import FrameFolder
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.crop import Crop
-from fingerpose_ros.perception.hand import RIGHT, Hand
+from fingerpose_ros.perception.estimator import EstimatorSettings, HandPoseEstimator
+from fingerpose_ros.perception.hand import LEFT, RIGHT
 from fingerpose_ros.perception.kinematics import hand_centre, joint_angles, joint_frames
+from fingerpose_ros.perception.looking import Eye, Look
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, JOINTS, SUBTASKS
 from training import metrics
 from training.synth.preview import caption, draw_crop, sheet
@@ -73,23 +74,30 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def estimate(folder: FrameFolder, backend, centre: str) -> list[Hand | None]:
-    """One estimate a frame, or None where no hand is found."""
-    # Judged by itself: every joint is given, however unsure, and a hand is right or left as this one frame shows.
-    settings = EstimatorSettings(max_hands=1, max_sigma=np.inf, smoothing=None)
+def estimate(folder: FrameFolder, backend, centre: str) -> list[Look | None]:
+    """What the network says of each frame's hand, or None where no hand is found."""
+    settings = EstimatorSettings(max_hands=1)
     estimator = HandPoseEstimator(backend, settings)
-    hands = []
+    looks = []
     for i in range(len(folder.images)):
         depth = folder.depth(i)
         if centre == "truth":
-            hands.append(estimator.estimate_at(depth, folder.camera, hand_centre(folder.joints[i])))
+            eye = Eye(backend, settings.cube_half_size, depth, folder.camera)
+            place = hand_centre(folder.joints[i])
+            sides = [look for look in eye.look([eye.crop(place, RIGHT), eye.crop(place, LEFT)]) if look]
+            looks.append(max(sides, key=certainty, default=None))
         else:
             estimator.reset()
-            hands.append(next(iter(estimator.estimate(depth, folder.camera, i / 30)), None))
-    return hands
+            looks.append(next((look for _, look in estimator.observe(depth, folder.camera, i / 30)), None))
+    return looks
 
 
-def score(folder: FrameFolder, hands: list[Hand | None]) -> dict:
+def certainty(look: Look) -> float:
+    """Probability that the hand is the one that it was taken for."""
+    return look.right if look.handedness == RIGHT else 1 - look.right
+
+
+def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
     """What can be said of the estimates of one folder, ready for JSON; see the module's docstring."""
     found = np.array([hand is not None for hand in hands])
     result = {
@@ -116,7 +124,8 @@ def score(folder: FrameFolder, hands: list[Hand | None]) -> dict:
     sides = [hand.handedness for hand in hands]
     result["offset_corrected_mm"] = offset_corrected(positions, truth, sides)
     result |= pip_flexion(positions, truth, sides)
-    result |= uncertainty(np.array([hand.sigma for hand in hands]) * 1000, positions - truth)
+    covariance = np.array([hand.crop.to_covariance(hand.uvd, hand.sigma) for hand in hands])
+    result |= uncertainty(np.sqrt(np.einsum("...ii->...i", covariance)) * 1000, positions - truth)
     return result
 
 
@@ -180,7 +189,7 @@ def uncertainty(sigma: np.ndarray, error: np.ndarray) -> dict:
     }
 
 
-def draw(folder: FrameFolder, hands: list[Hand | None]) -> np.ndarray:
+def draw(folder: FrameFolder, hands: list[Look | None]) -> np.ndarray:
     """Every frame's crop with the estimate on it, beside it the truth where there is one."""
     tiles = []
     for i, hand in enumerate(hands):
@@ -192,7 +201,7 @@ def draw(folder: FrameFolder, hands: list[Hand | None]) -> np.ndarray:
             continue
         crop = Crop(place, 0.16)
         image = crop.image(folder.depth(i), folder.camera, EDGE)
-        side = f"{hand.handedness} {hand.handedness_score:.2f}" if hand else "no hand"
+        side = f"{hand.handedness} {certainty(hand):.2f}" if hand else "no hand"
         tiles.append(
             caption(draw_crop(image, crop.to_uvd(hand.positions) if hand else None, edge=EDGE), f"{i}: {side}")
         )
