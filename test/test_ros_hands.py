@@ -40,7 +40,7 @@ def matrix(translation, rotation) -> np.ndarray:
 
 @given(st.integers(0, 2**32 - 1))
 def test_quaternions_turn_as_their_matrices_do(seed):
-    rotations = Rotation.random(8, rng=seed).as_matrix()
+    rotations = Rotation.random(8, random_state=seed).as_matrix()
     quaternions = quaternion.from_matrices(rotations)
     assert (quaternions[:, 3] >= 0).all()
     np.testing.assert_allclose(np.linalg.norm(quaternions, axis=1), 1, atol=1e-12)
@@ -57,7 +57,7 @@ def test_quaternions_of_half_turns_and_of_nothing_known():
 def test_the_same_quaternions_as_tf_transformations():
     import tf_transformations
 
-    for rotation in Rotation.random(50, rng=3).as_matrix():
+    for rotation in Rotation.random(50, random_state=3).as_matrix():
         whole = np.eye(4)
         whole[:3, :3] = rotation
         theirs = tf_transformations.quaternion_from_matrix(whole)
