@@ -62,10 +62,10 @@ class NodeStream:
 
     def __init__(self, frames: Sequence[np.ndarray], camera: Camera, parameters: dict[str, object]):
         isolate()
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context)
         self._log = tempfile.TemporaryDirectory()
         self.process = NodeProcess(parameters, Path(self._log.name) / "node.log")
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context)
         self._node = Node("camera", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
@@ -149,6 +149,8 @@ class NodeStream:
         at = self._sent_at.pop((message.header.stamp.sec, message.header.stamp.nanosec), None)
         if at is None:
             return
+        # Answers come in the order of the images: whatever was sent before this one will not be answered any more.
+        self._sent_at = {stamp: sent for stamp, sent in self._sent_at.items() if sent > at}
         now = time.monotonic()
         self._window.latencies.append(now - at)
         self._window.arrivals.append(now)
@@ -157,6 +159,6 @@ class NodeStream:
 
 def _image(depth: np.ndarray) -> Image:
     data = array.array("B")
-    data.frombytes(np.ascontiguousarray(depth).data)
+    data.frombytes(depth.tobytes())
     height, width = depth.shape
     return Image(height=height, width=width, encoding="16UC1", step=2 * width, data=data)

@@ -1,5 +1,6 @@
 """The node as a process of its own, as it is on a robot."""
 
+import ctypes
 import signal
 import subprocess
 import sys
@@ -33,7 +34,7 @@ class NodeProcess:
         with log.open("w") as output:
             self._process = subprocess.Popen(
                 [*command, "--ros-args", *arguments],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent,
             )  # fmt: skip
         self.pid = self._process.pid
 
@@ -62,6 +63,12 @@ class NodeProcess:
     def last_words(self) -> str:
         """The end of what the node printed."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+
+
+def _end_with_parent() -> None:
+    """In the new process: whatever ends the parent, a node without one would go on for ever (Linux)."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
 
 
 def _yaml(value: object) -> str:

@@ -1,7 +1,9 @@
 """Recordings through the node as a process, and what is written about them; the sample that ships."""
 
 import json
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +150,26 @@ def test_the_sample_opens_closes_pinches_and_points(sample):
         assert (curls < 0.15).all(axis=1).any() and (curls > 0.75).all(axis=1).any()  # open, fist
         assert ((curls[:, 0] < 0.15) & (curls[:, 1:] > 0.7).all(axis=1)).any()  # point
         assert min(hand.fingers["index"].thumb_distance for hand in hands) < 0.03  # pinch
+
+
+def test_a_node_does_not_outlive_what_started_it(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from fingerpose_ros.node_process import NodeProcess\n"
+        "node = NodeProcess({}, Path(sys.argv[1]), (sys.executable, '-c', 'import time; time.sleep(60)'))\n"
+        "print(node.pid, flush=True)\n"
+        "time.sleep(60)"
+    )
+    starter = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "log")],
+        cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    node = Path("/proc") / starter.stdout.readline().strip()
+    assert node.exists()
+    starter.kill()
+    starter.wait(10)
+    end = time.monotonic() + 10
+    while node.exists() and "Z" not in (node / "stat").read_text().rpartition(")")[2][:3] and time.monotonic() < end:
+        time.sleep(0.05)
+    assert time.monotonic() < end
