@@ -4,6 +4,12 @@ import importlib.util
 import re
 from pathlib import Path
 
+from hypothesis import settings
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
 if importlib.util.find_spec("rclpy"):
     pytest_plugins = ["fingerpose_ros.testing"]
 
