@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from fingerpose_ros import cli
+from fingerpose_ros.perception.model_file import DEFAULT_NAME
 from fingerpose_ros.share import share_folder
 
 ROOT = Path(__file__).parents[1]
 META = {"width": 64, "height": 48, "fx": 60.0, "fy": 61.0, "cx": 31.5, "cy": 23.5, "depth_unit_m": 0.001}
 
 needs_model = pytest.mark.skipif(
-    not list((share_folder() / "models").glob("*.safetensors")), reason="models/ holds no weights"
+    not (share_folder() / "models" / DEFAULT_NAME).exists(), reason="models/ holds no weights"
 )
 
 

@@ -22,12 +22,14 @@ from fingerpose_ros.commands import CommandError
 from fingerpose_ros.commands.demo import SAMPLE
 from fingerpose_ros.commands.replay import replay_bag
 from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.model_file import DEFAULT_NAME
 from fingerpose_ros.recordings import depth_frames, recorded_hands
 from fingerpose_ros.share import share_folder
 from fingerpose_ros.writing import TRUTH_TOPIC, write_depth_bag
 
 CAMERA = Camera(WIDTH, HEIGHT, FOCAL, FOCAL, WIDTH / 2, HEIGHT / 2)
 COUNT, OFF = 15, np.array([0.0, 0.006, 0.008])
+has_model = (share_folder() / "models" / DEFAULT_NAME).exists()
 STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in_node.py")))
 
 
@@ -138,6 +140,13 @@ def test_the_samples_true_joints_lie_just_under_the_surface_that_the_camera_saw(
     assert len(behind) > 500
     assert 0.002 < np.median(behind) < 0.02
     assert np.mean((behind > -0.01) & (behind < 0.06)) > 0.9
+
+
+@pytest.mark.skipif(not has_model, reason="models/ holds no weights")
+def test_the_samples_hands_are_found_by_the_network_that_ships(ros_environment, sample, tmp_path):
+    result = replay_bag(sample[0], tmp_path / "out", parameters={}, lockstep=True)["truth"]
+    assert result["found"] > 0.8 and result["right_side"] > 0.9
+    assert result["error_mm"] < 20
 
 
 def test_the_sample_opens_closes_pinches_and_points(sample):

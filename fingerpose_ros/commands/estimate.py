@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def describe(hand: Hand) -> str:
     x, y, z = hand.palm_position
-    return f"{hand.handedness} hand ({hand.confidence:.0%}) at {x:.2f} {y:.2f} {z:.2f} m"
+    place = f"at {x:.2f} {y:.2f} {z:.2f} m" if np.isfinite(x) else "somewhere, its palm not known"
+    return f"{hand.handedness} hand ({hand.confidence:.0%}) {place}"
 
 
 def to_json(hand: Hand) -> dict:

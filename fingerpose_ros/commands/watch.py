@@ -95,10 +95,10 @@ def table(hands: list[Hand], rate: float) -> str:
     lines = ["no hand" if not hands else f"{len(hands)} hand{'s' if len(hands) > 1 else ''}"]
     lines[0] += "" if math.isnan(rate) else f"   {rate:.0f} Hz"
     for hand in hands:
-        x, y, z = hand.palm_position
+        palm = " ".join(_known(value, "+.3f") for value in hand.palm_position.tolist())
         lines += [
             "",
-            f"{hand.handedness} hand {hand.track_id}   {hand.confidence:.0%} sure   palm {x:+.3f} {y:+.3f} {z:+.3f} m",
+            f"{hand.handedness} hand {hand.track_id}   {hand.confidence:.0%} sure   palm {palm} m",
             "          curl         hinges from the base   sideways   to the thumb",
         ]
         for name, finger in hand.fingers.items():

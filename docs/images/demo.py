@@ -1,0 +1,42 @@
+"""Makes docs/images/demo.png: what the node said of three images of the sample recording.
+
+./run fingerpose demo --out fingerpose_demo
+./run python docs/images/demo.py fingerpose_demo
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fingerpose_ros import drawing
+from fingerpose_ros.bag import DepthBag
+from fingerpose_ros.recordings import depth_frames, recorded_hands
+
+SHOWN = (89, 167, 245)
+"""Numbers of the images: a right hand points, a left one pinches, both at once."""
+
+FURTHEST = 1.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("replay", type=Path, help="folder that `fingerpose demo` has written")
+    bag = parser.parse_args().replay / "bag"
+    answers = recorded_hands(bag, "/hand_poses")
+    with DepthBag(bag) as opened:
+        frames = [frame for number, frame in enumerate(depth_frames(opened)) if number in SHOWN]
+    pictures = []
+    for frame in frames:
+        hands = answers.get(frame.stamp, [])
+        labels = [hand.handedness for hand in hands]
+        picture = drawing.draw(frame.depth, frame.camera, labels, hands, FURTHEST)
+        pictures.append(cv2.resize(picture[60:440, 60:580], None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA))
+    path = Path(__file__).with_suffix(".png")
+    cv2.imwrite(str(path), np.hstack(pictures))
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
