@@ -1,6 +1,6 @@
 """Score prediction files in the text format of the published results: `u v d` a joint, a frame a line, plain or gzip.
 
-    python -m training.evaluate predictions --dataset nyu --truth truth.txt method.txt.gz ... --json scores.json
+python -m training.evaluate predictions --dataset nyu --truth truth.txt method.txt.gz ... --json scores.json
 """
 
 import argparse
