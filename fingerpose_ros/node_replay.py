@@ -1,5 +1,6 @@
 """A recording, played over DDS into a node that is started for it."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -104,10 +105,16 @@ def _wait(player: Player, recorder: Recorder, node: NodeProcess) -> None:
             if status.level == DiagnosticStatus.ERROR:
                 raise NodeFailed(status.message)
         try:
-            return player.wait_for_node(0.5)
+            player.wait_for_node(0.5)
+            break
         except TimeoutError as error:
             if time.monotonic() > end:
                 raise TimeoutError(f"{error}\nThe node said:\n{node.last_words()}") from error
+    if player.node.count_publishers("hand_poses") > 1:
+        raise NodeFailed(
+            f"another node answers on {player.node.resolve_topic_name('hand_poses')} in ROS_DOMAIN_ID "
+            f"{os.environ.get('ROS_DOMAIN_ID', '0')}; end it, or set another ROS_DOMAIN_ID"
+        )
 
 
 def _backend(recorder: Recorder) -> str:

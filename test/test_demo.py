@@ -14,6 +14,8 @@ pytest.importorskip("rosbags", reason="rosbags is not installed")
 
 import cv2
 from bags import FOCAL, HEIGHT, WIDTH, depth_frame
+from fingerpose_ros.msg import HandPoseArray
+from rclpy.node import Node
 from rosbags.highlevel import AnyReader
 from stand_in import StandIn
 
@@ -100,6 +102,17 @@ def test_a_node_that_ends_says_why(ros_environment, bag, tmp_path):
     failing = (sys.executable, "-c", "raise SystemExit('the stand-in broke down')")
     with pytest.raises(CommandError, match="broke down"):
         replay_bag(bag, tmp_path / "out", parameters={}, command=failing)
+
+
+def test_a_second_node_that_would_answer_too_is_told(ros_context, bag, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    other = Node("other", context=ros_context)
+    other.create_publisher(HandPoseArray, "hand_poses", 10)
+    try:
+        with pytest.raises(CommandError, match="another node"):
+            replay_bag(bag, tmp_path / "out", parameters={}, command=STAND_IN)
+    finally:
+        other.destroy_node()
 
 
 @pytest.mark.parametrize(
