@@ -164,9 +164,12 @@ def test_weights_kept_in_bf16_are_those_autocast_would_make(network, images):
     """On a GPU the trunk's weights are stored in bf16, once; autocast would cast them at each call."""
     kept = random_network()
     store_in_bf16(kept.trunk)
-    assert kept.trunk.backbone.bn1.weight.dtype == torch.float32
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        ours, theirs = (n(torch.from_numpy(images)).uvd for n in (kept, network))
+    assert kept.trunk.backbone.bn1.weight.dtype == kept.trunk.backbone.conv1.weight.dtype == torch.float32
+    assert kept.trunk.head.conv.weight.dtype == torch.bfloat16
+    with torch.inference_mode():
+        stride4 = network.trunk.backbone.shallow(torch.from_numpy(images))
+        with torch.autocast("cpu", torch.bfloat16):
+            ours, theirs = (n.trunk.deep(stride4).maps for n in (kept, network))
     torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=0)
 
 

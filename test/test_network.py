@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fingerpose_ros.perception import skeleton
 from fingerpose_ros.perception.network import FingerPoseNet, load_network, save_network
 from fingerpose_ros.perception.network.fusion import Fusion
-from fingerpose_ros.perception.network.readout import DenseReadout, Estimates, cell_depth, cell_positions
+from fingerpose_ros.perception.network.readout import FRONT, DenseReadout, Estimates, cell_depth, cell_positions
 from fingerpose_ros.perception.network.registry import CONFIGS, config_named, multiply_adds, widened
 from fingerpose_ros.perception.network.resnet import ResNet
 from fingerpose_ros.perception.network.subtasks import DenseHead, ResidualSharing
@@ -112,12 +112,14 @@ def test_one_subtasks_evidence_reaches_another_only_through_sharing(small):
     assert features.grad[:, 24:].abs().sum() > 0
 
 
-def test_cell_depth_is_the_mean_of_what_is_seen():
+def test_cell_depth_is_the_mean_of_the_front_surface():
     image = torch.ones(1, 1, 16, 16)
     image[0, 0, :1, :8] = 0.5
-    image[0, 0, 2, 0] = -0.25
+    image[0, 0, 2, 0] = 0.5 - 0.9 * FRONT
+    image[0, 0, 3:5, :8] = 0.9  # behind
+    image[0, 0, 12, 12] = -0.25
     depth = cell_depth(image)
-    torch.testing.assert_close(depth, torch.tensor([[(8 * 0.5 - 0.25) / 9, 0, 0, 0]]))
+    torch.testing.assert_close(depth, torch.tensor([[(9 * 0.5 - 0.9 * FRONT) / 9, 0, 0, -0.25]]))
 
 
 def test_readout_integrates_votes_to_the_place_all_cells_agree_on():

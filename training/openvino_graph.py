@@ -20,21 +20,33 @@ from torch import Tensor, nn
 
 from fingerpose_ros.perception.model_file import GRAPH_PREFIX, data_start
 from fingerpose_ros.perception.network import FingerPoseNet
+from fingerpose_ros.perception.network.fingerposenet import Trunk
 from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
 
 SMALL = 8
 """Constants of fewer elements are not looked for among the weights: they are axes, sizes and the like."""
 
 
-class _RunTrunk(nn.Module):
-    """The trunk, less what only training needs."""
+class _Shallow(nn.Module):
+    """What of the trunk stays in float32."""
 
-    def __init__(self, trunk: nn.Module):
+    def __init__(self, trunk: Trunk):
+        super().__init__()
+        self.backbone = trunk.backbone
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.backbone.shallow(image)
+
+
+class _Deep(nn.Module):
+    """The rest of the trunk, less what only training needs."""
+
+    def __init__(self, trunk: Trunk):
         super().__init__()
         self.trunk = trunk
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        out = self.trunk(image)
+    def forward(self, stride4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        out = self.trunk.deep(stride4)
         return out.maps, out.features, out.logits
 
 
@@ -49,12 +61,13 @@ def add_graphs(path: Path, network: FingerPoseNet, size: int) -> None:
     """
     tensors, metadata = load_tensors(path)
     image = torch.zeros(1, 1, size, size)
-    trunk = network.trunk(image)
+    stride4 = network.trunk.backbone.shallow(image)
+    trunk = network.trunk.deep(stride4)
+    to_readout = {"image": image, "maps": trunk.maps, "features": trunk.features}
     graphs = {
-        "trunk": _convert(_RunTrunk(network.trunk), {"image": image}, ("maps", "features", "logits")),
-        "readout": _convert(
-            network.readout, {"image": image, "maps": trunk.maps, "features": trunk.features}, ("uvd", "sigma")
-        ),
+        "shallow": _convert(_Shallow(network.trunk), {"image": image}, ("stride4",)),
+        "deep": _convert(_Deep(network.trunk), {"stride4": stride4}, ("maps", "features", "logits")),
+        "readout": _convert(network.readout, to_readout, ("uvd", "sigma")),
     }
     values = {name: tensor.numpy() for name, tensor in tensors.items()}
     by_value = {v.astype(np.float32).tobytes(): v for v in values.values() if v.dtype.kind == "f" and v.size >= SMALL}

@@ -33,8 +33,8 @@ def create(
             OpenVINO if installed, else PyTorch. What was chosen, and why, is logged.
         device: one of `DEVICES`.
         model: path of a model file; "" is the one that comes with the package.
-        precision: one of `PRECISIONS`, of the trunk; coordinates are always float32. "auto" is bf16 where the device
-            has it.
+        precision: one of `PRECISIONS`, of most of the network; its first layers and all coordinates are always float32.
+            "auto" is bf16 where the device has it.
         threads: CPU threads to compute with; None leaves it to the engine.
 
     Raises:

@@ -1,7 +1,7 @@
 """A model on disk: one safetensors file that every engine runs from, and its checksum beside it.
 
 The file holds the weights under the network's own names, in 16 bits (small ones in 32), and for OpenVINO, under names
-that begin with `openvino.`, the graphs of the trunk and the readout. The graphs have no weights of their own: their
+that begin with `openvino.`, the graphs of its three parts. The graphs have no weights of their own: their
 constants are places in this same file. `training.export` writes it.
 """
 
@@ -20,8 +20,8 @@ DEFAULT_NAME = "fingerposenet.safetensors"
 """The model that comes with the package, in its `models` folder."""
 
 GRAPH_PREFIX = "openvino."
-"""Begins the names of tensors that are no weights: `openvino.trunk`, `openvino.readout` (IR as XML, UTF-8) and
-`openvino.constants` (what the graphs need besides the weights)."""
+"""Begins the names of tensors that are no weights: `openvino.shallow`, `openvino.deep`, `openvino.readout` (IR as XML,
+UTF-8) and `openvino.constants` (what the graphs need besides the weights)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class ModelFile:
             raise ValueError(f"{path}: the header cannot be read: {error}") from error
 
     def graph(self, name: str) -> str:
-        """OpenVINO's graph `trunk` or `readout`, as XML."""
+        """OpenVINO's graph `shallow`, `deep` or `readout`, as XML."""
         with safe_open(self.path, "np") as file:
             return file.get_tensor(GRAPH_PREFIX + name).tobytes().decode()
 

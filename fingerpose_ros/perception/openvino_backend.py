@@ -10,18 +10,21 @@ from .prediction import Prediction, check_images
 
 log = logging.getLogger(__name__)
 
+PARTS = ("shallow", "deep", "readout")
 PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
 
 
 class OpenVinoBackend:
-    """The trunk in bf16 or float32 and the readout in float32, each compiled once, for one image.
+    """The network in three parts, each compiled once, for one image: the trunk's first layers in float32, the rest of
+    the trunk in bf16 or float32, the readout in float32.
 
-    Several images go through one after the other: a batch of four takes as long as four batches of one to within a
-    tenth, and a graph for any batch size would be compiled anew for each size it meets. For one thread at a time.
+    In bf16 the first layers, a tenth of the work, would make more than half of the rounding error. Several images go
+    through one after the other: a batch of four takes as long as four of one to within a tenth, and a graph for any
+    batch size would be compiled anew for each size it meets. For one thread at a time.
 
     Args:
         model: what to run.
-        precision: of the trunk: "f32", "bf16", or "auto" for bf16 where the processor has it.
+        precision: of the middle part: "f32", "bf16", or "auto" for bf16 where the processor has it.
         threads: to compute with; None leaves it to OpenVINO.
 
     Raises:
@@ -35,13 +38,16 @@ class OpenVinoBackend:
         options = {"PERFORMANCE_HINT": "LATENCY"} | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
         self._weights = model.graph_weights()  # OpenVINO reads them in place, so they must live as long as it
         weights = ov.Tensor(self._weights, shared_memory=True)
-        trunk, readout = (core.read_model(model.graph(name), weights) for name in ("trunk", "readout"))
-        self._trunk, used = _start_trunk(core, trunk, precision, options)
+        shallow, deep, readout = (core.read_model(model.graph(name), weights) for name in PARTS)
+        self._shallow = _start(core, shallow, "f32", options)
+        self._deep, used = _start_deep(core, deep, precision, options)
         self._readout = _start(core, readout, "f32", options)
-        # The readout reads what the trunk writes, where it writes it.
-        self._image = self._trunk.get_tensor("image")
-        for name in ("image", "maps", "features"):
-            self._readout.set_tensor(name, self._trunk.get_tensor(name))
+        # Each part reads what those before it write, where they write it.
+        self._image = self._shallow.get_tensor("image")
+        self._deep.set_tensor("stride4", self._shallow.get_tensor("stride4"))
+        self._readout.set_tensor("image", self._image)
+        for name in ("maps", "features"):
+            self._readout.set_tensor(name, self._deep.get_tensor(name))
         processor = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
         self.description = f"OpenVINO {ov.__version__.split('-')[0]} on the CPU ({processor}), {used}"
         self.infer(np.zeros((1, 1, model.input_size, model.input_size), np.float32))  # the first one is slow
@@ -53,11 +59,11 @@ class OpenVinoBackend:
         uvd, sigma, logits = (np.empty((count, *shape), np.float32) for shape in ((21, 3), (21, 3), (2,)))
         for i, image in enumerate(images):
             self._image.data[0] = image
-            self._trunk.infer()
-            self._readout.infer()
+            for part in (self._shallow, self._deep, self._readout):
+                part.infer()
             uvd[i] = self._readout.get_tensor("uvd").data[0]
             sigma[i] = self._readout.get_tensor("sigma").data[0]
-            logits[i] = self._trunk.get_tensor("logits").data[0]
+            logits[i] = self._deep.get_tensor("logits").data[0]
         return self._calibration.read(uvd, sigma, logits)
 
 
@@ -74,7 +80,7 @@ def _start(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.
     return request
 
 
-def _start_trunk(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> tuple[ov.InferRequest, str]:
+def _start_deep(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> tuple[ov.InferRequest, str]:
     """Whether the processor has bf16 shows only when it is tried: OpenVINO's list of capabilities can be wrong."""
     if precision == "f32":
         return _start(core, graph, "f32", options), "f32"

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from .model_file import ModelFile
 from .network import load_network
+from .network.fingerposenet import Trunk
 from .prediction import Prediction, check_images
 
 GRAPH_BATCHES = (1, 2)
@@ -13,7 +14,8 @@ GRAPH_BATCHES = (1, 2)
 
 
 class TorchBackend:
-    """On a CPU in float32; on a GPU with the trunk in bf16 if asked to. For one thread at a time.
+    """On a CPU in float32; on a GPU with the trunk, but for its first layers, in bf16 if asked to. For one thread at a
+    time.
 
     Args:
         model: what to run.
@@ -63,9 +65,11 @@ class TorchBackend:
 
     @torch.inference_mode()
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        stride4 = self._network.trunk.backbone.shallow(images)
         # Without its cache: a weight cast within a recording would be lost with the recording's memory.
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
-            return self._network(images)
+            trunk = self._network.trunk.deep(stride4)
+        return *self._network.readout(images, trunk.maps, trunk.features), trunk.logits.float()
 
 
 class _Graph:
@@ -95,9 +99,10 @@ class _Graph:
         return self._answer
 
 
-def store_in_bf16(trunk: nn.Module) -> None:
+def store_in_bf16(trunk: Trunk) -> None:
     """Keep the weights that autocast would cast at every call in bf16; normalisation stays in float32."""
-    for module in trunk.modules():
+    kept = {trunk.backbone.conv1, *trunk.backbone.layer1.modules()}
+    for module in set(trunk.modules()) - kept:
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.weight.data = module.weight.data.to(torch.bfloat16)
 

@@ -95,7 +95,11 @@ class Trunk(nn.Module):
 
     def forward(self, image: Tensor) -> TrunkOutput:
         """Image (B, 1, S, S) in [-1, 1], S a multiple of 32."""
-        stages = self.backbone(image)
+        return self.deep(self.backbone.shallow(image))
+
+    def deep(self, stride4: Tensor) -> TrunkOutput:
+        """Output of `ResNet.shallow` -> what `forward` gives."""
+        stages = self.backbone.deep(stride4)
         logits = self.classify(stages[-1].mean((2, 3)))
         base = self.base_map(stages)
         features = self.extraction(base)

@@ -99,8 +99,15 @@ class ResNet(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Image (B, 1, S, S) -> outputs of `layer2`, `layer3` and `layer4` at strides 8, 16 and 32."""
-        x = self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(image)))))
-        stride8 = self.layer2(x)
+        return self.deep(self.shallow(image))
+
+    def shallow(self, image: Tensor) -> Tensor:
+        """Image (B, 1, S, S) -> output of `layer1` at stride 4: where bfloat16 does most harm, for little gain."""
+        return self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(image)))))
+
+    def deep(self, stride4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Output of `shallow` -> what `forward` gives."""
+        stride8 = self.layer2(stride4)
         stride16 = self.layer3(stride8)
         return stride8, stride16, self.layer4(stride16)
 
