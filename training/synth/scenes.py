@@ -15,7 +15,7 @@ from .render import BOX, CYLINDER, NOTHING, SPHERE
 
 FREE, TABLE, BODY, WALL = "free", "table", "body", "wall"
 SURROUNDINGS = (FREE, TABLE, BODY, WALL)
-MAX_SOLIDS = 10
+MAX_SOLIDS = 16
 
 PALMAR = np.array([-1.0, 0, 0])
 FLESH = 0.009
@@ -250,3 +250,40 @@ def compose(
         scene.other_hand[:3, :3] = Rotation.random(random_state=rng).as_matrix()
         scene.other_hand[:3, 3] = centre + random_direction(rng) * rng.uniform(0.06, 0.17)
     return scene
+
+
+def add_decoy(rng: np.random.Generator, scene: Scene, place: np.ndarray):
+    """Put something at `place` (3,) that a hand finder may take for a hand: what a crop without a hand mostly shows."""
+    middle = place + random_direction(rng) * rng.uniform(0, 0.04)
+    along, choice = random_direction(rng), rng.uniform()
+    if choice < 0.3:  # a limb, with an elbow, knee or stump in the middle
+        radius = rng.uniform(0.022, 0.06)
+        scene.add(SPHERE, middle, np.full(3, radius) * rng.uniform(0.9, 1.2, 3), basis(along, rng))
+        for direction in (along, direction_near(rng, -along, 110))[: rng.integers(1, 3)]:
+            half = rng.uniform(0.05, 0.2)
+            thick = radius * rng.uniform(0.75, 1.05)
+            scene.add(CYLINDER, middle + half * direction, (thick, half, thick), basis(direction, rng))
+    elif choice < 0.5:  # a head, a shoulder, a torso
+        half = (0.08, 0.115, 0.10) if rng.uniform() < 0.6 else (0.17, 0.30, 0.12)
+        half = np.array(half) * rng.uniform(0.8, 1.2, 3)
+        rotation = basis(along, rng)
+        outward = random_direction(rng)
+        reach = np.linalg.norm(half * (rotation.T @ outward))
+        head = middle - outward * reach * rng.uniform(0, 1)
+        scene.add(SPHERE, head, half, rotation)
+        if rng.uniform() < 0.5:
+            scene.add(SPHERE, head + along * (half[1] + rng.uniform(0.15, 0.3)), (0.2, 0.25, 0.13), rotation)
+    elif choice < 0.7:  # the edge or corner of something large
+        half, rotation = rng.uniform(0.01, 0.4, 3), basis(along, rng)
+        corner = half * rng.choice([-1, 1], 3) * np.where(rng.uniform(0, 1, 3) < 0.8, 1, rng.uniform(-1, 1, 3))
+        scene.add(BOX, middle - rotation @ corner, half, rotation)
+    elif choice < 0.9:  # things
+        for _ in range(rng.integers(1, 4)):
+            kind = int(rng.choice([SPHERE, BOX, CYLINDER]))
+            half = rng.uniform(0.01, 0.08, 3) if kind != SPHERE else np.full(3, rng.uniform(0.015, 0.08))
+            scene.add(kind, middle + random_direction(rng) * rng.uniform(0, 0.06), half, basis(along, rng))
+    else:  # sticks and cables, as thin as fingers but not in a hand's order
+        for _ in range(rng.integers(2, 7)):
+            half, direction = rng.uniform(0.03, 0.12), random_direction(rng)
+            where = middle + random_direction(rng) * rng.uniform(0, 0.05)
+            scene.add(CYLINDER, where, (0.007, half, 0.007) * rng.uniform(0.7, 1.4, 3), basis(direction, rng))

@@ -60,7 +60,7 @@ class SynthBatches:
     difficulty: float = 1.0
     device: str = "cpu"
     left_share: float = 0.2
-    empty_share: float = 0.1
+    empty_share: float = 0.2
     sensors: tuple[str, ...] = tuple(SENSORS)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
@@ -105,15 +105,20 @@ class SynthBatches:
         distance = near + (far - near) * rng.beta(1.1, 1.6, n)
         kind = rng.uniform(0, 1, n)
         empty = kind < self.empty_share
-        misplaced = kind < 0.4 * self.empty_share
-        bare = empty & ~misplaced & (kind < 0.7 * self.empty_share)  # a forearm without a hand; else nobody at all
+        misplaced = kind < 0.25 * self.empty_share
+        bare = empty & ~misplaced & (kind < 0.45 * self.empty_share)  # a forearm without a hand; else nobody at all
         radius = np.abs(rng.normal(0, 0.016, n)) + (rng.uniform(0, 1, n) < 0.15) * rng.uniform(0, 0.05, n)
         radius = np.where(misplaced, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
         offset = rng.normal(0, 1, (n, 3))
         offset *= (radius / np.linalg.norm(offset, axis=1))[:, None]
         to_camera = np.broadcast_to(np.eye(4), (n, 4, 4)).copy()
         to_camera[:, :3, :3] = [scene.view for scene in composed]
-        centres = np.einsum("nij,nj->ni", to_camera[:, :3, :3], joints.mean(1))
+        middle = joints.mean(1)
+        decoys = np.random.default_rng((self.seed, index, 1))  # apart, so that hands do not depend on them
+        middle[bare] = arms[bare, :, 0] * decoys.uniform(-0.02, 0.1, (bare.sum(), 1))
+        for i in np.flatnonzero(empty & ~misplaced & ~bare):
+            scenes.add_decoy(decoys, composed[i], middle[i])
+        centres = np.einsum("nij,nj->ni", to_camera[:, :3, :3], middle)
         to_camera[:, :3, 3] = offset - centres
         to_camera[:, 2, 3] += distance
         points = np.einsum("nij,nkj->nki", to_camera[:, :3, :3], joints) + to_camera[:, None, :3, 3]
