@@ -10,6 +10,7 @@ from importlib import import_module
 COMMANDS = {
     "frames": "errors on recorded depth frames",
     "synthetic": "errors on the synthetic test set",
+    "empty": "hands seen where there are none",
     "predictions": "score prediction files in the common text format",
     "dataset": "errors on a benchmark's test split, and archives for the challenges",
 }

@@ -3,8 +3,10 @@
     python -m training.evaluate frames DIR... --centre finder --json errors.json --figures sheets/
 
 `--centre truth` gives the network a crop around the true hand, the hand's side its own choice; `--centre finder` runs
-the estimator on every frame by itself, without what it knows from the frame before and without smoothing. A frame in
-which no hand is found counts as 100 mm in every joint. Folders without joints.npz get shares and pictures only.
+the estimator on every frame by itself, without what it knows from the frame before and without smoothing, and tells
+how often the finder's best place, the best of all its places, and the hand estimated lie within 60 mm of the true
+centre. A frame in which no hand is found counts as 100 mm in every joint. Folders without joints.npz get shares and
+pictures only.
 
 Beside the error stand, for scale: that of a constant pose (the mean hand of the other half of the sequence, put at the
 true centre), and ours after a fixed offset per joint in the palm's frame, fitted on the other half: datasets differ in
@@ -22,8 +24,9 @@ from scipy.stats import bootstrap, pearsonr, spearmanr
 from fingerpose_ros.frames import FrameFolder
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.crop import Crop
-from fingerpose_ros.perception.estimator import EstimatorSettings, HandPoseEstimator
+from fingerpose_ros.perception.estimator import CANDIDATES, EstimatorSettings, HandPoseEstimator
 from fingerpose_ros.perception.hand import LEFT, RIGHT
+from fingerpose_ros.perception.hand_finder import find_hands
 from fingerpose_ros.perception.kinematics import hand_centre, joint_angles, joint_frames
 from fingerpose_ros.perception.looking import Eye, Look
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, JOINTS, SUBTASKS
@@ -31,6 +34,8 @@ from training import metrics
 from training.synth.preview import caption, draw_crop, sheet
 
 MISSED_MM = 100.0
+NEAR_MM = 60.0
+"""A centre this close is found: the network's looks, each from where the one before saw the hand, do the rest."""
 EDGE = 192
 
 
@@ -63,6 +68,8 @@ def run(arguments: argparse.Namespace) -> None:
             raise ValueError(f"{path} has no joints.npz, which --centre truth needs")
         estimates = estimate(folder, backend, arguments.centre)
         results[str(path)] = score(folder, estimates) | {"frames": len(estimates)}
+        if arguments.centre == "finder" and folder.joints is not None:
+            results[str(path)] |= near_shares(folder, estimates)
         if arguments.figures:
             arguments.figures.mkdir(parents=True, exist_ok=True)
             name = "_".join(path.resolve().parts[-2:])
@@ -90,6 +97,22 @@ def estimate(folder: FrameFolder, backend, centre: str) -> list[Look | None]:
             estimator.reset()
             looks.append(next((look for _, look in estimator.observe(depth, folder.camera, i / 30)), None))
     return looks
+
+
+def near_shares(folder: FrameFolder, looks: list[Look | None]) -> dict:
+    """Shares of frames with the truth near: to the finder's first place, to any of its places, to the estimate."""
+    settings, near = EstimatorSettings(), []
+    for i, (look, joints) in enumerate(zip(looks, folder.joints, strict=True)):
+        found = find_hands(folder.depth(i), folder.camera, settings.min_distance, settings.max_distance, CANDIDATES)
+        places = [candidate.centre for candidate in found]
+        far = [1000 * np.linalg.norm(place - hand_centre(joints)) for place in places + ([look.centre] if look else [])]
+        near.append((
+            bool(places) and far[0] < NEAR_MM,
+            min(far[: len(places)], default=np.inf) < NEAR_MM,
+            look is not None and far[-1] < NEAR_MM,
+        ))  # fmt: skip
+    names = ("finder_first_near", "finder_best_near", "estimate_near")
+    return dict(zip(names, np.mean(near, axis=0).tolist(), strict=True))
 
 
 def certainty(look: Look) -> float:
@@ -224,4 +247,7 @@ def line(name: str, result: dict) -> str:
         text += f", offset-corrected {result['offset_corrected_mm']:.1f}"
         text += f", PIP off by {result['pip_flexion_error_deg']:.0f} deg"
         text += f" (r {result['pip_flexion_correlation']:.2f}), sigma rank {result['sigma_rank_correlation']:.2f}"
+    if "estimate_near" in result:
+        text += f"\n    within {NEAR_MM:.0f} mm of the true centre: finder's first {result['finder_first_near']:.0%}"
+        text += f", its best {result['finder_best_near']:.0%}, estimate {result['estimate_near']:.0%}"
     return f"{text}\n    {fingers}"
