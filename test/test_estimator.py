@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from rendered_scene import CAMERA, hand_balls, placed, render
 from scipy.stats import norm
 
+from fingerpose_ros.perception import estimator as estimator_module
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.estimator import MAX_GAP, EstimatorSettings, HandPoseEstimator
+from fingerpose_ros.perception.hand_finder import Candidate
 from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.perception.prediction import Prediction
 from fingerpose_ros.perception.skeleton import JOINTS
@@ -163,6 +165,14 @@ def test_a_second_hand_is_found_beside_the_first_within_half_a_second(oracle):
 
 def test_no_more_hands_than_asked_for(oracle):
     assert len(see(estimator(oracle, max_hands=1), oracle, [right_at(0.16), left_at(-0.16)], 0.0)) == 1
+
+
+@pytest.mark.parametrize(("scores", "side"), [((0.3, 0.1), "right"), ((0.1, 0.3), "left")])
+def test_of_two_hands_that_the_network_is_as_sure_of_the_finder_chooses(oracle, monkeypatch, scores, side):
+    scene = [right_at(0.16), left_at(-0.16)]
+    found = [Candidate(hand_centre(joints), score) for (joints, _), score in zip(scene, scores, strict=True)]
+    monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: found)
+    assert [hand.handedness for hand in see(estimator(oracle, max_hands=1), oracle, scene, 0.0)] == [side]
 
 
 @pytest.mark.parametrize("planes", ((TABLE,), ()), ids=("a table is left", "nothing is left"))

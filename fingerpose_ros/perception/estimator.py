@@ -6,7 +6,7 @@ import numpy as np
 
 from .camera import Camera
 from .hand import LEFT, RIGHT, Hand
-from .hand_finder import find_hands
+from .hand_finder import Candidate, find_hands
 from .kinematics import finger_states, joint_frames, palm_position
 from .looking import Eye, Look
 from .prediction import Backend
@@ -132,10 +132,11 @@ class HandPoseEstimator:
 
         tracks = self._tracks
         crops = [see.crop(track.expected(stamp), track.handedness) for track in tracks]
-        crops += [see.crop(place, self._first_guess) for place in self._search(depth_m, camera)]
+        places = self._search(depth_m, camera)
+        crops += [see.crop(place.centre, self._first_guess) for place in places]
         looks = see.look(crops)  # one pass of the network for the tracked hands and the places to check
         seen = self._follow(see, tracks, looks[: len(tracks)])
-        seen += self._acquire(see, looks[len(tracks) :])
+        seen += self._acquire(see, places, looks[len(tracks) :])
         seen = sorted(_one_track_a_hand(seen), key=lambda pair: pair[0].id)
         unseen = [track for track in tracks if 0 < track.missed <= MAX_MISSED]
         self._tracks = sorted([track for track, _ in seen] + unseen, key=lambda track: track.id)
@@ -146,8 +147,8 @@ class HandPoseEstimator:
     def _first_guess(self) -> str:
         return RIGHT if self._settings.handedness == "both" else self._settings.handedness
 
-    def _search(self, depth_m: np.ndarray, camera: Camera) -> list[np.ndarray]:
-        """Places (3,) at which the network should look for new hands now.
+    def _search(self, depth_m: np.ndarray, camera: Camera) -> list[Candidate]:
+        """Places at which the network should look for new hands now.
 
         Not all of the finder's candidates in each image: that would take longer than an image lasts. All when there was
         no image before this one; then the best and, in turn, one of the others; beside a tracked hand one in turn.
@@ -158,7 +159,7 @@ class HandPoseEstimator:
         found = find_hands(
             depth_m, camera, settings.min_distance, settings.max_distance, count=CANDIDATES + len(expected)
         )
-        places = [c.centre for c in found if all(np.linalg.norm(c.centre - e) > 2 * SAME_HAND for e in expected)]
+        places = [c for c in found if all(np.linalg.norm(c.centre - e) > 2 * SAME_HAND for e in expected)]
         turn, self._searches = self._searches, self._searches + 1
         if turn == 0 or not places:
             return places
@@ -181,15 +182,21 @@ class HandPoseEstimator:
                 track.missed += 1
         return seen
 
-    def _acquire(self, see: Eye, looks: list[Look | None]) -> list[tuple[Track, Look]]:
-        """New tracks, of the places that are hands: each is looked at again, from its middle and as what it seems."""
-        room = self._settings.max_hands - len(self._tracks)
+    def _acquire(self, see: Eye, places: list[Candidate], looks: list[Look | None]) -> list[tuple[Track, Look]]:
+        """New tracks, of the places that are hands: each is looked at again, from its middle and as what it seems.
+
+        If they are too many, the finder's word counts as much as the network's: it judges what is around the hand,
+        which the network sees little of, and so tells the hand from the arm that leads to it.
+        """
+        judged = list(zip(places, looks, strict=True))
         for again in range(1, PASSES + 1):
             # An off-centre look may be in some doubt, the last may not.
-            looks = [look for look in looks if self._is_hand(look, doubt=0.5 if again < PASSES else 1)]
-            looks = _apart(sorted(looks, key=lambda look: -look.present))[:room]
+            judged = [pair for pair in judged if self._is_hand(pair[1], doubt=0.5 if again < PASSES else 1)]
+            judged = _apart(sorted(judged, key=lambda pair: -pair[0].score * pair[1].present))
             if again < PASSES:
-                looks = see.look([see.crop(look.centre, self._kind(look)) for look in looks])
+                looks = see.look([see.crop(look.centre, self._kind(look)) for _, look in judged])
+                judged = [(place, look) for (place, _), look in zip(judged, looks, strict=True)]
+        looks = [look for _, look in judged[: self._settings.max_hands - len(self._tracks)]]
         new = []
         for look in looks:
             track = Track(self._next_id, look.handedness, look.right, look.centre, self._stamp, self._new_filter())
@@ -242,20 +249,16 @@ class HandPoseEstimator:
         )
 
 
-def _apart(looks: list[Look]) -> list[Look]:
-    """Those that are not at the place of an earlier one."""
-    kept: list[Look] = []
-    for look in looks:
-        if all(np.linalg.norm(look.centre - other.centre) > SAME_HAND for other in kept):
-            kept.append(look)
+def _apart(seen: list[tuple]) -> list[tuple]:
+    """Of (what, look), those whose look is not at the place of an earlier one."""
+    kept: list[tuple] = []
+    for what, look in seen:
+        if all(np.linalg.norm(look.centre - other.centre) > SAME_HAND for _, other in kept):
+            kept.append((what, look))
     return kept
 
 
 def _one_track_a_hand(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]]:
     """Where several tracks have come to one hand, the one that explains it best; of equals the oldest."""
     best_first = sorted(seen, key=lambda pair: (-round(pair[1].present * pair[0].handedness_score, 1), pair[0].id))
-    kept: list[tuple[Track, Look]] = []
-    for track, look in best_first:
-        if all(np.linalg.norm(look.centre - other.centre) > SAME_HAND for _, other in kept):
-            kept.append((track, look))
-    return kept
+    return _apart(best_first)
