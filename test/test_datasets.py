@@ -202,14 +202,17 @@ def test_labels_stay_on_the_hand_through_every_augmentation(fixtures, name):
     """Joints move with the image: the depth where a visible tip is labelled is the tip's, whatever the crop."""
     dataset, _, _ = opened(fixtures, name, "train")
     batches = DatasetBatches(dataset, 128, 2, seed=2)
-    shares = []
+    shares = {"as labelled": [], "mirrored": [], "upside down": []}
     for k in range(6):
         batch = batches[k]
         for image, uvd, visible in zip(batch["image"][:, 0], batch["uvd"], batch["visible"], strict=True):
             u, v = np.floor((uvd[visible, :2] + 1) / 2 * 128).astype(int).T
-            surface = image[v, u]
-            shares.append((np.abs(surface - uvd[visible, 2]) < 0.2).mean())
-    assert np.mean(shares) > 0.75
+            for name, surface in zip(shares, (image[v, u], image[v, 127 - u], image[127 - v, u]), strict=True):
+                shares[name].append((np.abs(surface - uvd[visible, 2]) < 0.2).mean())
+    # Some joints are hidden by other fingers; how many depends on the poses that were drawn.
+    right, *wrong = (np.mean(share) for share in shares.values())
+    assert right > 0.6
+    assert max(wrong) < right - 0.2
 
 
 def test_a_roll_turns_image_and_joints_alike(fixtures):
