@@ -212,7 +212,8 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
     n = len(names)
     sensors = [SENSORS[name] for name in names]
     kinds = np.array([KINDS.index(sensor.kind) for sensor in sensors])
-    strength = rng.uniform(0.4, 1.6, n) * (0.5 + 0.5 * difficulty)
+    # Cameras filter what they measure: at times hardly any of the noise is left.
+    strength = np.exp(rng.uniform(*np.log([0.08, 1.6]), n)) * (0.5 + 0.5 * difficulty)
     sensor = np.zeros((n, 4))
     sensor[:, 0] = [s.baseline for s in sensors]
     over = np.array([s.focal * s.baseline if s.baseline else np.inf for s in sensors])

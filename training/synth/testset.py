@@ -16,7 +16,7 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 2
+VERSION = 3
 FINGERPRINT = {"uvd": 0.000425, "image": 0.717590, "visible": 0.630987}
 """Means of these arrays over the whole of this version."""
 
