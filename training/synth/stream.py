@@ -105,8 +105,8 @@ class SynthBatches:
         distance = near + (far - near) * rng.beta(1.1, 1.6, n)
         kind = rng.uniform(0, 1, n)
         empty = kind < self.empty_share
-        misplaced = kind < 0.25 * self.empty_share
-        bare = empty & ~misplaced & (kind < 0.45 * self.empty_share)  # a forearm without a hand; else nobody at all
+        misplaced = kind < 0.3 * self.empty_share
+        bare = empty & ~misplaced & (kind < 0.5 * self.empty_share)  # a forearm without a hand; else nobody at all
         radius = np.abs(rng.normal(0, 0.016, n)) + (rng.uniform(0, 1, n) < 0.15) * rng.uniform(0, 0.05, n)
         radius = np.where(misplaced, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
         offset = rng.normal(0, 1, (n, 3))
@@ -115,7 +115,11 @@ class SynthBatches:
         to_camera[:, :3, :3] = [scene.view for scene in composed]
         middle = joints.mean(1)
         decoys = np.random.default_rng((self.seed, index, 1))  # apart, so that hands do not depend on them
-        middle[bare] = arms[bare, :, 0] * decoys.uniform(-0.02, 0.1, (bare.sum(), 1))
+        # The elbow's end of an arm looks much like a fist: be there often, with and without a hand at the other end.
+        up_arm = bare | (misplaced & (decoys.uniform(0, 1, n) < 0.6))
+        reach = np.where(bare, decoys.uniform(-0.02, 0.26, n), decoys.uniform(0.1, 0.28, n))
+        middle[up_arm] = (arms[:, :, 0] * reach[:, None])[up_arm]
+        offset[up_arm] *= 0.016 / np.linalg.norm(offset[up_arm], axis=1, keepdims=True)
         for i in np.flatnonzero(empty & ~misplaced & ~bare):
             scenes.add_decoy(decoys, composed[i], middle[i])
         centres = np.einsum("nij,nj->ni", to_camera[:, :3, :3], middle)
@@ -127,7 +131,9 @@ class SynthBatches:
         focal_px = self.size / 2 * distance / HALF_SIZE
         focal = wp.array(focal_px.astype(np.float32), dtype=float, device=self.device)
         everyone = np.arange(n)
-        arm_end = np.searchsorted(bank.face_reach, rng.uniform(0.06, 0.26, n))
+        arm_length = rng.uniform(0.06, 0.26, n)
+        arm_length = np.where(up_arm, np.maximum(reach + decoys.uniform(-0.03, 0.06, n), 0.06) / scale, arm_length)
+        arm_end = np.searchsorted(bank.face_reach, arm_length)
         placed = to_camera.copy()
         placed[:, :3, :3] *= scale[:, None, None]
         hand = renderer.empty(n, self.size)
