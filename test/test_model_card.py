@@ -24,6 +24,11 @@ FRAMES = {
         "data/real/kinect2_user": {"frames": 100, "found": 0.97},
     },
 }
+EMPTY = {
+    "model": "an engine",
+    "synthetic": {"table": {"frames": 60, "with_hand": 0.05}},
+    "real": {"data/real/open_close": {"frames": 17, "with_hand": 0.0, "lost_hand_stays": 0.25}},
+}
 
 
 def test_the_card_has_a_place_for_every_table_and_keeps_the_rest():
@@ -32,6 +37,7 @@ def test_the_card_has_a_place_for_every_table_and_keeps_the_rest():
         "export": model_card.export_table(REPORT),
         "synthetic": model_card.synthetic_table(SYNTHETIC),
         "frames": model_card.frames_table([FRAMES]),
+        "empty": model_card.empty_table(EMPTY),
         "curve": "| 1 |",
     }
     filled = card
@@ -43,6 +49,8 @@ def test_the_card_has_a_place_for_every_table_and_keeps_the_rest():
         assert filled.count(text) == 1
     assert "| open_close | truth | 17 | 100% | 11.50 (11.0 to 12.0) |" in filled
     assert "| kinect2_user | truth | 100 | 97% |" in filled
+    assert "| synthetic | table | 60 | 5.0% |" in filled
+    assert "| real | open_close | 17 | 0.0% | 25.0% |" in filled
     assert filled.startswith("# Model card") and filled.rstrip().endswith(card.rstrip()[-40:])
 
 

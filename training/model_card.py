@@ -1,10 +1,10 @@
 """Fill the tables of `models/README.md` from what was measured, so that none of its figures is typed by hand.
 
     python -m training.model_card --export models/export.json --log runs/full/tensorboard \
-        --synthetic synthetic.json --frames truth.json finder.json
+        --synthetic synthetic.json --frames truth.json finder.json --empty empty.json
 
-The files are those that `training.export`, `training.train`, `training.evaluate synthetic --json` and
-`training.evaluate frames --json` leave. Tables whose file is not given stay as they are.
+The files are those that `training.export`, `training.train` and, with `--json`, `training.evaluate synthetic`, `frames`
+and `empty` leave. Tables whose file is not given stay as they are.
 """
 
 import argparse
@@ -94,12 +94,24 @@ def frames_table(reports: list[dict]) -> str:
     return rows(head, body)
 
 
+def empty_table(report: dict) -> str:
+    """How often a hand is seen where there is none."""
+    body = []
+    for part, groups in report.items():
+        for path, result in groups.items() if part in ("synthetic", "real") else ():
+            name = "/".join(Path(path).parts[-2:]).removeprefix("real/")
+            stays = f"{result['lost_hand_stays']:.1%}" if "lost_hand_stays" in result else ""
+            body.append([part, name, str(result["frames"]), f"{result['with_hand']:.1%}", stays])
+    return rows(["images", "of", "count", "with a hand", "a lost hand is still seen in the third image"], body)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--export", type=Path)
     parser.add_argument("--log", type=Path)
     parser.add_argument("--synthetic", type=Path)
     parser.add_argument("--frames", type=Path, nargs="+")
+    parser.add_argument("--empty", type=Path)
     parser.add_argument("--card", type=Path, default=CARD)
     arguments = parser.parse_args()
     card = arguments.card.read_text()
@@ -111,6 +123,8 @@ def main() -> None:
         card = fill(card, "synthetic", synthetic_table(json.loads(arguments.synthetic.read_text())))
     if arguments.frames:
         card = fill(card, "frames", frames_table([json.loads(path.read_text()) for path in arguments.frames]))
+    if arguments.empty:
+        card = fill(card, "empty", empty_table(json.loads(arguments.empty.read_text())))
     arguments.card.write_text(card)
 
 
