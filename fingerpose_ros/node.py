@@ -1,9 +1,12 @@
 """`hand_pose_node`: a lifecycle node from a depth topic to hand poses. Lifecycle, parameters, topics; no geometry."""
 
 import logging
+import os
 import sys
 import time
 import traceback
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: its threads fight the engine's over the cores
 
 import numpy as np
 import rclpy
