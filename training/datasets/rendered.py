@@ -43,7 +43,7 @@ def render(camera: Camera, count: int, seed: int, sensor: str | None = None, nea
     adults = np.flatnonzero(~bank.child)
     for _ in range(count):
         shape = rng.choice(adults, 1)
-        transforms, joints = bank.pose(shape, poses.sample(rng, bank, shape, np.zeros(1, bool)))
+        transforms, joints = bank.pose(shape, poses.sample(rng, bank, shape))
         scale = HAND_LENGTH_M / bank.length[shape[0]]
         distance = rng.uniform(near, far)
         # The wrist frame has y distal, -x palmar, +z to the thumb's side: upright with the palm to the camera.

@@ -30,10 +30,10 @@ from fingerpose_ros.perception.hand_finder import find_hands
 from fingerpose_ros.perception.kinematics import hand_centre, joint_angles, joint_frames
 from fingerpose_ros.perception.looking import Eye, Look
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, JOINTS, SUBTASKS
+from fingerpose_ros.scoring import MISSED_MM
 from training import metrics
 from training.synth.preview import caption, draw_crop, sheet
 
-MISSED_MM = 100.0
 NEAR_MM = 60.0
 """A centre this close is found: the network's looks, each from where the one before saw the hand, do the rest."""
 EDGE = 192
@@ -50,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model, run how."""
     parser.add_argument("--model", default="", help="weights; the ones that ship if not given")
-    parser.add_argument("--backend", choices=("auto", "openvino", "torch"), default="auto")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--precision", choices=("auto", "f32", "bf16"), default="f32")
+    parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
+    parser.add_argument("--device", choices=backends.DEVICES, default="auto")
+    parser.add_argument("--precision", choices=backends.PRECISIONS, default="f32")
 
 
 def make_backend(arguments: argparse.Namespace):

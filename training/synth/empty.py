@@ -12,7 +12,7 @@ from fingerpose_ros.perception.camera import Camera
 
 from .hands import ARM_END, BONES, HandBank
 from .render import BOX, CYLINDER, SPHERE, Renderer
-from .scenes import basis, direction_near, random_direction, unit
+from .scenes import Solids, basis, direction_near, random_direction, unit
 from .sensors import SENSORS, apply_flaws, draw_flaws
 
 KINDS = ("table", "wall", "body", "forearm", "clutter")
@@ -24,22 +24,14 @@ DOWN = np.array([0.0, 1, 0])
 
 
 @dataclass
-class EmptyScene:
-    """Solids, and arms that end before the hand.
+class EmptyScene(Solids):
+    """Solids in the camera's frame, and arms that end before the hand.
 
     Attributes:
-        solids: list of (kind, placement (4, 4) from the solid's unit frame to the camera's).
         arms: list of (wrist (3,), unit vector (3,) from it up the arm).
     """
 
-    solids: list = field(default_factory=list)
     arms: list = field(default_factory=list)
-
-    def add(self, kind: int, centre, half_sizes, rotation: np.ndarray | None = None):
-        placement = np.eye(4)
-        placement[:3, :3] = (np.eye(3) if rotation is None else rotation) * np.asarray(half_sizes, float)
-        placement[:3, 3] = centre
-        self.solids.append((kind, placement))
 
     def add_between(self, start: np.ndarray, end: np.ndarray, radius: float, rng: np.random.Generator):
         """A cylinder."""

@@ -23,13 +23,29 @@ FLESH = 0.009
 
 
 @dataclass
-class Scene:
-    """Surroundings of one hand.
+class Solids:
+    """Solids put together.
+
+    Attributes:
+        solids: list of (kind, placement (4, 4) from the solid's unit frame to the scene's).
+    """
+
+    solids: list = field(default_factory=list, kw_only=True)
+
+    def add(self, kind: int, centre: np.ndarray, half_sizes, rotation: np.ndarray | None = None):
+        placement = np.eye(4)
+        placement[:3, :3] = (np.eye(3) if rotation is None else rotation) * np.asarray(half_sizes, float)
+        placement[:3, 3] = centre
+        self.solids.append((kind, placement))
+
+
+@dataclass
+class Scene(Solids):
+    """Surroundings of one hand; the solids in the frame of its wrist.
 
     Attributes:
         surrounding: one of `SURROUNDINGS`.
         view: (3, 3) rotation, wrist frame -> camera.
-        solids: list of (kind, placement (4, 4) from the solid's unit frame to the wrist frame).
         touching: the hand is within 5 mm of the table, body or wall.
         held: an object is in its grip.
         other_hand: placement (4, 4) of a second hand's wrist frame in this one's, or None.
@@ -37,16 +53,9 @@ class Scene:
 
     surrounding: str
     view: np.ndarray
-    solids: list = field(default_factory=list)
     touching: bool = False
     held: bool = False
     other_hand: np.ndarray | None = None
-
-    def add(self, kind: int, centre: np.ndarray, half_sizes, rotation: np.ndarray | None = None):
-        placement = np.eye(4)
-        placement[:3, :3] = (np.eye(3) if rotation is None else rotation) * np.asarray(half_sizes, float)
-        placement[:3, 3] = centre
-        self.solids.append((kind, placement))
 
     def padded(self) -> tuple[np.ndarray, np.ndarray]:
         """The solids as kinds (MAX_SOLIDS,) and placements (MAX_SOLIDS, 4, 4)."""

@@ -7,14 +7,15 @@ import numpy as np
 import warp as wp
 
 from fingerpose_ros.perception.crop import BACKGROUND
+from fingerpose_ros.perception.estimator import EstimatorSettings
 
 from . import poses, scenes
 from .hands import HandBank
 from .render import Renderer
 from .sensors import SENSORS, measure
 
-HALF_SIZE = 0.14
-"""Half the edge of the cube around a hand, metres; the estimator's default too."""
+HALF_SIZE = EstimatorSettings.cube_half_size
+"""Half the edge of the cube around a hand, metres: the estimator's default."""
 
 ADULT_LENGTH, CHILD_LENGTH = (0.187, 0.014, 0.152, 0.222), (0.135, 0.015, 0.105, 0.160)
 """Wrist to middle fingertip, metres: mean, standard deviation, least, most."""
