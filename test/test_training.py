@@ -1,5 +1,6 @@
 """The trainer learns, stops and goes on, and the losses reward what they should."""
 
+import copy
 import dataclasses
 import math
 import os
@@ -13,12 +14,14 @@ import torch
 from fake_hands import FakeHands
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from fingerpose_ros.perception.network import load_network
+from fingerpose_ros.perception.network import FingerPoseNet, load_network
+from fingerpose_ros.perception.network.fingerposenet import NetworkConfig
 from fingerpose_ros.perception.network.resnet import ResNet
 from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
 from training import imagenet
 from training.config import Stage, TrainingConfig, load_config
 from training.losses import dense_losses, gaussian_nll
+from training.matmul import MatmulConv2d, use_matmul
 from training.train import CHECKPOINT, Trainer, learning_rate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,6 +104,23 @@ def test_frozen_parts_stand_still_and_their_statistics_too(tmp_path):
     for name, tensor in trainer.network.trunk.backbone.state_dict().items():
         still = name.startswith(("conv1.", "bn1.", "layer1."))
         assert torch.equal(tensor, before[name]) == still or name.endswith("num_batches_tracked"), name
+
+
+def test_convolutions_as_matrix_products_are_the_same_convolutions():
+    config = NetworkConfig(backbone="resnet50", width=64, base_channels=32, task_channels=8)
+    plain = FingerPoseNet(config).to(memory_format=torch.channels_last)
+    products = copy.deepcopy(plain)
+    use_matmul(products)
+    assert sum(isinstance(module, MatmulConv2d) for module in products.modules()) > 20
+    assert list(plain.state_dict()) == list(products.state_dict())
+    image = torch.rand(2, 1, 64, 64)
+    outputs = [network.forward_training(image) for network in (plain, products)]
+    assert torch.allclose(outputs[0].output.uvd, outputs[1].output.uvd, atol=1e-5)
+    for output in outputs:
+        (output.output.uvd.sum() + output.trunk.logits.sum()).backward()
+    for one, other in zip(plain.parameters(), products.parameters(), strict=True):
+        if one.grad is not None:
+            assert (one.grad - other.grad).norm() <= 1e-3 * one.grad.norm()
 
 
 def test_divergence_is_an_error_and_spares_the_checkpoint(tmp_path):
@@ -220,10 +240,10 @@ def test_sigma_loss_is_least_at_the_true_deviation():
     assert sigmas[int(np.argmin(losses))] == pytest.approx(0.07, abs=0.002)
 
 
-def test_only_right_hands_that_are_there_count_for_positions(tmp_path):
+def test_only_hands_that_are_there_count_for_positions(tmp_path):
     objective = Trainer(TINY, tmp_path, CPU, FakeHands).objective.eval()
     batch = {k: torch.from_numpy(v) for k, v in FakeHands(64, 8, 0, 1.0)[0].items()}
-    counts = batch["present"] & batch["right"]
+    counts = batch["present"]
     assert 0 < counts.sum() < 8
     wild = {**batch, "uvd": torch.where(counts[:, None, None], batch["uvd"], torch.nan)}
     with torch.no_grad():

@@ -20,12 +20,12 @@ NEAR = 0.4
 BLOB = 0.15
 """Standard deviation (21 mm) of the weights that the dense maps are drawn towards; about one cell at 128 pixels."""
 
-LEFT_WEIGHT = 4.0
-"""What a left hand counts for handedness beside a right one: they are a fifth of the data, and must not be given up."""
+LEFT_WEIGHT = 2.5
+"""What a left hand counts for handedness beside a right one: they are fewer in the data, and must not be given up."""
 
 WEIGHTS = {
     "votes_before": 0.5, "votes_after": 1.0, "blob_before": 0.005, "blob_after": 0.01,
-    "integrated_before": 0.5, "integrated_after": 1.0, "joints": 1.0, "sigma": 0.02, "right": 0.2, "present": 0.15,
+    "integrated_before": 0.5, "integrated_after": 1.0, "joints": 1.0, "sigma": 0.02, "right": 0.3, "present": 0.15,
 }  # fmt: skip
 """Term -> its share in the sum. Votes and blobs shape the maps, so that the integrated coordinates can learn."""
 
@@ -42,16 +42,16 @@ class Objective(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Batch as `training.synth.stream.SynthBatches` gives it -> the loss, and scalars to log.
 
-        Positions count where a right hand is there: the network is asked for no others (left hands are mirrored by the
-        crop). Left hands are in the data for the sake of the handedness output. Of a hand those joints count that are
-        labelled: all of them, unless the batch says which by `valid` (B, 21) bool.
+        Positions count of left hands too, though the crop mirrors those that are known to be left: a hand taken for the
+        other one is then still placed right, and the features that tell the two apart are learnt from every joint. Of a
+        hand those joints count that are labelled: all of them, unless the batch says which by `valid` (B, 21) bool.
         """
         out = self.network.forward_training(batch["image"])
         with torch.autocast(batch["image"].device.type, enabled=False):
             return self._measure(out, batch)
 
     def _measure(self, out: TrainingOutput, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        counts = batch["present"] & batch["right"]
+        counts = batch["present"]
         share = counts / counts.sum().clamp_min(1)
         valid = batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool)) & counts[:, None]
         truth = torch.where(valid[..., None], batch["uvd"], 0.0)

@@ -39,6 +39,7 @@ from .datasets.msra import CUBES_M
 from .datasets.sample import hold_out
 from .imagenet import load_backbone
 from .losses import Objective
+from .matmul import use_matmul
 from .validation import validate
 
 log = logging.getLogger("train")
@@ -71,6 +72,8 @@ class Trainer:
             expected = {"stride_in_1x1": network_config.stride_in_1x1, "norm_eps": network_config.norm_eps}
             load_backbone(Path(config.pretrained), self.network.trunk.backbone, expected)
         self.network.to(device, memory_format=torch.channels_last)
+        if device.type == "cpu":
+            use_matmul(self.network)
         copy = FingerPoseNet(network_config).to(device, memory_format=torch.channels_last)
         self.average = Average(self.network, copy)
         self.optimiser = make_optimiser(self.network, config)

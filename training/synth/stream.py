@@ -60,7 +60,7 @@ class SynthBatches:
     seed: int
     difficulty: float = 1.0
     device: str = "cpu"
-    left_share: float = 0.2
+    left_share: float = 0.3
     empty_share: float = 0.2
     sensors: tuple[str, ...] = tuple(SENSORS)
 
