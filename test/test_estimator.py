@@ -123,13 +123,20 @@ def test_following_one_hand_costs_one_pass_of_one_crop_an_image(oracle):
         oracle.batches.clear()
 
 
-def test_looking_for_a_second_hand_costs_one_more_crop_now_and_then(oracle):
-    follow = estimator(oracle, max_hands=2)
-    see(follow, oracle, [right_at()], 0.0)
-    oracle.batches.clear()
-    for i in range(1, 31):
-        see(follow, oracle, [right_at()], i / 30)
-    assert len(oracle.batches) == 30 and max(oracle.batches) <= 2 and sum(oracle.batches) <= 40
+def test_beside_a_tracked_hand_an_image_pays_for_the_finder_or_for_one_look_more(oracle, monkeypatch):
+    follow, searched = estimator(oracle, max_hands=3), []
+    find = estimator_module.find_hands
+    monkeypatch.setattr(estimator_module, "find_hands", lambda *a, **k: searched.append(True) or find(*a, **k))
+    paid = []
+    for i in range(31):
+        see(follow, oracle, [right_at(0.16)] + [left_at(-0.16)] * (i > 15), i / 30)
+        paid.append((len(searched), sum(oracle.batches)))
+        searched.clear()
+        oracle.batches.clear()
+    alone, joined = paid[1:16], paid[16:]
+    assert all(searches + looks <= 2 for searches, looks in alone)
+    assert sum(searches for searches, _ in alone) <= 5 and sum(looks - 1 for _, looks in alone) <= 5
+    assert all(searches + looks <= 3 for searches, looks in joined) and joined[-1][1] >= 2
 
 
 @pytest.mark.parametrize("speed", (0.3, 1.0))

@@ -6,7 +6,7 @@ import numpy as np
 
 from .camera import Camera
 from .hand import LEFT, RIGHT, Hand
-from .hand_finder import Candidate, find_hands
+from .hand_finder import find_hands
 from .kinematics import finger_states, joint_frames, palm_position
 from .looking import Eye, Look
 from .prediction import Backend
@@ -18,7 +18,7 @@ CANDIDATES = 4
 """Places that the finder may propose in an image."""
 
 SEARCH_EVERY = 3
-"""While one hand is tracked, others are looked for in one image of so many."""
+"""While one hand is tracked, the finder is asked for others in one image of so many."""
 
 PASSES = 3
 """Looks at a new hand, each centred on what the one before saw."""
@@ -46,7 +46,7 @@ class EstimatorSettings:
         cube_half_size: half the side, in metres, of the cube around a hand that the network sees.
         handedness: "both", or "right" or "left" if every hand is to be taken for that one.
         max_hands: the most hands that are tracked at once. Two, the user's: looking for a second hand beside a tracked
-            one costs a little in every third image, and a handover or two-handed teleoperation needs it.
+            one costs a little in two of three images, and a handover or two-handed teleoperation needs it.
         smoothing: whether joints are smoothed over time.
         smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
         smoothing_beta: what speed adds to that cut-off, Hz per m/s.
@@ -90,6 +90,23 @@ class EstimatorSettings:
             )
 
 
+@dataclass(frozen=True)
+class Prospect:
+    """A place where there may be a new hand.
+
+    Attributes:
+        centre: (3,) metres in the camera's optical frame.
+        handedness: what it is to be looked at as.
+        score: the finder's, see `hand_finder.Candidate`.
+        looks: how often the network has taken it for a hand.
+    """
+
+    centre: np.ndarray
+    handedness: str
+    score: float
+    looks: int = 0
+
+
 class HandPoseEstimator:
     """Finds and follows hands through the depth images of one camera."""
 
@@ -101,6 +118,7 @@ class HandPoseEstimator:
     def reset(self) -> None:
         """Forget all hands: what comes next has nothing to do with what was before."""
         self._tracks: list[Track] = []
+        self._prospects: list[Prospect] = []
         self._stamp: float | None = None
         self._searches = self._frame = 0
 
@@ -130,13 +148,12 @@ class HandPoseEstimator:
         self._stamp = stamp
         see = Eye(self._backend, self._settings.cube_half_size, depth_m, camera)
 
-        tracks = self._tracks
+        tracks, prospects = self._tracks, self._choose_prospects(depth_m, camera)
         crops = [see.crop(track.expected(stamp), track.handedness) for track in tracks]
-        places = self._search(depth_m, camera)
-        crops += [see.crop(place.centre, self._first_guess) for place in places]
+        crops += [see.crop(prospect.centre, prospect.handedness) for prospect in prospects]
         looks = see.look(crops)  # one pass of the network for the tracked hands and the places to check
         seen = self._follow(see, tracks, looks[: len(tracks)])
-        seen += self._acquire(see, places, looks[len(tracks) :])
+        seen += self._acquire(see, prospects, looks[len(tracks) :])
         seen = sorted(_one_track_a_hand(seen), key=lambda pair: pair[0].id)
         unseen = [track for track in tracks if 0 < track.missed <= MAX_MISSED]
         self._tracks = sorted([track for track, _ in seen] + unseen, key=lambda track: track.id)
@@ -147,19 +164,34 @@ class HandPoseEstimator:
     def _first_guess(self) -> str:
         return RIGHT if self._settings.handedness == "both" else self._settings.handedness
 
-    def _search(self, depth_m: np.ndarray, camera: Camera) -> list[Candidate]:
-        """Places at which the network should look for new hands now.
+    def _choose_prospects(self, depth_m: np.ndarray, camera: Camera) -> list[Prospect]:
+        """Places that the network should look at for new hands now.
 
-        Not all of the finder's candidates in each image: that would take longer than an image lasts. All when there was
-        no image before this one; then the best and, in turn, one of the others; beside a tracked hand one in turn.
+        While nothing is tracked: what the finder sees in this image. Beside a tracked hand an image has time for the
+        finder or for one look more, not for both: what is looked at was found, or seen, in the image before.
+        """
+        if not self._tracks:
+            self._prospects = []
+            return self._search(depth_m, camera)
+        prospects, self._prospects = self._prospects, []
+        room = len(self._tracks) < self._settings.max_hands
+        if room and not prospects and self._frame % SEARCH_EVERY == 0:
+            self._prospects = self._search(depth_m, camera)
+        return prospects if room else []
+
+    def _search(self, depth_m: np.ndarray, camera: Camera) -> list[Prospect]:
+        """What the finder sees, as far as it is to be looked at.
+
+        Not all of its candidates each time: that would take longer than an image lasts. All when there was no image
+        before this one; then the best and, in turn, one of the others; beside a tracked hand one in turn.
         """
         settings, expected = self._settings, [track.expected(self._stamp) for track in self._tracks]
-        if len(expected) >= settings.max_hands or (expected and self._frame % SEARCH_EVERY):
-            return []
         found = find_hands(
             depth_m, camera, settings.min_distance, settings.max_distance, count=CANDIDATES + len(expected)
         )
-        places = [c for c in found if all(np.linalg.norm(c.centre - e) > 2 * SAME_HAND for e in expected)]
+        found = [c for c in found if all(np.linalg.norm(c.centre - e) > 2 * SAME_HAND for e in expected)]
+        side = RIGHT if settings.handedness == "both" else settings.handedness
+        places = [Prospect(candidate.centre, side, candidate.score) for candidate in found]
         turn, self._searches = self._searches, self._searches + 1
         if turn == 0 or not places:
             return places
@@ -182,27 +214,35 @@ class HandPoseEstimator:
                 track.missed += 1
         return seen
 
-    def _acquire(self, see: Eye, places: list[Candidate], looks: list[Look | None]) -> list[tuple[Track, Look]]:
-        """New tracks, of the places that are hands: each is looked at again, from its middle and as what it seems.
+    def _acquire(self, see: Eye, prospects: list[Prospect], looks: list[Look | None]) -> list[tuple[Track, Look]]:
+        """New tracks, of the prospects that are hands: each is looked at again, from its middle and as what it seems.
 
-        If they are too many, the finder's word counts as much as the network's: it judges what is around the hand,
-        which the network sees little of, and so tells the hand from the arm that leads to it.
+        At once while nothing is tracked, else in the images that follow. If they are too many, the finder's word counts
+        as much as the network's: it judges what is around the hand, which the network sees little of, and so tells the
+        hand from the arm that leads to it.
         """
-        judged = list(zip(places, looks, strict=True))
-        for again in range(1, PASSES + 1):
+        while prospects:
+            last = prospects[0].looks == PASSES - 1
+            judged = list(zip(prospects, looks, strict=True))
             # An off-centre look may be in some doubt, the last may not.
-            judged = [pair for pair in judged if self._is_hand(pair[1], doubt=0.5 if again < PASSES else 1)]
+            judged = [pair for pair in judged if self._is_hand(pair[1], doubt=1 if last else 0.5)]
             judged = _apart(sorted(judged, key=lambda pair: -pair[0].score * pair[1].present))
-            if again < PASSES:
-                looks = see.look([see.crop(look.centre, self._kind(look)) for _, look in judged])
-                judged = [(place, look) for (place, _), look in zip(judged, looks, strict=True)]
-        looks = [look for _, look in judged[: self._settings.max_hands - len(self._tracks)]]
-        new = []
-        for look in looks:
-            track = Track(self._next_id, look.handedness, look.right, look.centre, self._stamp, self._new_filter())
-            self._next_id += 1
-            new.append((track, look))
-        return new
+            if last:
+                free = self._settings.max_hands - len(self._tracks)
+                return [(self._new_track(look), look) for _, look in judged[:free]]
+            prospects = [
+                Prospect(look.centre, self._kind(look), prospect.score, prospect.looks + 1) for prospect, look in judged
+            ]
+            if self._tracks:
+                self._prospects = prospects
+                break
+            looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
+        return []
+
+    def _new_track(self, look: Look) -> Track:
+        track = Track(self._next_id, look.handedness, look.right, look.centre, self._stamp, self._new_filter())
+        self._next_id += 1
+        return track
 
     def _kind(self, look: Look) -> str:
         if self._settings.handedness != "both":
