@@ -12,7 +12,7 @@ from fingerpose_ros.perception.skeleton import PARENTS
 from training.synth import poses, scenes
 from training.synth.hands import Angles, HandBank
 from training.synth.render import BOX, CYLINDER, SPHERE, Renderer
-from training.synth.sensors import SENSORS, measure
+from training.synth.sensors import SENSORS, apply_flaws, draw_flaws, measure
 from training.synth.stream import SynthBatches
 from training.synth.testset import VIEWS, view_of
 
@@ -170,6 +170,49 @@ def test_sensor_noise_is_what_it_says(name):
     assert noise.max() < 1.0 * one + step + 0.001
     assert noise.mean() > 0.05 * one
     assert len(np.unique(noise.round(6))) > n // 2
+
+
+def seen(depth: np.ndarray, **flaws: float) -> np.ndarray:
+    """What a camera of 500 pixels focal length makes of one image, with no flaws but these: columns of `Flaws.flaw`."""
+    perfect = draw_flaws(["realsense_d435"], np.ones(1), np.random.default_rng(0), 0.0)
+    perfect.sensor[:], perfect.flaw[:], perfect.cell[:] = 0, 0, 8
+    for column, value in flaws.items():
+        perfect.flaw[:, int(column.removeprefix("flaw"))] = value
+    image, focal = wp.array(depth[None].astype(np.float32), dtype=float), wp.array([500.0], dtype=float)
+    return apply_flaws(image, focal, perfect, np.ones(1)).numpy()[0]
+
+
+def test_surfaces_at_a_flat_angle_are_not_seen_but_steps_in_depth_are():
+    step = np.where(np.arange(64) < 32, 0.5, 0.54)[None].repeat(64, axis=0)
+    assert (seen(step, flaw4=3.0) > 0).all()
+    steep = (0.5 + 0.01 * np.arange(64))[None].repeat(64, axis=0)  # a pixel spans a millimetre: 84 degrees
+    assert (seen(steep, flaw4=3.0)[:, 1:-1] == 0).all() and (seen(steep) > 0).all()
+
+
+def test_a_low_relief_melts_into_what_is_around_it_and_a_high_one_does_not():
+    def finger(height: float) -> np.ndarray:
+        depth = np.full((64, 64), 0.6)
+        depth[28:36, 8:56] -= height
+        return depth
+
+    low, high = (seen(finger(height), flaw13=1.0)[31, 32] for height in (0.02, 0.1))
+    assert 0.583 < low < 0.597 and high == pytest.approx(0.5, abs=1e-3)
+    assert seen(finger(0.02), flaw13=1.0)[2, 2] == pytest.approx(0.6, abs=1e-3)
+
+
+def test_fingers_are_as_broad_as_peoples(bank):
+    """The index at its middle joint, on a hand of 187 mm: 20 mm, women's and men's mean (Pheasant, Bodyspace)."""
+    start, end = bank.rest[:, 8, :3, 3], bank.rest[:, 9, :3, 3]
+    along = (end - start) / np.linalg.norm(end - start, axis=1, keepdims=True)
+    breadths = []
+    for shape in np.flatnonzero(~bank.child):
+        offset = bank.vertices[shape] - start[shape]
+        height = offset @ along[shape]
+        ring = offset[(np.abs(height) < 0.005) & (np.linalg.norm(offset, axis=1) < 0.018)]
+        ring -= np.outer(ring @ along[shape], along[shape])
+        widths = np.ptp((ring - ring.mean(0)) @ np.linalg.svd(ring - ring.mean(0))[2].T, axis=0)
+        breadths.append(widths.max() * 0.187 / bank.length[shape])
+    assert 0.0185 < np.mean(breadths) < 0.0215 and 0.001 < np.std(breadths) < 0.004
 
 
 def test_views_look_at_the_hand_from_where_they_say():

@@ -79,9 +79,68 @@ def _at(depth: wp.array(dtype=float, ndim=3), i: int, y: int, x: int):
     return depth[i, wp.clamp(y, 0, size - 1), wp.clamp(x, 0, size - 1)]
 
 
+MELTS = wp.constant(0.06)
+"""Steps in depth up to this, metres, are those that melt."""
+
+
+@wp.kernel
+def _coarse(
+    depth: wp.array(dtype=float, ndim=3),
+    cell: wp.array(dtype=float),
+    out: wp.array(dtype=float, ndim=3),
+):
+    # Mean depth in each square cell, `cell` pixels wide, of what is not far behind the nearest thing in it; 0 if empty.
+    i, row, column = wp.tid()
+    size = depth.shape[1]
+    x0 = int(float(column) * cell[i])
+    y0 = int(float(row) * cell[i])
+    x1 = wp.min(int(float(column + 1) * cell[i]), size)
+    y1 = wp.min(int(float(row + 1) * cell[i]), size)
+    nearest = float(1.0e5)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            nearest = wp.min(nearest, depth[i, y, x])
+    total = float(0.0)
+    number = float(0.0)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            if depth[i, y, x] < nearest + MELTS:
+                total += depth[i, y, x]
+                number += 1.0
+    mean = float(0.0)
+    if nearest < 1.0e5:
+        mean = total / number
+    out[i, row, column] = mean
+
+
+@wp.func
+def _between_cells(coarse: wp.array(dtype=float, ndim=3), i: int, y: float, x: float):
+    """Between the means of the cells around; 0 where all are empty. In cells."""
+    last = coarse.shape[1] - 1
+    x0 = int(wp.floor(x - 0.5))
+    y0 = int(wp.floor(y - 0.5))
+    u = x - 0.5 - float(x0)
+    v = y - 0.5 - float(y0)
+    total = float(0.0)
+    weight = float(0.0)
+    for k in range(4):
+        dx = k % 2
+        dy = k // 2
+        z = coarse[i, wp.clamp(y0 + dy, 0, last), wp.clamp(x0 + dx, 0, last)]
+        w = wp.abs(1.0 - float(dx) - u) * wp.abs(1.0 - float(dy) - v)
+        if z > 0.0:
+            total += w * z
+            weight += w
+    if weight < 1.0e-6:
+        return 0.0
+    return total / weight
+
+
 @wp.kernel
 def _measure(
     depth: wp.array(dtype=float, ndim=3),
+    coarse: wp.array(dtype=float, ndim=3),
+    cell: wp.array(dtype=float),
     seed: wp.array(dtype=int),
     pixel: wp.array(dtype=float),
     focal: wp.array(dtype=float),
@@ -93,7 +152,7 @@ def _measure(
     # sensor: baseline, disparity noise and step (both over focal x baseline: 1 / metres), range noise
     # flaw: chance of a hole at an edge, of a mixed pixel, of a fattened edge; edge reach (sensor pixels); grazing
     #       limit; dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth
-    #       share; matching window (sensor pixels), and the step in depth it smooths over (metres)
+    #       share; matching window (sensor pixels), and the step in depth it smooths over (metres); how much melts
     i, y, x = wp.tid()
     ratio = wp.max(pixel[i], 1.0)
     sx = int(wp.floor(float(x) / ratio))
@@ -143,6 +202,12 @@ def _measure(
                 total += w * zk
                 weight += w
         z = total / weight
+    if z > 0.0 and flaw[i, 13] > 0.0:
+        # Where there is little texture, a low relief sinks into what surrounds it: a hand into its table.
+        around = _between_cells(coarse, i, (float(py) + 0.5) / cell[i], (float(px) + 0.5) / cell[i])
+        if around > 0.0 and wp.abs(around - z) < MELTS:
+            share = 0.7 + 0.5 * _smooth_noise(seed[i] + 17, float(px) / cell[i], float(py) / cell[i])
+            z += flaw[i, 13] * wp.clamp(share, 0.0, 1.0) * (around - z)
     if z > 0.0 and flaw[i, 6] != 0.0:
         # Shadow: something beside this pixel hides it from the second view.
         for k in range(1, 17):
@@ -151,10 +216,14 @@ def _measure(
                 z = 0.0
                 break
     if z > 0.0 and flaw[i, 4] > 0.0:
+        # A surface seen at too flat an angle. At a step in depth only one side is steep: that is not meant.
         step = int(ratio)
-        gx = _at(depth, i, py, px + step) - _at(depth, i, py, px - step)
-        gy = _at(depth, i, py + step, px) - _at(depth, i, py - step, px)
-        slope = wp.sqrt(gx * gx + gy * gy) * focal[i] / (2.0 * float(step) * z)
+        left = wp.abs(z - _at(depth, i, py, px - step))
+        right = wp.abs(z - _at(depth, i, py, px + step))
+        above = wp.abs(z - _at(depth, i, py - step, px))
+        below = wp.abs(z - _at(depth, i, py + step, px))
+        across = wp.length(wp.vec2(wp.min(left, right), wp.min(above, below)))
+        slope = across * focal[i] / (float(step) * z)
         if slope > flaw[i, 4] * (0.7 + 0.6 * wp.randf(state)):
             z = 0.0
     if wp.randf(state) < flaw[i, 5]:
@@ -189,14 +258,16 @@ class Flaws:
     Attributes:
         scale: (n,) how many image pixels one pixel of the sensor spans.
         sensor: (n, 4) noise and step of the sensor.
-        flaw: (n, 13) its other flaws, in this image.
+        flaw: (n, 14) its other flaws, in this image.
         patch: (n, 3, 4) ellipses without a reading: centre and half axes, as shares of the image.
+        cell: (n,) image pixels across which a low relief melts.
     """
 
     scale: np.ndarray
     sensor: np.ndarray
     flaw: np.ndarray
     patch: np.ndarray
+    cell: np.ndarray
 
     def repeated(self, count: int) -> "Flaws":
         """Those of one image, for `count` images: a recording, in which only the noise differs from image to image."""
@@ -223,23 +294,27 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
 
     tof, stereo = kinds == 2, kinds == 0
     some = difficulty * rng.uniform(0, 1, (n, 3)) ** 2.5
-    flaw = np.zeros((n, 13))
+    flaw = np.zeros((n, 14))
     flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
     flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
-    flaw[:, 2] = some[:, 2] * np.select([tof, stereo], [0.0, 0.9], 0.3)
-    flaw[:, 3] = np.where(stereo, rng.uniform(1, 4, n), rng.uniform(0.7, 1.6, n))
+    # A stereo matcher fattens what is in front by about half its window, mostly all along the edge.
+    fat = stereo & (rng.uniform(0, 1, n) < 0.5 * difficulty)
+    flaw[:, 2] = np.where(fat, rng.uniform(0.5, 1, n), some[:, 2] * np.select([tof, stereo], [0.0, 0.9], 0.3))
+    flaw[:, 3] = np.where(stereo, rng.uniform(1, 5, n), rng.uniform(0.7, 1.6, n))
     flaw[:, 4] = np.where(rng.uniform(0, 1, n) < difficulty, rng.uniform(2.5, 8, n), 0)
-    flaw[:, 5] = difficulty * np.where(rng.uniform(0, 1, n) < 0.3, rng.uniform(0, 0.08, n), 0)
+    flaw[:, 5] = difficulty * np.where(rng.uniform(0, 1, n) < np.where(stereo, 0.1, 0.3), rng.uniform(0, 0.08, n), 0)
     flaw[:, 6] = np.where(tof | (rng.uniform(0, 1, n) > difficulty), 0, rng.choice([-1, 1], n))
     flaw[:, 7] = np.where(tof, rng.uniform(0, 0.003, n), 0) * difficulty
     flaw[:, 8] = rng.uniform(0, 6.3, n)
     flaw[:, 9] = rng.uniform(0, 0.6, n) * difficulty
     flaw[:, 10] = np.where(stereo, rng.uniform(0.4, 0.9, n), rng.uniform(0, 0.3, n))
-    flaw[:, 11] = np.where(stereo, rng.uniform(0, 9, n) * difficulty, 0)
-    flaw[:, 12] = rng.uniform(0.005, 0.03, n)
+    flaw[:, 11] = np.where(stereo, rng.uniform(0, 14, n) * difficulty, 0)
+    flaw[:, 12] = rng.uniform(0.005, 0.045, n)
+    flaw[:, 13] = np.where(stereo & (rng.uniform(0, 1, n) < 0.3 * difficulty), rng.uniform(0.3, 1, n), 0)
+    cell = np.maximum(scale * rng.uniform(6, 24, n), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty, :2] = -9
-    return Flaws(scale, sensor, flaw, patch)
+    return Flaws(scale, sensor, flaw, patch, cell)
 
 
 def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarray) -> wp.array:
@@ -247,11 +322,16 @@ def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarra
 
     `focal` (n,) are the images' focal lengths in pixels.
     """
-    device = depth.device
+    device, (count, size, _) = depth.device, depth.shape
     seeds = wp.array(seeds, dtype=int, device=device)
-    arrays = [wp.array(a.astype(np.float32), dtype=float, device=device) for a in vars(flaws).values()]
+    scale, sensor, flaw, patch, cell = (
+        wp.array(values.astype(np.float32), dtype=float, device=device) for values in vars(flaws).values()
+    )
+    cells = int(np.ceil(size / flaws.cell.min()))
+    coarse = wp.empty((count, cells, cells), dtype=float, device=device)
+    wp.launch(_coarse, dim=coarse.shape, inputs=[depth, cell], outputs=[coarse], device=device)
     out = wp.empty_like(depth)
-    inputs = [depth, seeds, arrays[0], focal, *arrays[1:]]
+    inputs = [depth, coarse, cell, seeds, scale, focal, sensor, flaw, patch]
     wp.launch(_measure, dim=depth.shape, inputs=inputs, outputs=[out], device=device)
     return out
 

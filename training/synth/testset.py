@@ -16,8 +16,8 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 3
-FINGERPRINT = {"uvd": 0.000425, "image": 0.717594, "visible": 0.630987, "roughness": 0.03572}
+VERSION = 4
+FINGERPRINT = {"uvd": 0.000425, "image": 0.698603, "visible": 0.623884, "roughness": 0.035073}
 """`fingerprint` of this version."""
 
 COUNT = 4096
