@@ -96,21 +96,18 @@ def _coarse(
     y0 = int(float(row) * cell[i])
     x1 = wp.min(int(float(column + 1) * cell[i]), size)
     y1 = wp.min(int(float(row + 1) * cell[i]), size)
-    nearest = float(1.0e5)
+    nearest = wp.float32(1.0e5)
     for y in range(y0, y1):
         for x in range(x0, x1):
             nearest = wp.min(nearest, depth[i, y, x])
-    total = float(0.0)
-    number = float(0.0)
+    total = wp.float32(0.0)
+    number = wp.float32(0.0)
     for y in range(y0, y1):
         for x in range(x0, x1):
             if depth[i, y, x] < nearest + MELTS:
                 total += depth[i, y, x]
                 number += 1.0
-    mean = float(0.0)
-    if nearest < 1.0e5:
-        mean = total / number
-    out[i, row, column] = mean
+    out[i, row, column] = wp.where(number > 0.0, total / wp.max(number, 1.0), 0.0)
 
 
 @wp.func
@@ -121,8 +118,8 @@ def _between_cells(coarse: wp.array(dtype=float, ndim=3), i: int, y: float, x: f
     y0 = int(wp.floor(y - 0.5))
     u = x - 0.5 - float(x0)
     v = y - 0.5 - float(y0)
-    total = float(0.0)
-    weight = float(0.0)
+    total = 0.0
+    weight = 0.0
     for k in range(4):
         dx = k % 2
         dy = k // 2
@@ -131,9 +128,7 @@ def _between_cells(coarse: wp.array(dtype=float, ndim=3), i: int, y: float, x: f
         if z > 0.0:
             total += w * z
             weight += w
-    if weight < 1.0e-6:
-        return 0.0
-    return total / weight
+    return total / wp.max(weight, 1.0e-6)
 
 
 @wp.kernel
