@@ -22,7 +22,8 @@ from training import imagenet
 from training.config import Stage, TrainingConfig, load_config
 from training.losses import dense_losses, gaussian_nll
 from training.matmul import MatmulConv2d, use_matmul
-from training.train import CHECKPOINT, Trainer, learning_rate
+from training.optimiser import learning_rate
+from training.train import CHECKPOINT, Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")

@@ -40,6 +40,8 @@ from .datasets.sample import hold_out
 from .imagenet import load_backbone
 from .losses import Objective
 from .matmul import use_matmul
+from .meter import Meter
+from .optimiser import learning_rate, make_optimiser
 from .validation import validate
 
 log = logging.getLogger("train")
@@ -49,8 +51,6 @@ AVERAGE_EVERY = 4
 """Steps between updates of the running average: each costs as much memory traffic as a step of the optimiser."""
 LOG_EVERY = 20
 """Steps that a logged scalar is the mean of."""
-FINAL_RATE = 0.01
-"""Where the cosine ends, as a share of the peak."""
 VALIDATION_SEED = 999
 """Seeds are the run's times 1000, plus the stage's number or this: stages never share images, nor with validation."""
 
@@ -161,7 +161,7 @@ class Trainer:
                 self.network.trunk.backbone.get_submodule(name).eval().requires_grad_(False)
         return DistributedDataParallel(self.objective) if self.world > 1 else self.objective
 
-    def _step(self, stage: Stage, objective: torch.nn.Module, data, meter: "Meter") -> None:
+    def _step(self, stage: Stage, objective: torch.nn.Module, data, meter: Meter) -> None:
         rate = learning_rate(self.progress.samples, self.config) * stage.learning_rate
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
@@ -189,7 +189,7 @@ class Trainer:
         meter.samples += stage.step_samples
         self.bar.update(stage.step_samples)
 
-    def _log(self, meter: "Meter") -> None:
+    def _log(self, meter: Meter) -> None:
         scalars = meter.read(self.device, self.world)
         if not all(map(math.isfinite, scalars.values())):
             raise RuntimeError(f"training diverged before image {self.progress.samples}: {scalars}")
@@ -230,53 +230,6 @@ class Trainer:
         flag = torch.tensor(float(stop), device=self.device)
         distributed.all_reduce(flag, distributed.ReduceOp.MAX)
         return bool(flag)
-
-
-class Meter:
-    """Means of scalars over some steps and all processes, speed, and the share of time spent waiting for data."""
-
-    def __init__(self):
-        self._clear()
-
-    def _clear(self) -> None:
-        self.sums, self.counts, self.samples, self.waited, self.since = {}, {}, 0, 0.0, time.perf_counter()
-
-    def add(self, scalars: dict[str, torch.Tensor]) -> None:
-        for name, value in scalars.items():
-            self.sums[name] = self.sums.get(name, 0) + value.detach()
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def read(self, device: torch.device, world: int) -> dict[str, float]:
-        """The means since the last reading."""
-        elapsed = time.perf_counter() - self.since
-        means = [self.sums[name].to(device) / self.counts[name] for name in self.sums]
-        means = torch.stack([*means, torch.tensor(self.waited / elapsed, device=device)])
-        if world > 1:
-            distributed.all_reduce(means)
-            means /= world
-        result = dict(zip([*self.sums, "train/wait_share"], means.tolist(), strict=True))
-        result["train/samples_per_second"] = self.samples / elapsed
-        self._clear()
-        return result
-
-
-def learning_rate(samples: int, config: TrainingConfig) -> float:
-    """The rate after `samples` images: a straight rise to the peak, then half a cosine."""
-    warm = min(1.0, (samples + 1) / max(config.warm_up, 1))
-    through = min(1.0, samples / config.total_samples)
-    cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * through))
-    return config.learning_rate * warm * cosine
-
-
-def make_optimiser(network: FingerPoseNet, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; biases and normalisation are not decayed, and the backbone goes at its own share of the rate."""
-    groups = {}
-    for name, parameter in network.named_parameters():
-        share = config.backbone_learning_rate if name.startswith("trunk.backbone.") else 1.0
-        decay = config.weight_decay if parameter.ndim > 1 else 0.0
-        groups.setdefault((share, decay), []).append(parameter)
-    groups = [{"params": p, "share": share, "weight_decay": decay} for (share, decay), p in groups.items()]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
 def _grouped() -> bool:

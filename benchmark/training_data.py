@@ -1,10 +1,10 @@
-"""How fast network inputs come from the five benchmarks' files: samples a second, cropped and augmented.
+"""How fast network inputs come, samples a second: rendered, and cropped and augmented from the five benchmarks' files.
 
-    python benchmark/datasets.py [--processes 2] [--seconds 5] [--size 128] [--json OUT]
+    python benchmark/training_data.py [--only rendered nyu] [--processes 2] [--seconds 5] [--size 128] [--json OUT]
 
-On fixtures of rendered hands with the flaws of each dataset's sensor, from the official files as they are and as
-`training.datasets.pack` makes them. Every process, on a core of its own where there are as many, makes other batches of
-the same stream, as a trainer's workers do.
+Rendered hands with all effects; the benchmarks on fixtures with the flaws of each dataset's sensor, from the official
+files as they are and as `training.datasets.pack` makes them. Every process, on a core of its own where there are as
+many, makes other batches of the same stream, as a trainer's workers do.
 """
 
 import argparse
@@ -14,16 +14,19 @@ import os
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from training.data import Batches, synthetic  # noqa: E402
 from training.datasets import open_dataset  # noqa: E402
 from training.datasets.batches import DatasetBatches  # noqa: E402
 from training.datasets.fixtures import CAMERAS, WRITERS  # noqa: E402
 from training.datasets.pack import pack  # noqa: E402
 from training.datasets.rendered import render  # noqa: E402
 
+RENDERED = "rendered"
 FRAMES, BATCH = 64, 32
 RECORDED = {
     "icvl": ("realsense_sr305", 0.30, 0.45), "nyu": ("kinect_v1", 0.60, 0.85), "msra": ("realsense_sr305", 0.30, 0.45),
@@ -42,11 +45,19 @@ def make(name: str, folder: Path) -> dict[str, Path]:
     return {"files": files, "packed": packed}
 
 
-def work(name: str, root: Path, size: int, seconds: float, core: int, start, counts) -> None:
+def of_dataset(name: str, root: Path, size: int, seed: int) -> Batches:
+    return DatasetBatches(open_dataset(name, root, "train"), size, BATCH, seed)
+
+
+def of_rendered(size: int, seed: int) -> Batches:
+    return synthetic(size, BATCH, seed, 1.0)
+
+
+def work(make_batches, seconds: float, core: int, start, counts) -> None:
     """Make batches for `seconds`, and say how many samples they were in how long."""
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[core % len(cores)]})
-    batches = DatasetBatches(open_dataset(name, root, "train"), size, BATCH, seed=core)
+    batches = make_batches(seed=core)
     batches[0]
     start.wait()
     began, used, done = time.perf_counter(), time.process_time(), 0
@@ -56,12 +67,12 @@ def work(name: str, root: Path, size: int, seconds: float, core: int, start, cou
     counts.put((done * BATCH, time.perf_counter() - began, time.process_time() - used))
 
 
-def measure(name: str, root: Path, size: int, seconds: float, processes: int) -> dict[str, float]:
-    """Samples a second of all processes together, and what a sample costs a core."""
+def measure(make_batches, seconds: float, processes: int) -> dict[str, float]:
+    """Samples a second of all processes together, and what a sample costs a core; seeds go to `make_batches`."""
     context = multiprocessing.get_context("spawn")
     start, counts = context.Barrier(processes), context.Queue()
     workers = [
-        context.Process(target=work, args=(name, root, size, seconds, core, start, counts)) for core in range(processes)
+        context.Process(target=work, args=(make_batches, seconds, core, start, counts)) for core in range(processes)
     ]
     for worker in workers:
         worker.start()
@@ -74,6 +85,7 @@ def measure(name: str, root: Path, size: int, seconds: float, processes: int) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=(RENDERED, *WRITERS), default=(RENDERED, *WRITERS))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--size", type=int, default=128, help="edge of the network's input, pixels")
@@ -83,13 +95,16 @@ def main() -> None:
     report = {"size": arguments.size, "processes": arguments.processes, "cores": cores, "results": {}}
     print(f"{arguments.processes} processes on {cores} cores, crops of {arguments.size} pixels")
     with tempfile.TemporaryDirectory() as folder:
-        for name in WRITERS:
-            roots = make(name, Path(folder))
-            report["results"][name] = row = {
-                form: measure(name, root, arguments.size, arguments.seconds, arguments.processes)
-                for form, root in roots.items()
-            }
-            for form, result in row.items():
+        for name in arguments.only:
+            if name == RENDERED:
+                sources = {"": partial(of_rendered, size=arguments.size)}
+            else:
+                roots = make(name, Path(folder))
+                sources = {f: partial(of_dataset, name=name, root=r, size=arguments.size) for f, r in roots.items()}
+            report["results"][name] = {}
+            for form, source in sources.items():
+                result = measure(source, arguments.seconds, arguments.processes)
+                report["results"][name][form] = result
                 rate, cost = result["samples_per_second"], result["core_ms_per_sample"]
                 print(f"{name:10s} {form:7s} {rate:6.0f} samples/s, {cost:.2f} ms of a core each", flush=True)
     if arguments.json:
