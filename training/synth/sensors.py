@@ -305,8 +305,8 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
     flaw[:, 10] = np.where(stereo, rng.uniform(0.4, 0.9, n), rng.uniform(0, 0.3, n))
     flaw[:, 11] = np.where(stereo, rng.uniform(0, 14, n) * difficulty, 0)
     flaw[:, 12] = rng.uniform(0.005, 0.045, n)
-    flaw[:, 13] = np.where(stereo & (rng.uniform(0, 1, n) < 0.3 * difficulty), rng.uniform(0.3, 1, n), 0)
-    cell = np.maximum(scale * rng.uniform(6, 24, n), 2)
+    flaw[:, 13] = np.where(stereo & (rng.uniform(0, 1, n) < 0.5 * difficulty), rng.uniform(0.2, 1, n), 0)
+    cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty, :2] = -9
     return Flaws(scale, sensor, flaw, patch, cell)

@@ -73,7 +73,7 @@ class SynthBatches:
         child = rng.uniform(0, 1, n) < 0.15 * self.difficulty
         shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
         grasping = rng.uniform(0, 1, n) < 0.28 * self.difficulty
-        resting = ~grasping & (rng.uniform(0, 1, n) < 0.15 * self.difficulty)
+        resting = ~grasping & (rng.uniform(0, 1, n) < 0.2 * self.difficulty)
         angles = poses.sample(rng, bank, shapes, grasping, resting)
         transforms, joints = bank.pose(shapes, angles)
         length = np.where(
