@@ -23,7 +23,7 @@ from training.config import Stage, TrainingConfig, load_config
 from training.losses import dense_losses, gaussian_nll
 from training.matmul import MatmulConv2d, use_matmul
 from training.optimiser import learning_rate
-from training.train import CHECKPOINT, Trainer
+from training.train import AVERAGE, CHECKPOINT, Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
@@ -85,6 +85,20 @@ def test_a_run_stopped_and_resumed_equals_one_that_was_not(tmp_path):
     assert expected.keys() == actual.keys()
     for name, tensor in expected.items():
         assert torch.equal(tensor, actual[name]), name
+
+
+def test_a_run_that_starts_from_another_runs_weights_counts_its_images_too(tmp_path):
+    first = Trainer(TINY, tmp_path / "first", CPU, FakeHands)
+    first.run()
+    second = Trainer(TINY, tmp_path / "second", CPU, FakeHands)
+    second.start_from(tmp_path / "first" / AVERAGE)
+    for one, other in zip(second.network.parameters(), first.average.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+    second.run(minutes=0)
+    resumed = Trainer(TINY, tmp_path / "second", CPU, FakeHands)
+    resumed.resume()
+    resumed.run()
+    assert load_tensors(tmp_path / "second" / AVERAGE)[1]["samples"] == "96"
 
 
 def test_time_limit_stops_and_leaves_a_checkpoint(tmp_path):

@@ -17,10 +17,17 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclass
 class Progress:
-    """Where a run stands: images seen and steps of the optimiser done."""
+    """Where a run stands.
+
+    Attributes:
+        samples: images seen.
+        steps: of the optimiser, done.
+        before: images that the weights it started from had seen.
+    """
 
     samples: int = 0
     steps: int = 0
+    before: int = 0
 
 
 class Average:

@@ -30,6 +30,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from fingerpose_ros.perception.network import FingerPoseNet, load_network, save_network
 from fingerpose_ros.perception.network.registry import config_named
+from fingerpose_ros.perception.network.weights import load_tensors
 
 from .checkpoint import CHECKPOINT, Average, Progress, load_checkpoint, save_checkpoint
 from .config import FREEZABLE, Stage, TrainingConfig, load_config
@@ -101,6 +102,7 @@ class Trainer:
             raise ValueError(f"{path} is not of the network {self.config.network!r}")
         for own in (self.network, self.average.network):
             own.load_state_dict(network.state_dict())
+        self.progress.before = int(load_tensors(path)[1].get("samples", 0))
 
     def run(self, minutes: float = math.inf) -> None:
         """Train until the last stage's end, or for `minutes`, or until `stopping` is set; leaves a checkpoint."""
@@ -218,7 +220,8 @@ class Trainer:
         if not all(parameter.isfinite().all() for parameter in self.network.parameters()):
             raise RuntimeError(f"training diverged before image {self.progress.samples}; the last checkpoint is kept")
         save_checkpoint(self.out, self.config, self.progress, self.network, self.average, self.optimiser)
-        seen = {"samples": str(self.progress.samples), "training": json.dumps(dataclasses.asdict(self.config))}
+        samples = self.progress.before + self.progress.samples
+        seen = {"samples": str(samples), "training": json.dumps(dataclasses.asdict(self.config))}
         save_network(self.out / AVERAGE, self.average.network, seen)
         self.saved = time.monotonic()
 
