@@ -142,13 +142,13 @@ def test_one_command_trains_on_a_dataset_and_starts_from_weights(roots, tmp_path
     config.write_text("{network: small, workers: 0, precision: float32, validation_samples: 1,\n"
                       " stages: [{samples: 8, size: 64, batch: 4, difficulty: 0}]}\n")  # fmt: skip
     result = run_command("--config", config, "--out", tmp_path / "out", "--dataset", "nyu", "--root", roots["nyu"],
-                         "--start", start)  # fmt: skip
+                         "--weights", start)  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert load_network(tmp_path / "out" / AVERAGE).config == config_named("small")
     other = tmp_path / "other.safetensors"
     save_network(other, FingerPoseNet(config_named("small_literal")))
     refused = run_command("--config", config, "--out", tmp_path / "again", "--dataset", "nyu", "--root", roots["nyu"],
-                          "--start", other)  # fmt: skip
+                          "--weights", other)  # fmt: skip
     assert refused.returncode == 2 and "is not of the network" in refused.stderr
 
 

@@ -280,7 +280,7 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for the network (more only on idle cores)")
-    parser.add_argument("--start", type=Path, help="weights of a trained network of the same kind to go on from")
+    parser.add_argument("--weights", type=Path, help="weights of a trained network of the same kind to go on from")
     parser.add_argument("--dataset", choices=DATASETS, help="train on this dataset's training split instead")
     parser.add_argument("--root", type=Path, help="its official files, or what training.datasets.pack made of them")
     parser.add_argument("--held-out", choices=CUBES_M, help="MSRA: the subject to leave out")
@@ -295,13 +295,13 @@ def main() -> None:
         device = choose_device(arguments.device)
         arguments.out.mkdir(parents=True, exist_ok=True)
         config = load_config(arguments.config)
-        if arguments.start:
-            config = dataclasses.replace(config, pretrained=None)  # every weight comes from --start
+        if arguments.weights:
+            config = dataclasses.replace(config, pretrained=None)  # every weight comes from --weights
         trainer = Trainer(config, arguments.out, device, *_data(arguments))
         if arguments.resume:
             trainer.resume()
-        elif arguments.start:
-            trainer.start_from(arguments.start)
+        elif arguments.weights:
+            trainer.start_from(arguments.weights)
     except (OSError, ValueError) as error:
         parser.error(str(error))
 
