@@ -7,10 +7,12 @@ pytest.importorskip("warp", reason="rendering needs warp-lang, which is installe
 
 import warp as wp
 
+from fingerpose_ros.perception.crop import BACKGROUND
 from fingerpose_ros.perception.kinematics import joint_angles
 from fingerpose_ros.perception.skeleton import PARENTS
 from training.synth import poses, scenes
 from training.synth.hands import Angles, HandBank
+from training.synth.lures import Lures
 from training.synth.render import BOX, CYLINDER, SPHERE, Renderer
 from training.synth.sensors import SENSORS, apply_flaws, draw_flaws, measure
 from training.synth.stream import SynthBatches
@@ -238,3 +240,10 @@ def test_held_objects_leave_the_bones_free(bank):
             CYLINDER: (np.hypot(local[0], local[2]) < 1) & (np.abs(local[1]) < 1),
         }[kind]  # fmt: skip
         assert inside.sum() <= 2
+
+
+def test_lures_are_what_the_finder_takes_for_hands_and_the_same_every_time():
+    first, again = (Lures(64).draw(np.random.default_rng(3), 5) for _ in range(2))
+    assert np.array_equal(first, again) and first.shape[1:] == (64, 64) and 0 < len(first) <= 5
+    assert np.abs(first).max() <= 1 and all((crop < BACKGROUND).mean() > 0.02 for crop in first)
+    assert len(Lures(64).draw(np.random.default_rng(3), 0)) == 0

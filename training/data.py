@@ -68,7 +68,9 @@ def from_dataset(dataset: "HandDataset", augment: bool, synthetic_share: float =
 
 def _start_worker(_: int) -> None:
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the trainer, which then stops its workers
+    # Ctrl-C and torchrun's SIGTERM reach the whole group, but are for the trainer, which then stops its workers.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def loader(batches: Batches, indices: Iterable[int], workers: int) -> DataLoader:

@@ -23,7 +23,7 @@ from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.estimator import EstimatorSettings, HandPoseEstimator
 from fingerpose_ros.perception.kinematics import hand_centre
 from training.evaluation.frames import NEAR_MM, add_model_arguments, make_backend
-from training.synth.empty import EmptyImages
+from training.synth.empty import EmptyImages, cut_away
 
 SEED = 20_250_119
 """No training's."""
@@ -81,12 +81,8 @@ def stays(backend, folder: FrameFolder, index: int, cut: np.ndarray) -> bool:
 
 
 def without_hand(depth: np.ndarray, camera: Camera, joints: np.ndarray) -> np.ndarray:
-    """Depth (height, width) without a reading where the line of sight passes the hand's centre nearer than `CUT`."""
-    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    rays = camera.back_project(np.stack([u, v], axis=-1), np.ones(u.shape))
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    near = np.linalg.norm(np.cross(rays, hand_centre(joints)), axis=-1) < CUT
-    return np.where(near, np.float32(0), depth)
+    """Depth (height, width) with nothing left of the hand whose `joints` (21, 3) these are, nor near it."""
+    return cut_away(depth, camera, hand_centre(joints), CUT)
 
 
 def shares(confidences: dict[str, list[float]]) -> dict[str, dict]:

@@ -45,6 +45,14 @@ def camera_of(sensor: str) -> Camera:
     return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
 
 
+def cut_away(depth: np.ndarray, camera: Camera, centre: np.ndarray, radius: float) -> np.ndarray:
+    """Depth (height, width) without a reading where the line of sight passes `centre` (3,) nearer than `radius`, metres."""
+    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    rays = camera.back_project(np.stack([u, v], axis=-1), np.ones(u.shape))
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    return np.where(np.linalg.norm(np.cross(rays, centre), axis=-1) < radius, np.float32(0), depth)
+
+
 def _thing(rng: np.random.Generator, scene: EmptyScene, foot: np.ndarray, up: np.ndarray):
     """A cup, a ball, a box, a bottle, a tool: whatever stands or lies with its lowest point at `foot`."""
     kind = int(rng.choice([SPHERE, BOX, CYLINDER]))
@@ -140,22 +148,22 @@ def compose(rng: np.random.Generator, kind: str) -> EmptyScene:
 class EmptyImages:
     """Images without a hand: `images[k]` is (kind, camera, depth (height, width) float32 metres, 0 unknown).
 
-    The same for the same seed and k, kinds and sensors in turn.
+    The same for the same seed and k, kinds and sensors in turn. Only one of `step` pixels, each way, is drawn.
     """
 
-    def __init__(self, seed: int):
-        self._seed, self._renderer = seed, Renderer(HandBank())
+    def __init__(self, seed: int, step: int = 1):
+        self._seed, self._step, self._renderer = seed, step, Renderer(HandBank())
 
     def __getitem__(self, index: int) -> tuple[str, Camera, np.ndarray]:
         rng = np.random.default_rng((self._seed, index))
         kind, sensor = KINDS[index % len(KINDS)], list(SENSORS)[index // len(KINDS) % len(SENSORS)]
-        camera, scene = camera_of(sensor), compose(rng, kind)
+        camera, scene = camera_of(sensor).scaled(self._step), compose(rng, kind)
         depth, focal = self._renderer.empty(1, camera.width), wp.array([camera.fx], dtype=float)
         for wrist, along in scene.arms:
             self._draw_arm(rng, depth, focal, wrist, along)
         kinds, placements = zip(*scene.solids, strict=True)
         self._renderer.draw_solids(depth, focal, np.array([kinds]), np.array([placements]))
-        flaws = draw_flaws([sensor], np.ones(1), rng, difficulty=1.0)
+        flaws = draw_flaws([sensor], np.full(1, 1 / self._step), rng, difficulty=1.0)
         seen = apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, 1)).numpy()[0]
         top = (camera.width - camera.height) // 2
         return kind, camera, seen[top : top + camera.height]

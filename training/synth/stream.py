@@ -11,6 +11,7 @@ from fingerpose_ros.perception.estimator import EstimatorSettings
 
 from . import poses, scenes
 from .hands import HandBank
+from .lures import Lures
 from .render import Renderer
 from .sensors import SENSORS, measure
 
@@ -27,6 +28,11 @@ OFF_CENTRE = 0.11
 @lru_cache(maxsize=2)
 def _renderer(device: str) -> Renderer:
     return Renderer(HandBank(), device)
+
+
+@lru_cache(maxsize=2)
+def _lures(size: int) -> Lures:
+    return Lures(size)
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,10 @@ class SynthBatches:
         measured = measure(depth, list(names), focal, pixel, rng, self.difficulty).numpy()
         d = (measured - distance[:, None, None]) / HALF_SIZE
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
+        lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.5 * self.difficulty))
+        if len(lured):
+            lures = _lures(self.size).draw(decoys, len(lured))
+            image[lured[: len(lures)]] = lures
 
         uvd = np.concatenate([
             points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None],
