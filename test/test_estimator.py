@@ -28,11 +28,15 @@ TABLE = ((0.0, 0.6, 0.8), 0.75)
 
 @dataclass
 class Oracle:
-    """A network that is always right about the hands (joints, handedness) of the scene, and unsure as it is told."""
+    """A network that is always right about the hands (joints, handedness) of the scene, and unsure as it is told.
+
+    If it `leans`, so much is added to the probability that a hand, as shown, is a right one.
+    """
 
     hands: list = field(default_factory=list)
     sigma: np.ndarray = field(default_factory=lambda: np.full((21, 3), 0.03))
     right: float | None = None
+    leans: float = 0.0
     input_size: int = 32
     description: str = "oracle"
     batches: list = field(default_factory=list)
@@ -51,7 +55,8 @@ class Oracle:
         joints, handedness = self.hands[int(np.argmin(distances))]
         right = 0.95 if handedness == "right" else 0.05
         right = right if self.right is None else self.right
-        return crop.to_uvd(joints), self.sigma, 1 - right if crop.mirrored else right, 0.97
+        shown = (1 - right if crop.mirrored else right) + self.leans
+        return crop.to_uvd(joints), self.sigma, shown, 0.97
 
 
 @pytest.fixture
@@ -221,6 +226,16 @@ def test_a_hand_is_renamed_left_only_on_lasting_evidence(oracle):
     assert told[-1].handedness == "left" and {hand.track_id for hand in told} == {1}
     assert sum(a.handedness != b.handedness for a, b in zip(told, told[1:], strict=False)) == 1
     assert all(0.5 <= hand.handedness_score <= 1 for hand in told)
+
+
+@pytest.mark.parametrize("leans", (-0.35, 0.35))
+@pytest.mark.parametrize("scene", (right_at(), left_at()), ids=("right", "left"))
+def test_a_network_that_leans_to_one_side_is_seen_through(oracle, scene, leans):
+    follow, (_, handedness) = estimator(oracle), scene
+    oracle.right, oracle.leans = 0.6 if handedness == "right" else 0.4, leans
+    for i in range(30):
+        (hand,) = see(follow, oracle, [scene], i / 30)
+        assert hand.handedness == handedness
 
 
 @pytest.mark.parametrize("handedness", ("right", "left"))

@@ -91,24 +91,34 @@ def test_a_steady_motion_is_foreseen_and_a_leap_only_so_far():
     assert np.linalg.norm(track.expected(soon + 10) - track.centre) == pytest.approx(MAX_STEP)
 
 
-def test_handedness_gives_way_only_to_lasting_evidence():
+def test_handedness_is_doubted_only_on_lasting_evidence():
     track = new_track()
     for stamp in STAMPS[1:4]:  # 0.1 s of doubt
-        assert not track.judge_handedness(0.02, stamp)
+        assert not track.doubts_handedness(0.02, stamp)
         track.see(track.centre, stamp)
     assert track.handedness == "right" and 0.5 <= track.handedness_score < 0.9
-    flipped = []
+    doubted = []
     for stamp in STAMPS[4:]:
-        flipped.append(track.judge_handedness(0.02, stamp))
+        doubted.append(track.doubts_handedness(0.02, stamp))
         track.see(track.centre, stamp)
-    assert sum(flipped) == 1 and 0.2 < STAMPS[4 + flipped.index(True)] < 0.8
-    assert track.handedness == "left" and track.handedness_score > 0.9
+    assert 0.2 < STAMPS[4 + doubted.index(True)] < 0.8 and track.handedness == "right"
+    assert track.settle_handedness(0.05, "left")
+    assert track.handedness == "left" and track.handedness_score == pytest.approx(0.95)
+
+
+def test_a_doubt_that_came_to_nothing_does_not_come_back_at_once():
+    track = new_track()
+    assert track.doubts_handedness(0.02, STAMPS[0] + 5)
+    track.see(track.centre, STAMPS[0] + 5)
+    assert not track.settle_handedness(0.6, "right")
+    assert track.handedness == "right" and track.handedness_score == pytest.approx(0.6)
+    assert not track.doubts_handedness(0.02, STAMPS[0] + 5 + 1 / 30)
 
 
 def test_an_undecided_network_never_flips_a_hand():
     track = new_track("left", 0.1)
     random = np.random.default_rng(0)
     for stamp in np.arange(1, 2000) / 30:
-        assert not track.judge_handedness(random.uniform(0.2, 0.8), stamp)
+        assert not track.doubts_handedness(random.uniform(0.2, 0.8), stamp)
         track.see(track.centre, stamp)
     assert track.handedness == "left"

@@ -204,9 +204,10 @@ class HandPoseEstimator:
         seen = []
         for track, look in zip(tracks, looks, strict=True):
             judged = self._is_hand(look) and self._settings.handedness == "both"
-            if judged and track.judge_handedness(look.right, self._stamp):
-                (look,) = see.look([see.crop(look.centre, track.handedness)])
-                track.smooth = self._new_filter()
+            if judged and track.doubts_handedness(look.right, self._stamp):
+                look, right = self._as_either(see, look)
+                if track.settle_handedness(right, look.handedness):
+                    track.smooth = self._new_filter()
             if self._is_hand(look):
                 track.see(look.centre, self._stamp)
                 seen.append((track, look))
@@ -229,9 +230,10 @@ class HandPoseEstimator:
             judged = _apart(sorted(judged, key=lambda pair: -pair[0].score * pair[1].present))
             if last:
                 free = self._settings.max_hands - len(self._tracks)
-                return [(self._new_track(look), look) for _, look in judged[:free]]
+                return [self._new_track(see, look) for _, look in judged[:free]]
             prospects = [
-                Prospect(look.centre, self._kind(look), prospect.score, prospect.looks + 1) for prospect, look in judged
+                Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1)
+                for prospect, look in judged
             ]
             if self._tracks:
                 self._prospects = prospects
@@ -239,15 +241,31 @@ class HandPoseEstimator:
             looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
         return []
 
-    def _new_track(self, look: Look) -> Track:
-        track = Track(self._next_id, look.handedness, look.right, look.centre, self._stamp, self._new_filter())
+    def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look]:
+        right = look.right
+        if self._settings.handedness == "both":
+            look, right = self._as_either(see, look)
+        track = Track(self._next_id, look.handedness, right, look.centre, self._stamp, self._new_filter())
         self._next_id += 1
-        return track
+        return track, look
 
-    def _kind(self, look: Look) -> str:
+    def _as_either(self, see: Eye, look: Look) -> tuple[Look, float]:
+        """A look at a hand, or one at the same place as the other hand if that is likelier; the probability of a right.
+
+        The network may lean to one side. Shown a hand and its mirror image it does so both times, and their mean does
+        not lean.
+        """
+        (other,) = see.look([see.crop(look.centre, LEFT if look.handedness == RIGHT else RIGHT)])
+        if not self._is_hand(other):
+            return look, look.right if self._side(look.right) == look.handedness else 0.5
+        right = 0.5 * (look.right + other.right)
+        return look if self._side(right) == look.handedness else other, right
+
+    def _side(self, right: float) -> str:
+        """What a hand is taken for that is a right one with this probability."""
         if self._settings.handedness != "both":
             return self._settings.handedness
-        return RIGHT if look.right > 0.5 else LEFT
+        return RIGHT if right > 0.5 else LEFT
 
     def _is_hand(self, look: Look | None, doubt: float = 1) -> bool:
         if look is None or look.present < doubt * self._settings.min_confidence:

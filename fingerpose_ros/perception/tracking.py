@@ -8,8 +8,8 @@ from .kinematics import palm_position
 HANDEDNESS_TIME = 0.3
 """Seconds over which what the network says of the handedness is averaged."""
 
-FLIP_BELOW = 0.25
-"""A hand is taken for the other one when, on that average, it is itself with less than this probability."""
+DOUBT_BELOW = 0.25
+"""A hand is looked at as the other one, too, when on that average it is itself with less than this probability."""
 
 MAX_STEP = 0.05
 """Metres by which a hand is expected to move on until the next image, at most."""
@@ -50,14 +50,16 @@ class Track:
             self._velocity = 0.5 * self._velocity + 0.5 * (centre - self.centre) / passed
         self.centre, self._stamp, self.missed = centre, stamp, 0
 
-    def judge_handedness(self, right: float, stamp: float) -> bool:
-        """Takes in the probability of a right hand, before `see`. True when it has turned out to be the other one."""
+    def doubts_handedness(self, right: float, stamp: float) -> bool:
+        """Takes in the probability of a right hand, before `see`. True when it may well be the other one."""
         self._right += (1 - np.exp(-(stamp - self._stamp) / HANDEDNESS_TIME)) * (right - self._right)
         itself = self._right if self.handedness == RIGHT else 1 - self._right
-        if itself >= FLIP_BELOW:
-            return False
-        self.handedness = LEFT if self.handedness == RIGHT else RIGHT
-        return True
+        return bool(itself < DOUBT_BELOW)
+
+    def settle_handedness(self, right: float, handedness: str) -> bool:
+        """Takes it, for good reasons, for this hand with this probability of a right one; True if that is new."""
+        before, self.handedness, self._right = self.handedness, handedness, right
+        return handedness != before
 
 
 class OneEuroFilter:
