@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .hand import LEFT, RIGHT
+from .hand import RIGHT
 from .kinematics import palm_position
 
 HANDEDNESS_TIME = 0.3

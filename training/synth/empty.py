@@ -46,7 +46,7 @@ def camera_of(sensor: str) -> Camera:
 
 
 def cut_away(depth: np.ndarray, camera: Camera, centre: np.ndarray, radius: float) -> np.ndarray:
-    """Depth (height, width) without a reading where the line of sight passes `centre` (3,) nearer than `radius`, metres."""
+    """Depth (height, width) without a reading where the line of sight passes `centre` nearer than `radius` metres."""
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     rays = camera.back_project(np.stack([u, v], axis=-1), np.ones(u.shape))
     rays /= np.linalg.norm(rays, axis=-1, keepdims=True)

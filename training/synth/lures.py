@@ -15,7 +15,7 @@ STEP = 2
 """One pixel in so many, each way, is rendered: enough for a crop, in a quarter of the time."""
 
 CUT_SHARE, CUT_RADIUS = 0.4, (0.05, 0.2)
-"""In so many images there is a hole, of such a radius in metres, as filters leave that cut the robot out of its view."""
+"""In so many images there is a hole, its radius in metres: filters that take the robot out of its view leave such."""
 
 JITTER = 0.02
 """Standard deviation, along each axis, of where the network looks around what was found, metres."""
