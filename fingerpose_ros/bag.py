@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rosbags.highlevel import AnyReader
+from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 
@@ -55,8 +55,13 @@ class DepthBag:
     """
 
     def __init__(self, path: Path | str, image_topic: str | None = None, info_topic: str | None = None):
-        self._reader = AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY))
-        self._reader.open()
+        if not Path(path).exists():
+            raise FileNotFoundError(f"there is no {path}")
+        try:
+            self._reader = AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY))
+            self._reader.open()
+        except AnyReaderError as error:
+            raise BagError(f"{path} is no rosbag2 recording: {error}") from error
         try:
             self._images = self._choose_images(image_topic)
             self._infos = self._choose_infos(info_topic)

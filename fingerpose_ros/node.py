@@ -9,12 +9,10 @@ import traceback
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: its threads fight the engine's over the cores
 
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
@@ -31,10 +29,9 @@ from .ros.camera_info import to_camera
 from .ros.compressed_depth import from_compressed
 from .ros.depth_image import from_image
 from .ros.refusal import Refused
+from .session import BadArguments, ignore_interrupts, session
 from .statistics import Report, Statistics
 from .worker import Worker
-
-RCLError = rclpy_implementation.RCLError
 
 CLOCK_TOLERANCE = 1.0
 """Seconds that an image may be older or newer than the node's clock before the node says so."""
@@ -291,26 +288,20 @@ def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = lo
     """Run the node until it is told to stop (SIGINT, SIGTERM); the exit code, 2 if its parameters are wrong."""
     logging.basicConfig(format="[%(levelname)s] [%(name)s]: %(message)s")  # what the ROS-free part has to say
     logging.getLogger(__package__).setLevel(logging.INFO)
-    rclpy.init(args=args)
     try:
-        node = HandPoseNode(estimator_factory)
-    except (InvalidParameterValueException, InvalidParameterTypeException) as error:
+        with session(args):
+            node = HandPoseNode(estimator_factory)
+            try:
+                executor = SingleThreadedExecutor()
+                executor.add_node(node)
+                node.start()
+                executor.spin()
+            finally:
+                ignore_interrupts()
+                node.close()
+    except (BadArguments, InvalidParameterValueException, InvalidParameterTypeException) as error:
         print(f"hand_pose_node: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
         return 2
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        node.start()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # the signal handlers of rclpy have shut the context down
-    except RCLError:
-        if rclpy.ok():  # else the same, in the middle of something
-            raise
-    finally:
-        node.close()
-        rclpy.try_shutdown()
     return 0
 
 

@@ -4,22 +4,22 @@ The messages go out as they were recorded, on the topics that the node listens t
 """
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.time import Time
-from rclpy.utilities import remove_ros_args
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fingerpose_ros.msg import HandPoseArray
 
 from .bag import TRANSPORT_SUFFIX, BagError, DepthBag
+from .session import BadArguments, own_arguments, session
 
 SETTLING = 0.3
 """Seconds from seeing the node's topics to sending: both ends of a connection learn of each other a little apart."""
@@ -139,6 +139,14 @@ class Player:
         return True
 
 
+def positive(text: str) -> float:
+    """A number above 0, for the command line."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
 def main(args: list[str] | None = None) -> int:
     """`play_bag BAG`: play a bag once into the node of this namespace. Exit code 2 for a bag that cannot be played."""
     parser = argparse.ArgumentParser(prog="play_bag", description=main.__doc__)
@@ -146,24 +154,19 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument("--image-topic", help="depth images, if the bag has several topics of them")
     parser.add_argument("--info-topic", help="their camera info, if it is not beside them")
     parser.add_argument("--lockstep", action="store_true", help="send the next image when the last is answered")
-    parser.add_argument("--rate", type=float, default=1.0, help="speed against that of the recording")
+    parser.add_argument("--rate", type=positive, default=1.0, help="speed against that of the recording")
     parser.add_argument("--clock", action="store_true", help="publish /clock, for nodes with use_sim_time")
-    options = parser.parse_args(remove_ros_args(args if args is not None else sys.argv)[1:])
-    rclpy.init(args=args)
     try:
-        with DepthBag(options.bag, options.image_topic, options.info_topic) as bag:
+        options = parser.parse_args(own_arguments(args))
+        with session(args), DepthBag(options.bag, options.image_topic, options.info_topic) as bag:
             player = Player(bag.transport, options.clock)
             player.wait_for_node()
             playback = player.play(bag, lockstep=options.lockstep, rate=options.rate)
             player.node.get_logger().info(f"{len(playback.sent)} images played, {len(playback.answered)} answered")
             player.close()
-    except (BagError, FileNotFoundError, TimeoutError) as error:
+    except (BadArguments, BagError, FileNotFoundError, TimeoutError) as error:
         print(f"play_bag: {error}", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        rclpy.try_shutdown()
     return 0
 
 

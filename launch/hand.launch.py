@@ -4,6 +4,7 @@ ros2 launch fingerpose_ros hand.launch.py camera:=realsense rviz:=true
 ros2 launch fingerpose_ros hand.launch.py image_topic:=/k4a/depth/image_rect info_topic:=/k4a/depth/camera_info
 """
 
+import math
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
 SHARE = Path(get_package_share_directory("fingerpose_ros"))
+PARAMETERS = SHARE / "config" / "hand.yaml"
 
 
 def argument(name: str, default: str, description: str, choices: tuple = ()) -> DeclareLaunchArgument:
@@ -27,9 +29,9 @@ ARGUMENTS = (
     argument("image_topic", "", "depth images; empty: those of `camera`, else depth/image_rect_raw"),
     argument("info_topic", "", "their camera info; empty: camera_info beside the images"),
     argument("camera", "none", "driver to start with the node", ("none", "realsense")),
-    argument("backend", "", "auto, openvino or torch; empty: as params_file says"),
+    argument("backend", "", "what runs the network; empty: as params_file says", ("", "auto", "openvino", "torch")),
     argument("model", "", "path of other weights; empty: as params_file says"),
-    argument("params_file", str(SHARE / "config" / "hand.yaml"), "the node's parameters"),
+    argument("params_file", str(PARAMETERS), "the node's parameters"),
     argument("rviz", "false", "whether to start RViz", SWITCH),
     argument("use_sim_time", "false", "whether to take time from /clock", SWITCH),
     argument("bag", "", "folder of a rosbag2 recording to replay, in simulated time"),
@@ -53,6 +55,7 @@ def middleware() -> list[SetEnvironmentVariable]:
 def start(context: LaunchContext) -> list:
     """What the arguments ask for, now that they are known."""
     given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS}
+    check(given)
     namespace = given["namespace"].strip("/")
     root = f"/{namespace}" if namespace else ""
     image, info = topics(given, namespace)
@@ -64,10 +67,7 @@ def start(context: LaunchContext) -> list:
     if given["camera"] == "realsense":
         actions.append(realsense(namespace))
     if given["bag"]:
-        from fingerpose_ros.bag import DepthBag  # here, because it needs rosbags, which only a replay does
-
-        with DepthBag(given["bag"]) as bag:
-            parameters.update(image_transport=bag.transport, reliability="reliable")
+        parameters.update(image_transport=transport(given["bag"]), reliability="reliable")
         actions.append(
             Node(
                 package="fingerpose_ros", executable="play_bag", namespace=namespace, remappings=remappings,
@@ -93,22 +93,54 @@ def start(context: LaunchContext) -> list:
     return actions
 
 
+def check(given: dict[str, str]) -> None:
+    """Refuse what launch would notice only when half of it runs, which it leaves behind, or merely warn of."""
+    if not Path(given["params_file"]).is_file():
+        raise RuntimeError(f"params_file:={given['params_file']} is no file; give the path of one like {PARAMETERS}")
+    if not is_positive(given["rate"]):
+        raise RuntimeError(f"rate:={given['rate']} is not a positive number, such as 0.5 for half the speed")
+    if given["rviz"] == "true":
+        share_of("rviz2", "rviz:=true")
+
+
+def is_positive(text: str) -> bool:
+    try:
+        return 0 < float(text) < math.inf
+    except ValueError:
+        return False
+
+
+def transport(bag: str) -> str:
+    from fingerpose_ros.bag import BagError, DepthBag  # here, because it needs rosbags, which only a replay does
+
+    try:
+        with DepthBag(bag) as opened:
+            return opened.transport
+    except (BagError, FileNotFoundError) as error:
+        raise RuntimeError(f"bag:={bag} cannot be replayed: {error}") from error
+
+
+def share_of(package: str, wanted: str) -> Path:
+    """The share folder of a package that one of the arguments needs."""
+    try:
+        return Path(get_package_share_directory(package))
+    except PackageNotFoundError as error:
+        name = f"ros-{os.environ.get('ROS_DISTRO', '$ROS_DISTRO')}-{package.replace('_', '-')}"
+        raise RuntimeError(f"{wanted} needs the package {package}: sudo apt install {name}") from error
+
+
 def topics(given: dict[str, str], namespace: str) -> tuple[str, str]:
     """Where the depth images and their camera info are."""
     driver = f"/{namespace or 'camera'}/camera/depth/image_rect_raw" if given["camera"] == "realsense" else ""
     image = given["image_topic"] or driver or "depth/image_rect_raw"
-    info = given["info_topic"] or f"{image.rpartition('/')[0]}/camera_info"
+    folder, slash, _ = image.rpartition("/")
+    info = given["info_topic"] or f"{folder}{slash}camera_info"
     return image, info
 
 
 def realsense(namespace: str) -> IncludeLaunchDescription:
     """The driver of RealSense cameras, depth alone."""
-    try:
-        driver = Path(get_package_share_directory("realsense2_camera"))
-    except PackageNotFoundError as error:
-        raise RuntimeError(
-            "camera:=realsense needs the package realsense2_camera: sudo apt install ros-$ROS_DISTRO-realsense2-camera"
-        ) from error
+    driver = share_of("realsense2_camera", "camera:=realsense")
     return IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(driver / "launch" / "rs_launch.py")),
         launch_arguments={

@@ -14,7 +14,6 @@ pytest.importorskip("launch_ros", reason="launch_ros is not installed (ROS 2 fro
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from bags import depth_frame, write_bag
-from fingerpose_ros.msg import HandPoseArray
 from rcl_interfaces.srv import GetParameters
 from rclpy.node import Node
 
@@ -30,7 +29,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 arguments = [argument.split(":=", 1) for argument in sys.argv[2:]]
 included = IncludeLaunchDescription(PythonLaunchDescriptionSource(sys.argv[1]), launch_arguments=arguments)
-service = LaunchService()
+service = LaunchService(noninteractive=True)  # so that it passes SIGINT on, as a terminal would
 service.include_launch_description(LaunchDescription([included]))
 sys.exit(service.run())
 """
@@ -111,10 +110,42 @@ def test_a_profile_that_the_user_has_is_left_alone(monkeypatch):
     assert not [entity for entity in description.entities if isinstance(entity, SetEnvironmentVariable)]
 
 
-def test_a_wrong_choice_is_refused(launched):
-    process, output = launched("hand.launch.py", "camera:=kinect")
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("camera:=kinect", "realsense"),
+        ("backend:=tensorflow", "openvino"),
+        ("params_file:=/no/such.yaml", "params_file:=/no/such.yaml is no file"),
+        ("bag:=/no/such", "bag:=/no/such cannot be replayed"),
+        ("rate:=fast", "rate:=fast is not a positive number"),
+        ("rate:=-1", "rate:=-1 is not a positive number"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_starts(launched, argument, said):
+    process, output = launched("hand.launch.py", argument)
     assert process.wait(20) != 0
-    assert "kinect" in output.read_text() and "realsense" in output.read_text()
+    text = output.read_text()
+    assert said in text and argument.partition(":=")[2] in text and "process started" not in text
+
+
+def test_without_rviz_the_node_is_not_started_either(launched):
+    try:
+        get_package_prefix("rviz2")
+        pytest.skip("rviz2 is installed")
+    except PackageNotFoundError:
+        pass
+    process, output = launched("hand.launch.py", "rviz:=true")
+    assert process.wait(20) != 0
+    assert "sudo apt install" in output.read_text() and "process started" not in output.read_text()
+
+
+def test_the_camera_info_is_beside_the_images(launched, ros_context):
+    launched("hand.launch.py", "namespace:=arm", "image_topic:=depth")
+    node = Node("observer", context=ros_context)
+    with spinning(node):
+        assert wait_until(
+            lambda: node.count_subscribers("/arm/camera_info") and node.count_subscribers("/arm/depth"), 20
+        )
 
 
 def test_the_missing_driver_is_named(launched):
@@ -131,12 +162,10 @@ def test_the_missing_driver_is_named(launched):
 @pytest.mark.parametrize("transport", ["raw", "compressedDepth"])
 def test_a_bag_is_replayed_into_the_node(launched, ros_context, tmp_path, transport):
     path = write_bag(tmp_path / "bag", [depth_frame(i, hands=0) for i in range(30)], transport=transport)
-    node, arrays = Node("observer", context=ros_context), []
-    node.create_subscription(HandPoseArray, "hand_poses", arrays.append, 100)
     _, output = launched("replay.launch.py", f"bag:={path}")
-    with spinning(node):
-        assert wait_until(lambda: re.search(r"active; waiting|cannot configure", output.read_text()), 60)
-        if "cannot configure" in output.read_text():
-            pytest.skip("there are no weights, or no engine to run them")
-        assert wait_until(lambda: "images played" in output.read_text(), 60), output.read_text()
-    assert len(arrays) >= 20
+    assert wait_until(lambda: re.search(r"active; waiting|cannot configure", output.read_text()), 60)
+    if "cannot configure" in output.read_text():
+        pytest.skip("there are no weights, or no engine to run them")
+    played = re.compile(r"30 images played, (\d+) answered")  # counted by the player, which waits for the node
+    assert wait_until(lambda: played.search(output.read_text()), 60), output.read_text()
+    assert int(played.search(output.read_text())[1]) >= 20

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -475,12 +476,14 @@ def read_until(stream, text):
     raise AssertionError(f"{text!r} is not in: {''.join(lines)}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_process_cleanly(ros_context, number):
+@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 4])
+def test_signals_end_the_process_cleanly(ros_context, numbers):
     process = run_node()
     try:
         read_until(process.stderr, "active; waiting for")
-        process.send_signal(number)
+        for number in numbers:
+            process.send_signal(number)
+            time.sleep(0.02)
         _, rest = process.communicate(timeout=15)
         assert process.returncode == 0, rest
         assert "Traceback" not in rest
@@ -488,11 +491,15 @@ def test_a_signal_ends_the_process_cleanly(ros_context, number):
         process.kill()
 
 
-def test_a_wrong_parameter_ends_the_process_with_a_clear_message(ros_context):
-    process = run_node("-p", "max_distance:=50.0")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("-p", "max_distance:=50.0"), ("max_distance", "50.0")), (("--params-file", "README.md"), ("README.md",))],
+)
+def test_wrong_parameters_end_the_process_with_a_clear_message(ros_context, arguments, said):
+    process = run_node(*arguments)
     try:
         _, error = process.communicate(timeout=15)
     finally:
         process.kill()
     assert process.returncode == 2
-    assert "max_distance" in error and "50.0" in error and "Traceback" not in error
+    assert all(part in error for part in said) and "Traceback" not in error

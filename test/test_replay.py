@@ -199,10 +199,20 @@ def test_the_program_plays_a_bag_into_simulated_time(ros_context, bag):
         assert abs(node.get_clock().now().nanoseconds - START) < 2e9
 
 
-def test_the_program_names_what_is_wrong_with_a_bag(ros_context, tmp_path):
-    command = [sys.executable, "-m", "fingerpose_ros.replay", str(tmp_path / "nothing")]
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nothing",), "there is no nothing"),
+        (("README.md",), "README.md is no rosbag2 recording"),
+        (("sample/hands", "--rate", "0"), "0 is not a positive number"),
+        (("sample/hands", "--rate", "fast"), "'fast'"),
+        (("sample/hands", "--ros-args", "--params-file", "README.md"), "README.md"),
+    ],
+)
+def test_the_program_names_what_is_wrong(ros_context, arguments, said):
+    command = [sys.executable, "-m", "fingerpose_ros.replay", *arguments]
     played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert played.returncode == 2 and "nothing" in played.stderr and "Traceback" not in played.stderr
+    assert played.returncode == 2 and said in played.stderr and "Traceback" not in played.stderr
 
 
 # A node that dies
