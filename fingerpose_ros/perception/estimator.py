@@ -17,8 +17,8 @@ from .uncertainty import probability_within
 CANDIDATES = 4
 """Places that the finder may propose in an image."""
 
-SEARCH_EVERY = 3
-"""While one hand is tracked, the finder is asked for others in one image of so many."""
+SEARCH_EVERY = 5
+"""While one hand is tracked, the finder is asked for others in one image of so many: most images then cost one look."""
 
 PASSES = 3
 """Looks at a new hand, each centred on what the one before saw."""
@@ -46,7 +46,7 @@ class EstimatorSettings:
         cube_half_size: half the side, in metres, of the cube around a hand that the network sees.
         handedness: "both", or "right" or "left" if every hand is to be taken for that one.
         max_hands: the most hands that are tracked at once. Two, the user's: looking for a second hand beside a tracked
-            one costs a little in two of three images, and a handover or two-handed teleoperation needs it.
+            one costs a little in two of five images, and a handover or two-handed teleoperation needs it.
         smoothing: whether joints are smoothed over time.
         smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
         smoothing_beta: what speed adds to that cut-off, Hz per m/s.
@@ -183,7 +183,7 @@ class HandPoseEstimator:
         """What the finder sees, as far as it is to be looked at.
 
         Not all of its candidates each time: that would take longer than an image lasts. All when there was no image
-        before this one; then the best and, in turn, one of the others; beside a tracked hand one in turn.
+        before this one; then the best and, in turn, one of the others; beside a tracked hand every other time the best.
         """
         settings, expected = self._settings, [track.expected(self._stamp) for track in self._tracks]
         found = find_hands(
@@ -193,12 +193,12 @@ class HandPoseEstimator:
         side = RIGHT if settings.handedness == "both" else settings.handedness
         places = [Prospect(candidate.centre, side, candidate.score) for candidate in found]
         turn, self._searches = self._searches, self._searches + 1
-        if turn == 0 or not places:
+        if turn == 0 or len(places) < 2:
             return places
+        best, others = places[0], places[1:]
         if expected:
-            return [places[turn % len(places)]]
-        others = places[1:]
-        return places[:1] + ([others[turn % len(others)]] if others else [])
+            return [best if turn % 2 else others[turn // 2 % len(others)]]
+        return [best, others[turn % len(others)]]
 
     def _follow(self, see: Eye, tracks: list[Track], looks: list[Look | None]) -> list[tuple[Track, Look]]:
         seen = []
