@@ -111,7 +111,7 @@ def _jitter(rng: np.random.Generator, angles: Angles, degrees: np.ndarray) -> An
     n = len(scale)
     flexion = angles.flexion + rng.normal(0, 1, (n, 4, 3)) * scale[:, None, None] * (1.0, 1.2, 0.7)
     low, high = np.radians([(-25, 0, -8), (92, 112, 80)])
-    wrist = rng.normal(0, 1, (n, 3)) * np.radians((25, 10, 30))
+    wrist = rng.normal(0, 1, (n, 3)) * np.radians((32, 10, 30))
     return Angles(
         flexion=np.clip(flexion, low, high),
         spread=angles.spread + rng.normal(0, 0.35, (n, 4)) * scale[:, None],
@@ -121,7 +121,7 @@ def _jitter(rng: np.random.Generator, angles: Angles, degrees: np.ndarray) -> An
         thumb_flexion=np.clip(
             angles.thumb_flexion + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(-12, -15), (52, 80)])
         ),
-        wrist=np.clip(wrist, *np.radians([(-60, -25, -70), (60, 25, 70)])),
+        wrist=np.clip(wrist, *np.radians([(-75, -25, -70), (75, 25, 70)])),
     )
 
 

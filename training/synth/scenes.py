@@ -131,6 +131,17 @@ def _up_at_rest(rng: np.random.Generator, joints: np.ndarray) -> np.ndarray:
     return unit(-normals[reach.argmin()] + rng.normal(0, 0.05, 3))
 
 
+def _up_when_picking(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarray) -> np.ndarray:
+    """The normal of a table from which the hand takes something: the fingertips reach down, the arm comes from above."""
+    reach = unit(joints[list(TIPS)].mean(0) - joints[[WRIST, *KNUCKLES[1:]]].mean(0))
+    for _ in range(5):
+        flat = rng.uniform(0, 1)
+        up = -unit((1 - flat) * reach + flat * PALMAR + rng.normal(0, 0.2, 3))
+        if arm @ up > 0.15:
+            break
+    return up
+
+
 def _gap(rng: np.random.Generator, touching: float, reach: float) -> float:
     """Metres between hand and surface; below zero where flesh gives."""
     return rng.uniform(-0.002, 0.004) if rng.uniform() < touching else rng.uniform(0.0, 1.0) ** 1.5 * reach
@@ -199,6 +210,7 @@ def compose(
     scale: float,
     grasping: bool,
     resting: bool,
+    picking: bool,
     difficulty: float,
 ) -> Scene:
     """Surround one hand.
@@ -209,24 +221,26 @@ def compose(
         scale: the hand's size over an adult's.
         grasping: its pose is a grasp, so something is in it.
         resting: it lies on a table.
+        picking: it takes something from a table.
         difficulty: 0 leaves the hand alone in space; 1 is everything.
     """
     centre = joints.mean(0)
     busy = rng.uniform() < difficulty
     surrounding = str(rng.choice(SURROUNDINGS, p=(0.38, 0.32, 0.18, 0.12))) if busy else FREE
-    if resting:
+    at_table = resting or picking
+    if at_table:
         surrounding = TABLE
     near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
     up, ground = None, 0.0
     if surrounding == TABLE:
-        up = _up_at_rest(rng, joints) if resting else _table_up(rng)
+        up = _up_at_rest(rng, joints) if resting else _up_when_picking(rng, joints, arm) if picking else _table_up(rng)
     direction = _view(rng, up)
     scene = Scene(surrounding, look_from(direction, rng))
     if surrounding == WALL:
         up = direction_near(rng, direction, 40)
     if surrounding in (TABLE, WALL):
-        touching = 0.85 if resting else 0.5 if surrounding == TABLE else 0.25
-        gap = _gap(rng, touching, 0.05 if resting else 0.15)
+        touching = 0.85 if at_table else 0.5 if surrounding == TABLE else 0.25
+        gap = _gap(rng, touching, 0.05 if at_table else 0.15)
         scene.touching = gap < 0.005
         ground = (near @ up).min() - gap
         extent = rng.uniform(0.08, 0.4, 2) if rng.uniform() < 0.25 else np.array([2.0, 2.0])

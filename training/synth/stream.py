@@ -80,6 +80,7 @@ class SynthBatches:
         shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
         grasping = rng.uniform(0, 1, n) < 0.28 * self.difficulty
         resting = ~grasping & (rng.uniform(0, 1, n) < 0.2 * self.difficulty)
+        picking = grasping & (rng.uniform(0, 1, n) < 0.45)
         angles = poses.sample(rng, bank, shapes, grasping, resting)
         transforms, joints = bank.pose(shapes, angles)
         length = np.where(
@@ -100,6 +101,7 @@ class SynthBatches:
                 length[i] / 0.187,
                 grasping[i],
                 resting[i],
+                picking[i],
                 self.difficulty,
             )  # fmt: skip
             for i in range(n)
