@@ -132,7 +132,7 @@ def _up_at_rest(rng: np.random.Generator, joints: np.ndarray) -> np.ndarray:
 
 
 def _up_when_picking(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarray) -> np.ndarray:
-    """The normal of a table from which the hand takes something: the fingertips reach down, the arm comes from above."""
+    """The normal of a table that the hand takes something from: its fingertips reach down, the arm comes from above."""
     reach = unit(joints[list(TIPS)].mean(0) - joints[[WRIST, *KNUCKLES[1:]]].mean(0))
     for _ in range(5):
         flat = rng.uniform(0, 1)
