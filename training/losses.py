@@ -23,6 +23,11 @@ BLOB = 0.15
 LEFT_WEIGHT = 2.5
 """What a left hand counts for handedness beside a right one: they are fewer in the data, and must not be given up."""
 
+LEFT_JOINTS = 0.25
+"""What a left hand's joints count beside a right one's. Crops of hands known to be left are mirrored; taken for a right
+one a hand should still be placed right, so they do count. But counted in full they made the estimate of any hand that
+may be either a compromise between the two."""
+
 WEIGHTS = {
     "votes_before": 0.5, "votes_after": 1.0, "blob_before": 0.005, "blob_after": 0.01,
     "integrated_before": 0.5, "integrated_after": 1.0, "joints": 1.0, "sigma": 0.02, "right": 0.3, "present": 0.15,
@@ -42,9 +47,8 @@ class Objective(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Batch as `training.synth.stream.SynthBatches` gives it -> the loss, and scalars to log.
 
-        Positions count of left hands too, though the crop mirrors those that are known to be left: a hand taken for the
-        other one is then still placed right, and the features that tell the two apart are learnt from every joint. Of a
-        hand those joints count that are labelled: all of them, unless the batch says which by `valid` (B, 21) bool.
+        Positions count of left hands too, see `LEFT_JOINTS`. Of a hand those joints count that are labelled: all of
+        them, unless the batch says which by `valid` (B, 21) bool.
         """
         out = self.network.forward_training(batch["image"])
         with torch.autocast(batch["image"].device.type, enabled=False):
@@ -52,7 +56,8 @@ class Objective(nn.Module):
 
     def _measure(self, out: TrainingOutput, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         counts = batch["present"]
-        share = counts / counts.sum().clamp_min(1)
+        share = counts * torch.where(batch["right"], 1.0, LEFT_JOINTS)
+        share = share / share.sum().clamp_min(LEFT_JOINTS)
         valid = batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool)) & counts[:, None]
         truth = torch.where(valid[..., None], batch["uvd"], 0.0)
         of_estimates, known = (t.index_select(1, self.joints_of_estimates) for t in (truth, valid))
