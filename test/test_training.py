@@ -123,19 +123,20 @@ def test_frozen_parts_stand_still_and_their_statistics_too(tmp_path):
 
 def test_convolutions_as_matrix_products_are_the_same_convolutions():
     config = NetworkConfig(backbone="resnet50", width=64, base_channels=32, task_channels=8)
-    plain = FingerPoseNet(config).to(memory_format=torch.channels_last)
+    # In double precision: normalising the few cells of a small image makes much of single precision's rounding.
+    plain = FingerPoseNet(config).trunk.double().to(memory_format=torch.channels_last)
     products = copy.deepcopy(plain)
     use_matmul(products)
     assert sum(isinstance(module, MatmulConv2d) for module in products.modules()) > 20
     assert list(plain.state_dict()) == list(products.state_dict())
-    image = torch.rand(2, 1, 64, 64)
-    outputs = [network.forward_training(image) for network in (plain, products)]
-    assert torch.allclose(outputs[0].output.uvd, outputs[1].output.uvd, atol=1e-5)
+    image = torch.rand(2, 1, 64, 64, dtype=torch.float64)
+    outputs = [trunk(image) for trunk in (plain, products)]
+    for of_plain, of_products in zip(*outputs, strict=True):
+        assert torch.allclose(of_plain, of_products, rtol=1e-6, atol=1e-9)
     for output in outputs:
-        (output.output.uvd.sum() + output.trunk.logits.sum()).backward()
+        sum(value.square().sum() for value in output).backward()
     for one, other in zip(plain.parameters(), products.parameters(), strict=True):
-        if one.grad is not None:
-            assert (one.grad - other.grad).norm() <= 1e-3 * one.grad.norm()
+        assert (one.grad - other.grad).norm() <= 1e-6 * one.grad.norm()
 
 
 def test_divergence_is_an_error_and_spares_the_checkpoint(tmp_path):
