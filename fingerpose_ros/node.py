@@ -29,7 +29,7 @@ from .ros.camera_info import to_camera
 from .ros.compressed_depth import from_compressed
 from .ros.depth_image import from_image
 from .ros.refusal import Refused
-from .session import BadArguments, ignore_interrupts, session
+from .session import BadArguments, RCLError, ignore_interrupts, session
 from .statistics import Report, Statistics
 from .worker import Worker
 
@@ -59,6 +59,7 @@ class HandPoseNode(LifecycleNode):
         self._estimator: Estimator | None = None
         self._outputs: Outputs | None = None
         self._worker: Worker | None = None
+        self._left_behind: Worker | None = None
         self._subscriptions_in_use = []
         self._backend = ""
         self._state = "unconfigured"
@@ -67,6 +68,7 @@ class HandPoseNode(LifecycleNode):
         self.add_on_set_parameters_callback(
             lambda changes: parameters.judge(self, changes, configured=self._state != "unconfigured")
         )
+        self._survive_impossible_transitions()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -79,6 +81,20 @@ class HandPoseNode(LifecycleNode):
         """Stop work and give everything back, whatever the state. The node is of no use afterwards."""
         self._stop()
         self.destroy_node()
+
+    def _survive_impossible_transitions(self) -> None:
+        """A request such as to activate an active node is answered with no, where rclpy would end the process."""
+        change_state = self._service_change_state.callback
+
+        def answer(request, response):
+            try:
+                return change_state(request, response)
+            except RCLError as error:
+                self.get_logger().warning(f"not possible while {self._state}: {error}")
+                response.success = False
+                return response
+
+        self._service_change_state.callback = answer
 
     # Lifecycle. rclpy swallows what these raise, so they must not.
 
@@ -99,6 +115,9 @@ class HandPoseNode(LifecycleNode):
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        if self._left_behind and not self._left_behind.stop(0):
+            self.get_logger().error("the estimator is still at work on an image of before; try again later")
+            return FAILURE
         super().on_activate(state)
         self._estimator.reset()
         self._last_stamp = None
@@ -116,6 +135,7 @@ class HandPoseNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._release()
+        self._statistics = Statistics()  # what went wrong so far is no reason to be unconfigured
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -154,6 +174,7 @@ class HandPoseNode(LifecycleNode):
             self._pairing.give_up()
             if not worker.stop():
                 self.get_logger().error("the estimator does not come back; left behind")
+                self._left_behind = worker
 
     def _release(self) -> None:
         """Undo `on_configure`."""
@@ -256,6 +277,10 @@ class HandPoseNode(LifecycleNode):
                 f"time jumped back from {self._last_stamp:.3f} s to {stamp:.3f} s; tracking restarts"
             )
             self._estimator.reset()
+        if stamp == self._last_stamp:
+            self._warn(
+                "stamps", f"two images in a row have the stamp {stamp:.3f} s: does the driver set it? Not smoothed"
+            )
         self._last_stamp = stamp
         return self._estimator.estimate(depth, camera, stamp)
 

@@ -113,7 +113,7 @@ def _wait(player: Player, recorder: Recorder, node: NodeProcess) -> None:
     if player.node.count_publishers("hand_poses") > 1:
         raise NodeFailed(
             f"another node answers on {player.node.resolve_topic_name('hand_poses')} in ROS_DOMAIN_ID "
-            f"{os.environ.get('ROS_DOMAIN_ID', '0')}; end it, or set another ROS_DOMAIN_ID"
+            f"{os.environ.get('ROS_DOMAIN_ID', '0')}; end it, or try again"
         )
 
 

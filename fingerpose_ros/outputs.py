@@ -51,13 +51,16 @@ class Outputs:
             depth: (height, width) in metres.
         """
         labels = self._labels.assign(hands)
+        frames = transforms(header, self._frame_prefix, labels, hands)
+        if frames.transforms:
+            self._tf.publish(frames)
         if hands:
-            self._tf.publish(transforms(header, self._frame_prefix, labels, hands))
             self._joint_states.publish(hand_messages.joint_state(header, labels, hands))
-        gone = self._drawn.difference(labels)
-        if hands or gone:
+        drawn = {label for label, hand in zip(labels, hands, strict=True) if hand.valid.any()}
+        gone = self._drawn - drawn
+        if drawn or gone:
             self._markers.publish(markers(header, labels, hands, sorted(gone)))
-        self._drawn = set(labels)
+        self._drawn = drawn
         if self._overlay and self._overlay.get_subscription_count():
             picture = drawing.draw(depth, camera, labels, hands, self._max_distance)
             self._overlay.publish(overlay.image_message(header, picture))

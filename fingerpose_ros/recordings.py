@@ -17,6 +17,7 @@ from .ros.camera_info import to_camera
 from .ros.compressed_depth import from_compressed
 from .ros.depth_image import from_image
 from .ros.hand_reading import to_hands
+from .ros.refusal import Refused
 
 HAND_POSES = "fingerpose_ros/msg/HandPoseArray"
 
@@ -37,17 +38,21 @@ class DepthFrame:
 
 
 def depth_frames(bag: DepthBag, rectified: bool = True) -> Iterator[DepthFrame]:
-    """All images of a recording, in order.
-
-    Raises:
-        fingerpose_ros.ros.refusal.Refused: an image or a camera info that the node would refuse, too.
-    """
+    """The images of a recording in order, without those that the node would refuse."""
     for recorded in bag.images():
-        yield depth_frame(bag, recorded, rectified)
+        try:
+            frame = depth_frame(bag, recorded, rectified)
+        except Refused:
+            continue
+        yield frame
 
 
 def depth_frame(bag: DepthBag, recorded: RecordedImage, rectified: bool = True) -> DepthFrame:
-    """One image of `bag`; see `depth_frames`."""
+    """One image of `bag`.
+
+    Raises:
+        Refused: the image or its camera info is such that the node would refuse it.
+    """
     if bag.transport == "raw":
         image = from_image(deserialize_message(recorded.image, Image))
     else:

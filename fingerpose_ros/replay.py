@@ -156,8 +156,13 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument("--lockstep", action="store_true", help="send the next image when the last is answered")
     parser.add_argument("--rate", type=positive, default=1.0, help="speed against that of the recording")
     parser.add_argument("--clock", action="store_true", help="publish /clock, for nodes with use_sim_time")
+    parser.add_argument("--tell-transport", action="store_true", help="print how the images are recorded; play nothing")
     try:
         options = parser.parse_args(own_arguments(args))
+        if options.tell_transport:
+            with DepthBag(options.bag, options.image_topic, options.info_topic) as bag:
+                print(bag.transport)
+            return 0
         with session(args), DepthBag(options.bag, options.image_topic, options.info_topic) as bag:
             player = Player(bag.transport, options.clock)
             player.wait_for_node()

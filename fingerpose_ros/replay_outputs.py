@@ -1,6 +1,7 @@
 """What is left of a replay to look at: a recording of the answers, a sheet of pictures, a Rerun recording."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from .node_replay import NodeReplay
 from .perception.hand import Hand
 from .perception.skeleton import FINGER_JOINTS, PARENTS, WRIST
 from .recordings import DepthFrame, depth_frame, depth_frames
+from .ros.refusal import Refused
 from .scoring import score
 from .writing import BagWriter
 
@@ -49,12 +51,12 @@ def write_bag(path: Path, bag: DepthBag, replay: NodeReplay) -> None:
 def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None) -> None:
     """A picture of images from the whole recording with the answered hands on them, and how far off they are."""
     chosen = set(np.linspace(0, bag.count - 1, min(bag.count, COLUMNS * ROWS)).round().astype(int).tolist())
-    tiles = [
-        _tile(index, depth_frame(bag, recorded), answers, truth)
-        for index, recorded in enumerate(bag.images())
-        if index in chosen
-    ]
-    cv2.imwrite(str(path), _grid(tiles))
+    tiles = []
+    for index, recorded in enumerate(bag.images()):
+        if index in chosen:
+            with suppress(Refused):  # the node gave no answer to show
+                tiles.append(_tile(index, depth_frame(bag, recorded), answers, truth))
+    cv2.imwrite(str(path), _grid(tiles or [np.zeros((TILE_WIDTH, TILE_WIDTH, 3), np.uint8)]))
 
 
 def _tile(index: int, frame: DepthFrame, answers: Hands, truth: Hands | None) -> np.ndarray:

@@ -6,9 +6,10 @@ ros2 launch fingerpose_ros hand.launch.py image_topic:=/k4a/depth/image_rect inf
 
 import math
 import os
+import subprocess
 from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction, SetEnvironmentVariable
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -35,6 +36,8 @@ ARGUMENTS = (
     argument("rviz", "false", "whether to start RViz", SWITCH),
     argument("use_sim_time", "false", "whether to take time from /clock", SWITCH),
     argument("bag", "", "folder of a rosbag2 recording to replay, in simulated time"),
+    argument("bag_image_topic", "", "which depth images of the bag, if it has several topics of them"),
+    argument("bag_info_topic", "", "their camera info in the bag, if it is not beside them"),
     argument("rate", "1.0", "speed of the replay"),
     argument("log_level", "info", "how much the node logs", ("debug", "info", "warn", "error")),
 )
@@ -67,11 +70,15 @@ def start(context: LaunchContext) -> list:
     if given["camera"] == "realsense":
         actions.append(realsense(namespace))
     if given["bag"]:
-        parameters.update(image_transport=transport(given["bag"]), reliability="reliable")
+        chosen = [given["bag"]]
+        for option in ("image-topic", "info-topic"):
+            if topic := given[f"bag_{option.replace('-', '_')}"]:
+                chosen += [f"--{option}", topic]
+        parameters.update(image_transport=transport(chosen), reliability="reliable")
         actions.append(
             Node(
                 package="fingerpose_ros", executable="play_bag", namespace=namespace, remappings=remappings,
-                arguments=[given["bag"], "--clock", "--rate", given["rate"]], output="screen",
+                arguments=[*chosen, "--clock", "--rate", given["rate"]], output="screen",
             )
         )  # fmt: skip
     actions.append(
@@ -110,14 +117,13 @@ def is_positive(text: str) -> bool:
         return False
 
 
-def transport(bag: str) -> str:
-    from fingerpose_ros.bag import BagError, DepthBag  # here, because it needs rosbags, which only a replay does
-
-    try:
-        with DepthBag(bag) as opened:
-            return opened.transport
-    except (BagError, FileNotFoundError) as error:
-        raise RuntimeError(f"bag:={bag} cannot be replayed: {error}") from error
+def transport(chosen: list[str]) -> str:
+    """How the images of a bag are recorded. Asked of `play_bag`: `ros2` may run in a Python that cannot read bags."""
+    play_bag = Path(get_package_prefix("fingerpose_ros")) / "lib" / "fingerpose_ros" / "play_bag"
+    asked = subprocess.run([play_bag, *chosen, "--tell-transport"], capture_output=True, text=True)
+    if asked.returncode:
+        raise RuntimeError(f"bag:={chosen[0]} cannot be replayed: {asked.stderr.strip()}")
+    return asked.stdout.strip()
 
 
 def share_of(package: str, wanted: str) -> Path:

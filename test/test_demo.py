@@ -19,6 +19,7 @@ from rclpy.node import Node
 from rosbags.highlevel import AnyReader
 from stand_in import StandIn
 
+from fingerpose_ros import recordings, replay_outputs
 from fingerpose_ros.bag import DepthBag
 from fingerpose_ros.commands import CommandError
 from fingerpose_ros.commands.demo import SAMPLE
@@ -26,6 +27,7 @@ from fingerpose_ros.commands.replay import replay_bag
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.model_file import DEFAULT_NAME
 from fingerpose_ros.recordings import depth_frames, recorded_hands
+from fingerpose_ros.ros.refusal import Refused
 from fingerpose_ros.share import share_folder
 from fingerpose_ros.writing import TRUTH_TOPIC, write_depth_bag
 
@@ -96,6 +98,23 @@ def test_a_folder_with_something_else_in_it_is_left_alone(ros_environment, bag, 
 def test_a_node_that_cannot_be_configured_ends_the_replay_with_its_own_words(ros_environment, bag, tmp_path):
     with pytest.raises(CommandError, match="no_such_model"):
         replay_bag(bag, tmp_path / "out", parameters={"model": "/no_such_model.safetensors"})
+
+
+def test_an_image_that_the_node_refuses_is_left_out_of_the_pictures(bag, tmp_path, monkeypatch):
+    read = recordings.depth_frame
+
+    def refuse_the_third(opened, recorded, rectified=True):
+        if recorded.stamp == refused:
+            raise Refused("corrupt", "not a PNG")
+        return read(opened, recorded, rectified)
+
+    with DepthBag(bag) as opened:
+        refused = [recorded.stamp for recorded in opened.images()][2]
+        for module in (recordings, replay_outputs):
+            monkeypatch.setattr(module, "depth_frame", refuse_the_third)
+        assert refused not in [frame.stamp for frame in depth_frames(opened)]
+        replay_outputs.write_sheet(tmp_path / "sheet.png", opened, {}, None)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] > 100
 
 
 def test_a_node_that_ends_says_why(ros_environment, bag, tmp_path):

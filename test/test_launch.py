@@ -119,10 +119,12 @@ def test_a_profile_that_the_user_has_is_left_alone(monkeypatch):
         ("bag:=/no/such", "bag:=/no/such cannot be replayed"),
         ("rate:=fast", "rate:=fast is not a positive number"),
         ("rate:=-1", "rate:=-1 is not a positive number"),
+        ("bag_image_topic:=/no/such", "no /no/such; its image topics: /camera/depth/image_rect_raw"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_starts(launched, argument, said):
-    process, output = launched("hand.launch.py", argument)
+def test_what_cannot_be_is_refused_before_anything_starts(launched, tmp_path, argument, said):
+    bag = [f"bag:={write_bag(tmp_path / 'bag', [depth_frame(0)])}"] if argument.startswith("bag_") else []
+    process, output = launched("hand.launch.py", argument, *bag)
     assert process.wait(20) != 0
     text = output.read_text()
     assert said in text and argument.partition(":=")[2] in text and "process started" not in text

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from bags import depth_frame
 from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from messages import camera_info, compressed, image
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -28,6 +31,7 @@ from fingerpose_ros import parameters
 from fingerpose_ros.node import HandPoseNode
 from fingerpose_ros.recorder import Recorder
 from fingerpose_ros.testing import spinning, wait_until
+from fingerpose_ros.worker import Worker
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -98,6 +102,49 @@ def test_a_managed_node_works_only_while_it_is_active(ros_context):
     assert node.trigger_configure() == SUCCESS
     assert node.trigger_shutdown() == SUCCESS
     node.close()
+
+
+def test_a_transition_that_is_not_possible_is_answered_with_no_and_the_node_lives(running, observer):
+    node, _ = running
+    client = observer.create_client(ChangeState, "/hand_pose_node/change_state")
+    assert client.wait_for_service(10)
+    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        answer = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        assert wait_until(answer.done) and not answer.result().success
+    assert feed_and_wait(node, depth_frame(0)).answered == 1
+
+
+def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(ros_context, observer, monkeypatch):
+    monkeypatch.setattr(Worker.stop, "__defaults__", (0.1,))
+    leave = threading.Event()
+
+    class Hanging(StandIn):
+        def estimate(self, *arguments):
+            leave.wait(20)
+            return super().estimate(*arguments)
+
+    node, recorder = make_node(ros_context, lambda settings: (Hanging(False), "hanging")), Recorder(observer)
+    node.start()
+    with spinning(node, observer):
+        for stamp in range(100, 103):
+            feed(node, depth_frame(0), float(stamp))
+        said = lambda: [s.message for array in recorder.diagnostics for s in array.status]  # noqa: E731
+        assert wait_until(lambda: "images arrive, but none is answered" in said(), 5)
+        assert node.trigger_deactivate() == SUCCESS
+        assert node.trigger_activate() != SUCCESS
+        leave.set()
+        assert wait_until(lambda: node.trigger_activate() == SUCCESS, 5)
+        assert feed_and_wait(node, depth_frame(0), 200.0).answered >= 1
+
+
+def test_a_node_that_is_cleaned_up_is_not_in_error(running):
+    node, recorder = running
+    node.receive_image(image(depth_frame(0).astype(np.float32), encoding="rgb8"))
+    assert node.trigger_deactivate() == node.trigger_cleanup() == SUCCESS
+    recorder.diagnostics.clear()
+    assert wait_until(lambda: recorder.diagnostics, 5)
+    status = recorder.diagnostics[-1].status[0]
+    assert (status.level, status.message) == (DiagnosticStatus.WARN, "not active (unconfigured)")
 
 
 def test_a_node_without_an_estimator_says_why_and_can_be_configured_again(ros_context, capfd):
@@ -356,6 +403,32 @@ def test_an_image_on_which_the_estimator_fails_gets_no_answer_and_the_next_one_d
     assert wait_until(lambda: recorder.hand_poses)
     assert stamps(recorder.hand_poses) == [2.0]
     assert "told to fail" in capfd.readouterr().err
+
+
+def test_images_whose_stamp_stands_still_are_answered_and_mentioned(running, capfd):
+    node, recorder = running
+    for _ in range(3):
+        feed_and_wait(node, depth_frame(0), 0.0)
+    assert wait_until(lambda: len(recorder.hand_poses) == 3)
+    assert capfd.readouterr().err.count("does the driver set it?") == 1
+
+
+def test_a_hand_without_any_known_joint_has_neither_frames_nor_markers(ros_context, observer):
+    class Unsure(StandIn):
+        def estimate(self, *arguments):
+            hands = super().estimate(*arguments)
+            return [replace(hand, valid=np.zeros(21, bool)) for hand in hands] if arguments[2] > 1 else hands
+
+    node, recorder = make_node(ros_context, lambda settings: (Unsure(False), "unsure")), Recorder(observer)
+    node.start()
+    with spinning(node, observer):
+        assert wait_until(lambda: node.count_subscribers("hand_poses") == 1)
+        wait_until(lambda: False, 0.2)
+        for stamp in (1.0, 2.0):
+            feed_and_wait(node, depth_frame(0), stamp)
+        assert wait_until(lambda: len(recorder.hand_poses) == len(recorder.hand_markers) == 2)
+    assert len(recorder.transforms) == 1
+    assert {marker.action for marker in recorder.hand_markers[-1].markers} == {Marker.DELETE}
 
 
 def test_a_lost_hand_is_gone_from_every_topic(running):

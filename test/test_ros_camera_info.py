@@ -94,6 +94,7 @@ NAN, INF = float("nan"), float("inf")
         ({"p": [*COPY_OF_K[:6], INF, *COPY_OF_K[7:]]}, "camera_info_principal_point"),
         ({"d": [0.1, NAN, 0, 0, 0]}, "camera_info_distortion"),
         ({"d": [0.1]}, "camera_info_distortion"),
+        ({"d": [-3.0, 0, 0, 0, 0]}, "camera_info_distortion"),  # no inverse
         ({"distortion_model": "kannala_brandt4"}, "camera_info_distortion"),
         ({"distortion_model": ""}, "camera_info_distortion"),
         ({"distortion_model": "equidistant", "d": []}, "camera_info_distortion"),

@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.fps is not None and not (np.isfinite(arguments.fps) and arguments.fps > 0):
         raise CommandError(f"--fps is {arguments.fps}; it must be a positive number")
+    if arguments.json and not arguments.json.absolute().parent.is_dir():
+        raise CommandError(f"--json {arguments.json}: there is no folder {arguments.json.parent}")
     try:
         camera, unit = read_camera(arguments.camera)
         backend = backends.create(arguments.backend, arguments.device, arguments.model, arguments.precision)

@@ -26,8 +26,9 @@ PASSES = 3
 MAX_MISSED = 2
 """Images in a row that a hand may go unseen. It is absent from each of them; seen again, it is still the same hand."""
 
-MAX_GAP = 0.5
-"""Seconds without an image after which whatever was tracked is forgotten."""
+MAX_GAP = 2.0
+"""Seconds without an image after which whatever was tracked is forgotten. Longer than it takes a slow machine to find a
+hand: the images of that time are overtaken."""
 
 SAME_HAND = 0.05
 """Centres closer than this, in metres, belong to one hand."""
@@ -280,16 +281,16 @@ class HandPoseEstimator:
         positions = track.smooth(look.positions, self._stamp) if track.smooth else look.positions
         covariance = look.crop.to_covariance(look.uvd, look.sigma)
         sigma = np.sqrt(np.einsum("...ii->...i", covariance))
-        rotations = joint_frames(positions, track.handedness)
         pixels = camera.project(np.maximum(look.positions, (-np.inf, -np.inf, 1e-3)))
         valid = (
             (sigma.max(axis=-1) <= self._settings.max_sigma)
             & (np.abs(look.uvd) <= 1).all(axis=-1)
             & (pixels >= -0.5).all(axis=-1)
             & (pixels <= (camera.width - 0.5, camera.height - 0.5)).all(axis=-1)
-            & np.isfinite(rotations).all(axis=(-2, -1))
         )
         known = np.where(valid[:, None], positions, np.nan)
+        rotations = joint_frames(known, track.handedness)
+        rotations[~np.isfinite(rotations).all(axis=(-2, -1))] = np.nan  # an axis alone is no orientation
         palm = palm_position(known)
         return Hand(
             track_id=track.id,
@@ -297,7 +298,7 @@ class HandPoseEstimator:
             handedness_score=track.handedness_score if self._settings.handedness == "both" else 1.0,
             confidence=look.present,
             positions=known,
-            rotations=np.where(valid[:, None, None], rotations, np.nan),
+            rotations=rotations,
             sigma=sigma,
             joint_confidence=probability_within(covariance, SMALL_ERROR),
             valid=valid,

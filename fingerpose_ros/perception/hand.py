@@ -34,7 +34,8 @@ class Hand:
         handedness_score: probability of `handedness`, 0.5 to 1.
         confidence: probability that there is a hand here.
         positions: (21, 3); NaN where not valid.
-        rotations: (21, 3, 3), columns are the joint frame's x, y and z axis; NaN where not valid.
+        rotations: (21, 3, 3), columns are the joint frame's x, y and z axis; NaN where not valid, or where a joint
+            that the frame rests on is not: its bone's other end, or wrist, index, middle and little knuckle.
         sigma: (21, 3) standard deviation of each position along the camera's axes, metres.
         joint_confidence: (21,) probability that the joint's error is under 20 mm.
         valid: (21,) bool. A joint that is not known is not valid.

@@ -82,17 +82,20 @@ class OneEuroFilter:
         self._stamp = 0.0
 
     def __call__(self, value: np.ndarray, stamp: float) -> np.ndarray:
-        """Points (..., 3) in metres at `stamp` seconds, not before the last -> the same, smoothed."""
+        """Points (..., 3) in metres at `stamp` seconds, not before the last -> the same, smoothed.
+
+        At the same stamp again they come back as they are: how fast they move cannot be known.
+        """
         if self._value is None:
             self._value, self._stamp = value, stamp
             return value
-        passed = stamp - self._stamp
-        if passed > 0:
-            self._stamp = stamp
-            velocity = (value - self._value) / passed
-            self._velocity = self._velocity + _gain(self._speed_cutoff, passed) * (velocity - self._velocity)
-            speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
-            self._value = self._value + _gain(self._min_cutoff + self._beta * speed, passed) * (value - self._value)
+        passed, self._stamp = stamp - self._stamp, stamp
+        if passed <= 0:
+            return value
+        velocity = (value - self._value) / passed
+        self._velocity = self._velocity + _gain(self._speed_cutoff, passed) * (velocity - self._velocity)
+        speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
+        self._value = self._value + _gain(self._min_cutoff + self._beta * speed, passed) * (value - self._value)
         return self._value
 
 

@@ -33,11 +33,14 @@ def to_camera(info: CameraInfo, rectified: bool = True) -> Camera:
     bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
     if width < bin_x or height < bin_y:
         raise Refused("camera_info_size", f"camera info size {width}x{height} binned by {bin_x}x{bin_y} leaves nothing")
-    return Camera(
-        width=width // bin_x, height=height // bin_y,
-        fx=fx / bin_x, fy=fy / bin_y, cx=(cx - x) / bin_x, cy=(cy - y) / bin_y,
-        distortion_model=model, distortion=coefficients,
-    )  # fmt: skip
+    try:
+        return Camera(
+            width=width // bin_x, height=height // bin_y,
+            fx=fx / bin_x, fy=fy / bin_y, cx=(cx - x) / bin_x, cy=(cy - y) / bin_y,
+            distortion_model=model, distortion=coefficients,
+        )  # fmt: skip
+    except ValueError as error:  # of a distortion without an inverse; all else is checked by now
+        raise Refused("camera_info_distortion", f"camera info: {error}") from error
 
 
 def _intrinsics(info: CameraInfo, rectified: bool) -> tuple[float, float, float, float, bool]:

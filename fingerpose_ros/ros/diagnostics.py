@@ -50,6 +50,8 @@ def _verdict(state: str, report: Report) -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, report.last_error
     if not report.images_in:
         return DiagnosticStatus.WARN, "no image arrives"
+    if not report.images_out:
+        return DiagnosticStatus.WARN, "images arrive, but none is answered"
     if report.nothing_read:
         return DiagnosticStatus.WARN, "the depth images hold no reading"
     return DiagnosticStatus.OK, f"{report.images_out:.1f} images/s"
