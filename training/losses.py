@@ -30,7 +30,7 @@ may be either a compromise between the two."""
 
 WEIGHTS = {
     "votes_before": 0.5, "votes_after": 1.0, "blob_before": 0.005, "blob_after": 0.01,
-    "integrated_before": 0.5, "integrated_after": 1.0, "joints": 1.0, "sigma": 0.02, "right": 0.3, "present": 0.15,
+    "integrated_before": 0.5, "integrated_after": 1.0, "joints": 1.0, "sigma": 0.02, "right": 0.3, "present": 0.4,
 }  # fmt: skip
 """Term -> its share in the sum. Votes and blobs shape the maps, so that the integrated coordinates can learn."""
 

@@ -165,7 +165,7 @@ class SynthBatches:
         measured = measure(depth, list(names), focal, pixel, rng, self.difficulty).numpy()
         d = (measured - distance[:, None, None]) / HALF_SIZE
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
-        lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.5 * self.difficulty))
+        lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.7 * self.difficulty))
         if len(lured):
             lures = _lures(self.size).draw(decoys, len(lured))
             image[lured[: len(lures)]] = lures
