@@ -1,6 +1,7 @@
 """The estimator: depth images in, one after the other, and the hands in each out."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -206,7 +207,7 @@ class HandPoseEstimator:
         for track, look in zip(tracks, looks, strict=True):
             judged = self._is_hand(look) and self._settings.handedness == "both"
             if judged and track.doubts_handedness(look.right, self._stamp):
-                look, right = self._as_either(see, look)
+                look, right = self._likelier(look, self._mirrored(see, look))
                 if track.settle_handedness(right, look.handedness):
                     track.smooth = self._new_filter()
             if self._is_hand(look):
@@ -230,8 +231,8 @@ class HandPoseEstimator:
             judged = [pair for pair in judged if self._is_hand(pair[1], doubt=1 if last else 0.5)]
             judged = _apart(sorted(judged, key=lambda pair: -pair[0].score * pair[1].present))
             if last:
-                free = self._settings.max_hands - len(self._tracks)
-                return [self._new_track(see, look) for _, look in judged[:free]]
+                new = (self._new_track(see, look) for _, look in judged)
+                return list(islice(filter(None, new), self._settings.max_hands - len(self._tracks)))
             prospects = [
                 Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1)
                 for prospect, look in judged
@@ -242,25 +243,33 @@ class HandPoseEstimator:
             looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
         return []
 
-    def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look]:
+    def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
+        """None if its mirror image does not look like a hand: then it hardly is one."""
         right = look.right
         if self._settings.handedness == "both":
-            look, right = self._as_either(see, look)
+            mirrored = self._mirrored(see, look)
+            if not self._is_hand(mirrored):
+                return None
+            look, right = self._likelier(look, mirrored)
         track = Track(self._next_id, look.handedness, right, look.centre, self._stamp, self._new_filter())
         self._next_id += 1
         return track, look
 
-    def _as_either(self, see: Eye, look: Look) -> tuple[Look, float]:
-        """A look at a hand, or one at the same place as the other hand if that is likelier; the probability of a right.
+    def _mirrored(self, see: Eye, look: Look) -> Look | None:
+        """A look at the same hand, taken for the other one."""
+        (other,) = see.look([see.crop(look.centre, LEFT if look.handedness == RIGHT else RIGHT)])
+        return other
+
+    def _likelier(self, look: Look, mirrored: Look | None) -> tuple[Look, float]:
+        """Of two looks at a hand that which takes it for what it is, and the probability of a right hand.
 
         The network may lean to one side. Shown a hand and its mirror image it does so both times, and their mean does
         not lean.
         """
-        (other,) = see.look([see.crop(look.centre, LEFT if look.handedness == RIGHT else RIGHT)])
-        if not self._is_hand(other):
+        if not self._is_hand(mirrored):
             return look, look.right if self._side(look.right) == look.handedness else 0.5
-        right = 0.5 * (look.right + other.right)
-        return look if self._side(right) == look.handedness else other, right
+        right = 0.5 * (look.right + mirrored.right)
+        return look if self._side(right) == look.handedness else mirrored, right
 
     def _side(self, right: float) -> str:
         """What a hand is taken for that is a right one with this probability."""
