@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -130,15 +131,18 @@ def test_what_cannot_be_is_refused_before_anything_starts(launched, tmp_path, ar
     assert said in text and argument.partition(":=")[2] in text and "process started" not in text
 
 
-def test_without_rviz_the_node_is_not_started_either(launched):
-    try:
-        get_package_prefix("rviz2")
-        pytest.skip("rviz2 is installed")
-    except PackageNotFoundError:
-        pass
-    process, output = launched("hand.launch.py", "rviz:=true")
+@pytest.mark.parametrize(
+    ("argument", "package", "told"),
+    [("rviz:=true", "rviz2", "rviz2"), ("camera:=realsense", "realsense2_camera", "realsense2-camera")],
+)
+def test_a_missing_package_is_named_and_nothing_started(launched, argument, package, told):
+    with suppress(PackageNotFoundError):
+        get_package_prefix(package)
+        pytest.skip(f"{package} is installed")
+    process, output = launched("hand.launch.py", argument)
     assert process.wait(20) != 0
-    assert "sudo apt install" in output.read_text() and "process started" not in output.read_text()
+    text = output.read_text()
+    assert "sudo apt install" in text and told in text and "process started" not in text
 
 
 def test_the_camera_info_is_beside_the_images(launched, ros_context):
@@ -148,17 +152,6 @@ def test_the_camera_info_is_beside_the_images(launched, ros_context):
         assert wait_until(
             lambda: node.count_subscribers("/arm/camera_info") and node.count_subscribers("/arm/depth"), 20
         )
-
-
-def test_the_missing_driver_is_named(launched):
-    try:
-        get_package_prefix("realsense2_camera")
-        pytest.skip("realsense2_camera is installed")
-    except PackageNotFoundError:
-        pass
-    process, output = launched("hand.launch.py", "camera:=realsense")
-    assert process.wait(20) != 0
-    assert "realsense2-camera" in output.read_text()
 
 
 @pytest.mark.parametrize("transport", ["raw", "compressedDepth"])
