@@ -244,11 +244,11 @@ class HandPoseEstimator:
         return []
 
     def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
-        """None if its mirror image does not look like a hand: then it hardly is one."""
+        """None if it looks less like a hand when its mirror image is considered, too."""
         right = look.right
         if self._settings.handedness == "both":
             mirrored = self._mirrored(see, look)
-            if not self._is_hand(mirrored):
+            if mirrored is None or 0.5 * (look.present + mirrored.present) < self._settings.min_confidence:
                 return None
             look, right = self._likelier(look, mirrored)
         track = Track(self._next_id, look.handedness, right, look.centre, self._stamp, self._new_filter())
