@@ -36,6 +36,23 @@ class RecordedImage:
     camera_info: bytes
 
 
+def open_reader(path: Path | str) -> AnyReader:
+    """A recording, opened; for the caller to close.
+
+    Raises:
+        FileNotFoundError: there is nothing at `path`.
+        BagError: what is there is no recording.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no {path}")
+    try:
+        reader = AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY))
+        reader.open()
+    except AnyReaderError as error:
+        raise BagError(f"{path} is no rosbag2 recording: {error}") from error
+    return reader
+
+
 class DepthBag:
     """A recording, open for reading; a context manager.
 
@@ -55,13 +72,7 @@ class DepthBag:
     """
 
     def __init__(self, path: Path | str, image_topic: str | None = None, info_topic: str | None = None):
-        if not Path(path).exists():
-            raise FileNotFoundError(f"there is no {path}")
-        try:
-            self._reader = AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY))
-            self._reader.open()
-        except AnyReaderError as error:
-            raise BagError(f"{path} is no rosbag2 recording: {error}") from error
+        self._reader = open_reader(path)
         try:
             self._images = self._choose_images(image_topic)
             self._infos = self._choose_infos(info_topic)

@@ -1,16 +1,15 @@
 """What the images and the truth of a recording mean: arrays instead of messages."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rclpy.serialization import deserialize_message
-from rosbags.highlevel import AnyReader
-from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from .bag import BagError, DepthBag, RecordedImage
+from .bag import BagError, DepthBag, RecordedImage, open_reader
 from .perception.camera import Camera
 from .perception.hand import Hand
 from .ros.camera_info import to_camera
@@ -65,9 +64,10 @@ def recorded_hands(path: Path | str, topic: str) -> dict[int, list[Hand]] | None
     """The hands on a topic of a recording by the stamps of their images, nanoseconds; None if it has no such topic.
 
     Raises:
-        BagError: the topic has messages of another type.
+        FileNotFoundError: there is nothing at `path`.
+        BagError: it is no recording, or the topic has messages of another type.
     """
-    with AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
+    with closing(open_reader(path)) as reader:
         connections = [connection for connection in reader.connections if connection.topic == topic]
         if not connections:
             return None

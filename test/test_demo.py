@@ -136,9 +136,15 @@ def test_a_second_node_that_would_answer_too_is_told(ros_context, bag, tmp_path,
 
 @pytest.mark.parametrize(
     ("path", "arguments", "message"),
-    [("nowhere", {}, "nowhere"), ("bag", {"image_topic": "/other"}, "/other"), ("bag", {"truth_topic": "/no"}, "/no")],
+    [
+        ("nowhere", {}, "there is no .*nowhere"),
+        ("notes.txt", {}, "is no rosbag2 recording"),
+        ("bag", {"image_topic": "/other"}, "/other"),
+        ("bag", {"truth_topic": "/no"}, "/no"),
+    ],
 )
 def test_what_is_not_in_the_bag_is_named(ros_environment, bag, tmp_path, path, arguments, message):
+    (tmp_path / "notes.txt").write_text("not a bag")
     with pytest.raises(CommandError, match=message):
         replay_bag(tmp_path / path, tmp_path / "out", parameters={}, command=STAND_IN, **arguments)
 

@@ -192,8 +192,7 @@ class HandPoseEstimator:
             depth_m, camera, settings.min_distance, settings.max_distance, count=CANDIDATES + len(expected)
         )
         found = [c for c in found if all(np.linalg.norm(c.centre - e) > 2 * SAME_HAND for e in expected)]
-        side = RIGHT if settings.handedness == "both" else settings.handedness
-        places = [Prospect(candidate.centre, side, candidate.score) for candidate in found]
+        places = [Prospect(candidate.centre, self._first_guess, candidate.score) for candidate in found]
         turn, self._searches = self._searches, self._searches + 1
         if turn == 0 or len(places) < 2:
             return places
