@@ -5,21 +5,25 @@ import numpy as np
 from .hands import Angles, HandBank
 
 # Degrees. Index to little: (MCP, PIP); the spread of each; thumb: radial, palmar, MCP, IP.
-# Spread is positive towards the little finger, so that a hand opens with (-, 0, +, +).
-CLOSED, OPEN_SPREAD = (-2, 0, 2, 4), (-14, 0, 12, 24)
+# Spread is positive towards the little finger, so that a hand opens with (-, 0, +, +): people's fingers part by 17, 14
+# and 32 degrees at most (means; Chatzioglou et al., Anat Cell Biol 2024), and bent they converge on the thumb's base.
+CLOSED, OPEN_SPREAD = (-2, 0, 2, 4), (-15, 0, 13, 30)
 LIBRARY = {
     "flat": ([(0, 3)] * 4, CLOSED, (35, 15, 5, 0)),
     "open": ([(-5, 3)] * 4, OPEN_SPREAD, (60, 20, 0, -5)),
-    "wide": ([(-12, 5)] * 4, (-18, -2, 14, 30), (80, 10, -5, -12)),
+    "wide": ([(-12, 5)] * 4, (-20, -1, 15, 45), (80, 10, -5, -12)),
     "relaxed": ([(18, 25), (24, 30), (28, 32), (30, 30)], (-5, 0, 4, 8), (35, 30, 12, 15)),
-    "fist": ([(82, 98), (86, 102), (86, 100), (84, 95)], (2, 0, -3, -6), (19, 35, 38, 51)),
-    "loose_fist": ([(60, 80), (65, 85), (66, 85), (66, 80)], (0, 0, -2, -4), (22, 35, 31, 35)),
-    "thumbs_up": ([(78, 98), (82, 102), (84, 100), (82, 95)], (2, 0, -3, -6), (65, 0, -5, -10)),
-    "point": ([(0, 4), (75, 95), (80, 98), (80, 92)], (-3, 0, -2, -4), (14, 42, 41, 42)),
-    "gun": ([(0, 4), (75, 95), (80, 98), (80, 92)], (-3, 0, -2, -4), (70, 5, 0, -5)),
-    "two": ([(0, 4), (0, 4), (78, 98), (78, 92)], (-10, 6, -2, -4), (10, 42, 50, 40)),
-    "three": ([(0, 4), (0, 4), (0, 6), (78, 92)], (-10, 0, 10, -2), (8, 54, 50, 45)),
+    "fist": ([(82, 98), (86, 102), (86, 100), (84, 95)], (4, -1, -7, -13), (19, 35, 38, 51)),
+    "loose_fist": ([(60, 80), (65, 85), (66, 85), (66, 80)], (2, -1, -5, -9), (22, 35, 31, 35)),
+    "thumbs_up": ([(78, 98), (82, 102), (84, 100), (82, 95)], (4, -1, -7, -13), (65, 0, -5, -10)),
+    "point": ([(0, 4), (75, 95), (80, 98), (80, 92)], (-3, -1, -6, -12), (14, 42, 41, 42)),
+    "gun": ([(0, 4), (75, 95), (80, 98), (80, 92)], (-3, -1, -6, -12), (70, 5, 0, -5)),
+    "two": ([(0, 4), (0, 4), (78, 98), (78, 92)], (-10, 6, -5, -11), (10, 42, 50, 40)),
+    "two_wide": ([(-5, 4), (-5, 4), (66, 80), (64, 76)], (-25, 9, -5, -11), (4, 50, 55, 35)),
+    "three": ([(0, 4), (0, 4), (0, 6), (78, 92)], (-10, 0, 10, -8), (8, 54, 50, 45)),
+    "three_wide": ([(-5, 4), (-5, 4), (-3, 5), (68, 80)], (-22, 0, 20, -9), (3, 55, 57, 32)),
     "four": ([(0, 4), (0, 4), (0, 6), (0, 6)], (-10, -2, 8, 20), (8, 50, 48, 45)),
+    "four_wide": ([(-5, 4)] * 4, (-19, -1, 15, 42), (4, 38, 56, 70)),
     "shaka": ([(78, 98), (82, 100), (80, 98), (0, 8)], (0, 0, 0, 22), (70, 5, 0, -10)),
     "horns": ([(0, 4), (78, 100), (80, 98), (0, 8)], (-8, 0, 0, 18), (8, 44, 41, 42)),
     "ok": ([(50, 50), (15, 15), (8, 10), (0, 8)], (-5, 0, 8, 18), (21, 49, 35, 31)),
@@ -93,14 +97,15 @@ def _anatomical(rng: np.random.Generator, n: int) -> Angles:
     mcp = np.radians(-25 + 117 * np.clip(share + rng.normal(0, 0.1, (n, 4)), 0, 1))
     pip = np.radians(112) * np.clip(pip_share + rng.normal(0, 0.06, (n, 4)), 0, 1)
     dip = 0.62 * pip + np.radians(rng.normal(0, 5, (n, 4)))
-    fan = np.radians([-14, -2, 11, 24]) * rng.uniform(-0.15, 1.15, (n, 1)) + np.radians(rng.normal(0, 4, (n, 4)))
+    fan = np.radians([-17, -1, 13, 38]) * rng.uniform(-0.15, 1.2, (n, 1)) + np.radians(rng.normal(0, 4, (n, 4)))
+    converged = np.radians([3, -1, -6, -11]) * np.clip(mcp / np.radians(80), 0, 1)
     return Angles(
         flexion=np.stack([mcp, pip, dip], axis=2),
-        spread=fan * np.clip(1.1 - mcp / np.radians(80), 0.1, 1),
+        spread=fan * np.clip(1.1 - mcp / np.radians(80), 0.1, 1) + converged,
         metacarpal=np.clip(mcp, 0, None) * (0, 0.02, 0.06, 0.12),
-        thumb=np.radians(np.stack([rng.uniform(5, 90, n), rng.uniform(-5, 65, n)], axis=1)),
+        thumb=np.radians(np.stack([rng.uniform(0, 90, n), rng.uniform(-5, 65, n)], axis=1)),
         thumb_twist=np.radians(rng.normal(0, 8, n)),
-        thumb_flexion=np.radians(np.stack([rng.uniform(-10, 50, n), rng.uniform(-15, 80, n)], axis=1)),
+        thumb_flexion=np.radians(np.stack([rng.uniform(-10, 58, n), rng.uniform(-15, 80, n)], axis=1)),
         wrist=np.zeros((n, 3)),
     )
 
@@ -116,10 +121,10 @@ def _jitter(rng: np.random.Generator, angles: Angles, degrees: np.ndarray) -> An
         flexion=np.clip(flexion, low, high),
         spread=angles.spread + rng.normal(0, 0.35, (n, 4)) * scale[:, None],
         metacarpal=angles.metacarpal,
-        thumb=np.clip(angles.thumb + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(5, -5), (90, 68)])),
+        thumb=np.clip(angles.thumb + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(0, -5), (90, 68)])),
         thumb_twist=angles.thumb_twist + rng.normal(0, 0.8, n) * scale,
         thumb_flexion=np.clip(
-            angles.thumb_flexion + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(-12, -15), (52, 80)])
+            angles.thumb_flexion + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(-12, -15), (60, 80)])
         ),
         wrist=np.clip(wrist, *np.radians([(-75, -25, -70), (75, 25, 70)])),
     )
@@ -177,6 +182,9 @@ def sample(
         angles, _anatomical(rng, n), free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n))
     )
     angles = _jitter(rng, angles, np.where(free, 2.0, rng.uniform(3, 11, n)))
+    # What lies on a table is bent back at the wrist, as the arm does not pass through it; some lie on their back.
+    back = np.where(np.repeat(rng.uniform(0, 1, len(shapes)) < 0.9, _CANDIDATES), -1, 1)
+    angles.wrist[lie, 0] = (back * np.radians(12 + np.abs(rng.normal(0, 16, n))))[lie]
 
     repeated = np.repeat(shapes, _CANDIDATES)
     _, joints = bank.pose(repeated, angles)

@@ -120,11 +120,12 @@ def _table_up(rng: np.random.Generator) -> np.ndarray:
     return random_direction(rng)
 
 
-def _up_at_rest(rng: np.random.Generator, joints: np.ndarray) -> np.ndarray:
-    """The normal of a table on which the hand lies palm down, or on its back: on that face of its hull it stands on."""
+def _up_at_rest(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarray) -> np.ndarray:
+    """The normal of a table on which the hand lies palm down, or on its back: on that face of its hull it stands on,
+    the arm above the table."""
     hull = ConvexHull(joints)
     normals, offsets = hull.equations[:, :3], hull.equations[:, 3]
-    down = unit((PALMAR if rng.uniform() < 0.9 else -PALMAR) + rng.normal(0, 0.15, 3))
+    down = unit((-PALMAR if arm @ PALMAR > 0 else PALMAR) + rng.normal(0, 0.15, 3))
     along = normals @ down
     with np.errstate(divide="ignore"):
         reach = np.where(along > 1e-6, -(normals @ joints.mean(0) + offsets) / along, np.inf)
@@ -233,7 +234,7 @@ def compose(
     near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
     up, ground = None, 0.0
     if surrounding == TABLE:
-        up = _up_at_rest(rng, joints) if resting else _up_when_picking(rng, joints, arm) if picking else _table_up(rng)
+        up = _up_at_rest(rng, joints, arm) if resting else _up_when_picking(rng, joints, arm) if picking else _table_up(rng)
     direction = _view(rng, up)
     scene = Scene(surrounding, look_from(direction, rng))
     if surrounding == WALL:
@@ -242,7 +243,9 @@ def compose(
         touching = 0.85 if at_table else 0.5 if surrounding == TABLE else 0.25
         gap = _gap(rng, touching, 0.05 if at_table else 0.15)
         scene.touching = gap < 0.005
-        ground = (near @ up).min() - gap
+        # An arm that rises from the surface leaves it to the hand to touch it.
+        standing = near[near @ arm < 0.01] if arm @ up > 0.05 else near
+        ground = (standing @ up).min() - gap
         extent = rng.uniform(0.08, 0.4, 2) if rng.uniform() < 0.25 else np.array([2.0, 2.0])
         rotation = basis(up, rng)
         shift = rotation @ np.array([rng.uniform(-0.8, 0.8) * extent[0], 0, rng.uniform(-0.8, 0.8) * extent[1]])

@@ -147,7 +147,8 @@ def _measure(
     # sensor: baseline, disparity noise and step (both over focal x baseline: 1 / metres), range noise
     # flaw: chance of a hole at an edge, of a mixed pixel, of a fattened edge; edge reach (sensor pixels); grazing
     #       limit; dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth
-    #       share; matching window (sensor pixels), and the step in depth it smooths over (metres); how much melts
+    #       share; matching window (sensor pixels), and the step in depth it smooths over (metres); how much melts;
+    #       the step in disparity below which an edge melts, too (over focal x baseline: 1 / metres)
     i, y, x = wp.tid()
     ratio = wp.max(pixel[i], 1.0)
     sx = int(wp.floor(float(x) / ratio))
@@ -160,6 +161,8 @@ def _measure(
 
     # Edges: what lies a few sensor pixels around.
     at_centre = z
+    shallow = flaw[i, 14] * z * z
+    edge = wp.max(0.012, shallow)
     reach = wp.max(flaw[i, 3] * pixel[i], 1.0)
     near = z
     far = z
@@ -170,53 +173,56 @@ def _measure(
         far = wp.max(far, zk)
     edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
     choice = wp.randf(state)
-    if z - near > 0.012:
+    if z - near > edge:
         if choice + 0.35 * edge_noise < flaw[i, 2]:
             z = near + 0.15 * wp.randf(state) * wp.min(z - near, 0.02)
         elif choice > 1.0 - flaw[i, 0]:
             z = 0.0
         elif choice > 1.0 - flaw[i, 0] - flaw[i, 1] and z < 1.0e5:
             z = near + wp.randf(state) * (z - near)
-    elif far - z > 0.012:
+    elif far - z > edge:
         if choice > 1.0 - 0.7 * flaw[i, 0]:
             z = 0.0
         elif choice > 1.0 - 0.7 * flaw[i, 0] - 0.6 * flaw[i, 1] and far < 1.0e5:
             z = z + wp.randf(state) * wp.min(far - z, 0.15)
     if z > 1.0e5:
         z = 0.0
+    matched = z
 
     if z > 0.0 and z == at_centre and flaw[i, 11] > 0.0:
         # A stereo matcher's window melts shallow steps: fingers into each other, a flat hand into the table.
         spacing = 0.5 * flaw[i, 11] * pixel[i]
+        melts = wp.max(flaw[i, 12], shallow)
         total = 0.0
         weight = 0.0
         for ky in range(-2, 3):
             for kx in range(-2, 3):
                 zk = _at(depth, i, py + int(wp.round(float(ky) * spacing)), px + int(wp.round(float(kx) * spacing)))
-                w = wp.exp(-wp.pow((zk - z) / flaw[i, 12], 2.0) - 0.15 * float(kx * kx + ky * ky))
+                w = wp.exp(-wp.pow((zk - z) / melts, 2.0) - 0.15 * float(kx * kx + ky * ky))
                 total += w * zk
                 weight += w
         z = total / weight
     if z > 0.0 and flaw[i, 13] > 0.0:
         # Where there is little texture, a low relief sinks into what surrounds it: a hand into its table.
         around = _between_cells(coarse, i, (float(py) + 0.5) / cell[i], (float(px) + 0.5) / cell[i])
-        if around > 0.0 and wp.abs(around - z) < MELTS:
+        if around > 0.0:
             share = 0.7 + 0.5 * _smooth_noise(seed[i] + 17, float(px) / cell[i], float(py) / cell[i])
-            z += flaw[i, 13] * wp.clamp(share, 0.0, 1.0) * (around - z)
+            low = wp.clamp(2.0 - 2.0 * wp.abs(around - z) / MELTS, 0.0, 1.0)
+            z += flaw[i, 13] * low * wp.clamp(share, 0.0, 1.0) * (around - z)
     if z > 0.0 and flaw[i, 6] != 0.0:
         # Shadow: something beside this pixel hides it from the second view.
         for k in range(1, 17):
             zk = _at(depth, i, py, px + int(flaw[i, 6]) * k)
-            if focal[i] * sensor[i, 0] * (1.0 / zk - 1.0 / z) > float(k) + 0.5:
+            if focal[i] * sensor[i, 0] * (1.0 / zk - 1.0 / matched) > float(k) + 0.5:
                 z = 0.0
                 break
-    if z > 0.0 and flaw[i, 4] > 0.0:
+    if z > 0.0 and flaw[i, 4] > 0.0 and far - near > shallow:
         # A surface seen at too flat an angle. At a step in depth only one side is steep: that is not meant.
         step = int(ratio)
-        left = wp.abs(z - _at(depth, i, py, px - step))
-        right = wp.abs(z - _at(depth, i, py, px + step))
-        above = wp.abs(z - _at(depth, i, py - step, px))
-        below = wp.abs(z - _at(depth, i, py + step, px))
+        left = wp.abs(at_centre - _at(depth, i, py, px - step))
+        right = wp.abs(at_centre - _at(depth, i, py, px + step))
+        above = wp.abs(at_centre - _at(depth, i, py - step, px))
+        below = wp.abs(at_centre - _at(depth, i, py + step, px))
         across = wp.length(wp.vec2(wp.min(left, right), wp.min(above, below)))
         slope = across * focal[i] / (float(step) * z)
         if slope > flaw[i, 4] * (0.7 + 0.6 * wp.randf(state)):
@@ -253,7 +259,7 @@ class Flaws:
     Attributes:
         scale: (n,) how many image pixels one pixel of the sensor spans.
         sensor: (n, 4) noise and step of the sensor.
-        flaw: (n, 14) its other flaws, in this image.
+        flaw: (n, 15) its other flaws, in this image.
         patch: (n, 3, 4) ellipses without a reading: centre and half axes, as shares of the image.
         cell: (n,) image pixels across which a low relief melts.
     """
@@ -289,7 +295,7 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
 
     tof, stereo = kinds == 2, kinds == 0
     some = difficulty * rng.uniform(0, 1, (n, 3)) ** 2.5
-    flaw = np.zeros((n, 14))
+    flaw = np.zeros((n, 15))
     flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
     flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
     # A stereo matcher fattens what is in front by about half its window, mostly all along the edge.
@@ -306,6 +312,9 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
     flaw[:, 11] = np.where(stereo, rng.uniform(0, 14, n) * difficulty, 0)
     flaw[:, 12] = rng.uniform(0.005, 0.045, n)
     flaw[:, 13] = np.where(stereo & (rng.uniform(0, 1, n) < 0.5 * difficulty), rng.uniform(0.2, 1, n), 0)
+    # What differs by less than a pixel of disparity is all one to a matcher: from afar, a hand and what it lies on.
+    disparity = np.where(stereo & (rng.uniform(0, 1, n) < 0.7 * difficulty), rng.uniform(0.4, 1.8, n), 0)
+    flaw[:, 14] = disparity / over
     cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty, :2] = -9

@@ -25,6 +25,10 @@ OFF_CENTRE = 0.11
 """A crop whose centre is farther than this from the hand's, in metres, does not count as showing it."""
 
 
+BORDER_SHARE = 0.12
+"""Of crops that the border of the camera's image cuts: hands come into view, and work at its rim."""
+
+
 @lru_cache(maxsize=2)
 def _renderer(device: str) -> Renderer:
     return Renderer(HandBank(), device)
@@ -33,6 +37,21 @@ def _renderer(device: str) -> Renderer:
 @lru_cache(maxsize=2)
 def _lures(size: int) -> Lures:
     return Lures(size)
+
+
+def _within_borders(rng: np.random.Generator, n: int, size: int, share: float) -> np.ndarray:
+    """Pixels (n, size, size) of crops that are in the camera's image: all, but in `share` of the crops one border, or
+    two at a corner, runs through, anywhere beyond the middle. Seen from the crop it is a little askew."""
+    grid = (np.arange(size) + 0.5) * 2 / size - 1
+    x, y = np.meshgrid(grid, grid)
+    cut, corner = rng.uniform(0, 1, (2, n))
+    turn = np.pi / 2 * rng.integers(0, 4, n) + np.radians(rng.normal(0, 4, n))
+    inside = np.ones((n, size, size), bool)
+    for quarter, cuts in ((0, cut < share), (np.pi / 2, (cut < share) & (corner < 0.15))):
+        outward, reach = turn + quarter, rng.uniform(0, 1, n)
+        along = np.cos(outward)[:, None, None] * x + np.sin(outward)[:, None, None] * y
+        inside &= (along < reach[:, None, None]) | ~cuts[:, None, None]
+    return inside
 
 
 @dataclass(frozen=True)
@@ -51,7 +70,7 @@ class SynthBatches:
     A batch holds:
         image: (batch, 1, size, size) float32, network input.
         uvd: (batch, 21, 3) float32, the joints in the crop's coordinates.
-        visible: (batch, 21) bool: nothing lies before the joint's own flesh.
+        visible: (batch, 21) bool: in the camera's image, and nothing lies before the joint's own flesh.
         present: (batch,) bool: the crop shows a hand.
         right: (batch,) bool: and, as shown, it is a right one.
         sensor, surrounding: (batch,) indices into `SENSORS` and `scenes.SURROUNDINGS`.
@@ -79,7 +98,7 @@ class SynthBatches:
         child = rng.uniform(0, 1, n) < 0.15 * self.difficulty
         shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
         grasping = rng.uniform(0, 1, n) < 0.28 * self.difficulty
-        resting = ~grasping & (rng.uniform(0, 1, n) < 0.2 * self.difficulty)
+        resting = ~grasping & (rng.uniform(0, 1, n) < 0.25 * self.difficulty)
         picking = grasping & (rng.uniform(0, 1, n) < 0.45)
         angles = poses.sample(rng, bank, shapes, grasping, resting)
         transforms, joints = bank.pose(shapes, angles)
@@ -163,6 +182,9 @@ class SynthBatches:
         perfect, own = depth.numpy(), hand.numpy()
         pixel = focal_px / np.array([s.focal for s in sensors])
         measured = measure(depth, list(names), focal, pixel, rng, self.difficulty).numpy()
+        borders = np.random.default_rng((self.seed, index, 2))
+        in_view = _within_borders(borders, n, self.size, BORDER_SHARE * self.difficulty)
+        measured = np.where(in_view, measured, 0)
         d = (measured - distance[:, None, None]) / HALF_SIZE
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
         lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.7 * self.difficulty))
@@ -174,7 +196,7 @@ class SynthBatches:
             points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None],
             (points[..., 2:] - distance[:, None, None]) / HALF_SIZE,
         ], axis=-1)  # fmt: skip
-        visible = self._visible(perfect, own, uvd, points[..., 2], scale)
+        visible = self._visible(perfect, np.where(in_view, own, np.inf), uvd, points[..., 2], scale)
         segment = np.where(own <= perfect, 1, np.where(arm <= perfect, 2, 0)) * (perfect < 1e5)
         left = rng.uniform(0, 1, n) < self.left_share
         image[left] = image[left, :, ::-1]
