@@ -18,6 +18,10 @@ class Estimator(Protocol):
         """Depth (height, width) in metres, 0 where there is no reading, seen at `stamp` seconds -> the hands in it."""
         ...
 
+    def look_around(self) -> None:
+        """Look for more hands in the image last estimated, now that it is answered."""
+        ...
+
     def reset(self) -> None:
         """Forget all hands: what comes next has nothing to do with what was before."""
         ...

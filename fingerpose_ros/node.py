@@ -267,9 +267,17 @@ class HandPoseNode(LifecycleNode):
                 self._warn("nothing_read", "the depth image holds no reading at all; is the lens covered?")
             self._outputs.publish_views(header, depth, frame.camera, hands)
         except Exception as error:  # a dead thread would be silent
-            if self.context.ok():  # else the node is being shut down under this thread
-                self._statistics.fail(f"cannot publish: {error}")
-                self.get_logger().error(traceback.format_exc(), throttle_duration_sec=LOG_PERIOD)
+            self._fail("cannot publish", error)
+        try:
+            self._estimator.look_around()
+        except Exception as error:
+            self._fail("cannot look for more hands", error)
+            self._estimator.reset()
+
+    def _fail(self, what: str, error: Exception) -> None:
+        if self.context.ok():  # else the node is being shut down under this thread
+            self._statistics.fail(f"{what}: {error}")
+            self.get_logger().error(traceback.format_exc(), throttle_duration_sec=LOG_PERIOD)
 
     def _estimate(self, depth: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
         if self._last_stamp is not None and stamp < self._last_stamp:

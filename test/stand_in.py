@@ -79,6 +79,9 @@ class StandIn:
         self.tracks = tracks
         return hands
 
+    def look_around(self) -> None:
+        """It sees all there is at once."""
+
 
 def stand_in(settings):
     """An estimator factory for the node."""

@@ -128,20 +128,37 @@ def test_following_one_hand_costs_one_pass_of_one_crop_an_image(oracle):
         oracle.batches.clear()
 
 
-def test_beside_a_tracked_hand_an_image_pays_for_the_finder_or_for_one_look_more(oracle, monkeypatch):
+def test_beside_a_tracked_hand_others_are_looked_for_once_the_image_is_answered(oracle, monkeypatch):
     follow, searched = estimator(oracle, max_hands=3), []
     find = estimator_module.find_hands
     monkeypatch.setattr(estimator_module, "find_hands", lambda *a, **k: searched.append(True) or find(*a, **k))
-    paid = []
-    for i in range(31):
-        see(follow, oracle, [right_at(0.16)] + [left_at(-0.16)] * (i > 15), i / 30)
-        paid.append((len(searched), sum(oracle.batches)))
+
+    def cost() -> tuple[int, int]:
+        paid = len(searched), sum(oracle.batches)
         searched.clear()
         oracle.batches.clear()
-    alone, joined = paid[1:16], paid[16:]
-    assert all(searches + looks <= 2 for searches, looks in alone)
-    assert sum(searches for searches, _ in alone) <= 5 and sum(looks - 1 for _, looks in alone) <= 5
-    assert all(searches + looks <= 3 for searches, looks in joined) and joined[-1][1] >= 2
+        return paid
+
+    answers, between = [], []
+    for i in range(31):
+        hands = see(follow, oracle, [right_at(0.16)] + [left_at(-0.16)] * (i > 15), i / 30)
+        answers.append((len(hands), *cost()))
+        follow.look_around()
+        between.append(cost())
+    assert all(searches == 0 and looks == hands for hands, searches, looks in answers[1:]) and answers[-1][0] == 2
+    assert all(searches + looks <= 2 for searches, looks in between)  # 2: the last look, and one at its mirror image
+    assert sum(searches for searches, _ in between) <= 9 and sum(searches + looks for searches, looks in between) < 20
+
+
+def test_whoever_does_not_look_around_gets_the_same_hands(oracle):
+    by_itself, told = estimator(oracle), estimator(oracle)
+    for i in range(20):
+        scene = [right_at(0.16 - 0.005 * i), left_at(-0.16)][: 1 + (i > 5)]
+        both = [see(which, oracle, scene, i / 30) for which in (by_itself, told)]
+        told.look_around()
+        assert [(h.track_id, h.handedness) for h in both[0]] == [(h.track_id, h.handedness) for h in both[1]]
+        assert all(np.array_equal(a.positions, b.positions) for a, b in zip(*both, strict=True))
+    assert len(both[0]) == 2
 
 
 @pytest.mark.parametrize("speed", (0.3, 1.0))

@@ -405,6 +405,25 @@ def test_an_image_on_which_the_estimator_fails_gets_no_answer_and_the_next_one_d
     assert "told to fail" in capfd.readouterr().err
 
 
+def test_an_image_is_answered_before_more_hands_are_looked_for_and_whether_or_not_that_fails(ros_context, capfd):
+    answered = []
+
+    class Failing(StandIn):
+        def look_around(self):
+            answered.append(node.report().answered)
+            raise RuntimeError("nowhere to look")
+
+    node = make_node(ros_context, lambda settings: (Failing(False), "failing"))
+    node.start()
+    for stamp in (1.0, 2.0):
+        feed_and_wait(node, depth_frame(0), stamp)
+    assert wait_until(lambda: len(answered) == 2) and answered == [1, 2]
+    assert "cannot look for more hands: nowhere to look" in node.report().last_error
+    assert node.report().refused == {}
+    node.close()
+    assert "nowhere to look" in capfd.readouterr().err
+
+
 def test_images_whose_stamp_stands_still_are_answered_and_mentioned(running, capfd):
     node, recorder = running
     for _ in range(3):

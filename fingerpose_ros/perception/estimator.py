@@ -48,7 +48,7 @@ class EstimatorSettings:
         cube_half_size: half the side, in metres, of the cube around a hand that the network sees.
         handedness: "both", or "right" or "left" if every hand is to be taken for that one.
         max_hands: the most hands that are tracked at once. Two, the user's: looking for a second hand beside a tracked
-            one costs a little in two of five images, and a handover or two-handed teleoperation needs it.
+            one costs a little after two of five images, and a handover or two-handed teleoperation needs it.
         smoothing: whether joints are smoothed over time.
         smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
         smoothing_beta: what speed adds to that cut-off, Hz per m/s.
@@ -122,6 +122,7 @@ class HandPoseEstimator:
         self._tracks: list[Track] = []
         self._prospects: list[Prospect] = []
         self._stamp: float | None = None
+        self._not_looked_around: Eye | None = None
         self._searches = self._frame = 0
 
     def estimate(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
@@ -147,50 +148,55 @@ class HandPoseEstimator:
             raise ValueError(f"an image's stamp is {stamp} s")
         if self._stamp is not None and not 0 <= stamp - self._stamp <= MAX_GAP:
             self.reset()
+        self.look_around()
         self._stamp = stamp
         see = Eye(self._backend, self._settings.cube_half_size, depth_m, camera)
 
-        tracks, prospects = self._tracks, self._choose_prospects(depth_m, camera)
-        crops = [see.crop(track.expected(stamp), track.handedness) for track in tracks]
-        crops += [see.crop(prospect.centre, prospect.handedness) for prospect in prospects]
-        looks = see.look(crops)  # one pass of the network for the tracked hands and the places to check
-        seen = self._follow(see, tracks, looks[: len(tracks)])
-        seen += self._acquire(see, prospects, looks[len(tracks) :])
+        if self._tracks:
+            seen = self._follow(see)
+        else:
+            self._prospects = self._search(see)
+            seen = self._acquire(see)
         seen = sorted(_one_track_a_hand(seen), key=lambda pair: pair[0].id)
-        unseen = [track for track in tracks if 0 < track.missed <= MAX_MISSED]
+        unseen = [track for track in self._tracks if 0 < track.missed <= MAX_MISSED]
         self._tracks = sorted([track for track, _ in seen] + unseen, key=lambda track: track.id)
         self._frame += 1
+        self._not_looked_around = see
         return seen
+
+    def look_around(self) -> None:
+        """Look for hands beside the tracked ones, in the image last estimated; what is new is seen from the next on.
+
+        `estimate` does so before it turns to the next image. Whoever calls this once an image is answered has the next
+        answered sooner. An image has time for the finder or for a look, not for both: what is looked at was found, or
+        seen, in the image before.
+
+        Raises:
+            RuntimeError: the network gave numbers that are not finite.
+        """
+        see, self._not_looked_around = self._not_looked_around, None
+        if see is None:
+            return
+        if not 0 < len(self._tracks) < self._settings.max_hands:
+            self._prospects = []
+        elif self._prospects:
+            self._tracks += [track for track, _ in self._acquire(see)]
+        elif self._frame % SEARCH_EVERY == 0:
+            self._prospects = self._search(see)
 
     @property
     def _first_guess(self) -> str:
         return RIGHT if self._settings.handedness == "both" else self._settings.handedness
 
-    def _choose_prospects(self, depth_m: np.ndarray, camera: Camera) -> list[Prospect]:
-        """Places that the network should look at for new hands now.
-
-        While nothing is tracked: what the finder sees in this image. Beside a tracked hand an image has time for the
-        finder or for one look more, not for both: what is looked at was found, or seen, in the image before.
-        """
-        if not self._tracks:
-            self._prospects = []
-            return self._search(depth_m, camera)
-        prospects, self._prospects = self._prospects, []
-        room = len(self._tracks) < self._settings.max_hands
-        if room and not prospects and self._frame % SEARCH_EVERY == 0:
-            self._prospects = self._search(depth_m, camera)
-        return prospects if room else []
-
-    def _search(self, depth_m: np.ndarray, camera: Camera) -> list[Prospect]:
+    def _search(self, see: Eye) -> list[Prospect]:
         """What the finder sees, as far as it is to be looked at.
 
         Not all of its candidates each time: that would take longer than an image lasts. All when there was no image
         before this one; then the best and, in turn, one of the others; beside a tracked hand every other time the best.
         """
         settings, expected = self._settings, [track.expected(self._stamp) for track in self._tracks]
-        found = find_hands(
-            depth_m, camera, settings.min_distance, settings.max_distance, count=CANDIDATES + len(expected)
-        )
+        count = CANDIDATES + len(expected)
+        found = find_hands(see.depth_m, see.camera, settings.min_distance, settings.max_distance, count)
         found = [c for c in found if all(np.linalg.norm(c.centre - e) > 2 * SAME_HAND for e in expected)]
         places = [Prospect(candidate.centre, self._first_guess, candidate.score) for candidate in found]
         turn, self._searches = self._searches, self._searches + 1
@@ -201,9 +207,11 @@ class HandPoseEstimator:
             return [best if turn % 2 else others[turn // 2 % len(others)]]
         return [best, others[turn % len(others)]]
 
-    def _follow(self, see: Eye, tracks: list[Track], looks: list[Look | None]) -> list[tuple[Track, Look]]:
+    def _follow(self, see: Eye) -> list[tuple[Track, Look]]:
+        """The tracked hands that are seen."""
+        looks = see.look([see.crop(track.expected(self._stamp), track.handedness) for track in self._tracks])
         seen = []
-        for track, look in zip(tracks, looks, strict=True):
+        for track, look in zip(self._tracks, looks, strict=True):
             judged = self._is_hand(look) and self._settings.handedness == "both"
             if judged and track.doubts_handedness(look.right, self._stamp):
                 look, right = self._likelier(look, self._mirrored(see, look))
@@ -216,14 +224,16 @@ class HandPoseEstimator:
                 track.missed += 1
         return seen
 
-    def _acquire(self, see: Eye, prospects: list[Prospect], looks: list[Look | None]) -> list[tuple[Track, Look]]:
+    def _acquire(self, see: Eye) -> list[tuple[Track, Look]]:
         """New tracks, of the prospects that are hands: each is looked at again, from its middle and as what it seems.
 
         At once while nothing is tracked, else in the images that follow. If they are too many, the finder's word counts
         as much as the network's: it judges what is around the hand, which the network sees little of, and so tells the
         hand from the arm that leads to it.
         """
+        prospects, self._prospects = self._prospects, []
         while prospects:
+            looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
             last = prospects[0].looks == PASSES - 1
             judged = list(zip(prospects, looks, strict=True))
             # An off-centre look may be in some doubt, the last may not.
@@ -239,7 +249,6 @@ class HandPoseEstimator:
             if self._tracks:
                 self._prospects = prospects
                 break
-            looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
         return []
 
     def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:

@@ -45,7 +45,7 @@ class Eye:
 
     def __init__(self, backend: Backend, half_size: float, depth_m: np.ndarray, camera: Camera):
         self._backend, self._half_size = backend, half_size
-        self._depth_m, self._camera = depth_m, camera
+        self.depth_m, self.camera = depth_m, camera
 
     def crop(self, centre: np.ndarray, handedness: str) -> Crop | None:
         """None where no cube can be in front of the camera."""
@@ -56,7 +56,7 @@ class Eye:
     def look(self, crops: list[Crop | None]) -> list[Look | None]:
         """One pass of the network for all crops. None where there is nothing to see."""
         size = self._backend.input_size
-        images = [None if crop is None else crop.image(self._depth_m, self._camera, size) for crop in crops]
+        images = [None if crop is None else crop.image(self.depth_m, self.camera, size) for crop in crops]
         shown = [i for i, image in enumerate(images) if image is not None and (image < BACKGROUND).mean() > MIN_SURFACE]
         looks: list[Look | None] = [None] * len(crops)
         if not shown:
