@@ -19,11 +19,8 @@ LIBRARY = {
     "point": ([(0, 4), (75, 95), (80, 98), (80, 92)], (-3, -1, -6, -12), (14, 42, 41, 42)),
     "gun": ([(0, 4), (75, 95), (80, 98), (80, 92)], (-3, -1, -6, -12), (70, 5, 0, -5)),
     "two": ([(0, 4), (0, 4), (78, 98), (78, 92)], (-10, 6, -5, -11), (10, 42, 50, 40)),
-    "two_wide": ([(-5, 4), (-5, 4), (66, 80), (64, 76)], (-25, 9, -5, -11), (4, 50, 55, 35)),
     "three": ([(0, 4), (0, 4), (0, 6), (78, 92)], (-10, 0, 10, -8), (8, 54, 50, 45)),
-    "three_wide": ([(-5, 4), (-5, 4), (-3, 5), (68, 80)], (-22, 0, 20, -9), (3, 55, 57, 32)),
     "four": ([(0, 4), (0, 4), (0, 6), (0, 6)], (-10, -2, 8, 20), (8, 50, 48, 45)),
-    "four_wide": ([(-5, 4)] * 4, (-19, -1, 15, 42), (4, 38, 56, 70)),
     "shaka": ([(78, 98), (82, 100), (80, 98), (0, 8)], (0, 0, 0, 22), (70, 5, 0, -10)),
     "horns": ([(0, 4), (78, 100), (80, 98), (0, 8)], (-8, 0, 0, 18), (8, 44, 41, 42)),
     "ok": ([(50, 50), (15, 15), (8, 10), (0, 8)], (-5, 0, 8, 18), (21, 49, 35, 31)),
@@ -119,7 +116,7 @@ def _jitter(rng: np.random.Generator, angles: Angles, degrees: np.ndarray) -> An
     wrist = rng.normal(0, 1, (n, 3)) * np.radians((32, 10, 30))
     return Angles(
         flexion=np.clip(flexion, low, high),
-        spread=angles.spread + rng.normal(0, 0.35, (n, 4)) * scale[:, None],
+        spread=angles.spread + rng.normal(0, 0.5, (n, 4)) * scale[:, None],
         metacarpal=angles.metacarpal,
         thumb=np.clip(angles.thumb + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(0, -5), (90, 68)])),
         thumb_twist=angles.thumb_twist + rng.normal(0, 0.8, n) * scale,

@@ -233,8 +233,12 @@ def compose(
         surrounding = TABLE
     near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
     up, ground = None, 0.0
-    if surrounding == TABLE:
-        up = _up_at_rest(rng, joints, arm) if resting else _up_when_picking(rng, joints, arm) if picking else _table_up(rng)
+    if surrounding == TABLE and not at_table:
+        up = _table_up(rng)
+    if resting:
+        up = _up_at_rest(rng, joints, arm)
+    if picking:
+        up = _up_when_picking(rng, joints, arm)
     direction = _view(rng, up)
     scene = Scene(surrounding, look_from(direction, rng))
     if surrounding == WALL:
