@@ -30,6 +30,7 @@ TABLE = ((0.0, 0.6, 0.8), 0.75)
 class Oracle:
     """A network that is always right about the hands (joints, handedness) of the scene, and unsure as it is told.
 
+    `present` says of right and left ones how likely it finds them to be hands, if not very.
     If it `leans`, so much is added to the probability that a hand, as shown, is a right one.
     """
 
@@ -37,6 +38,7 @@ class Oracle:
     sigma: np.ndarray = field(default_factory=lambda: np.full((21, 3), 0.03))
     right: float | None = None
     leans: float = 0.0
+    present: dict = field(default_factory=dict)
     input_size: int = 32
     description: str = "oracle"
     batches: list = field(default_factory=list)
@@ -56,7 +58,7 @@ class Oracle:
         right = 0.95 if handedness == "right" else 0.05
         right = right if self.right is None else self.right
         shown = (1 - right if crop.mirrored else right) + self.leans
-        return crop.to_uvd(joints), self.sigma, shown, 0.97
+        return crop.to_uvd(joints), self.sigma, shown, self.present.get(handedness, 0.97)
 
 
 @pytest.fixture
@@ -194,6 +196,20 @@ def test_a_second_hand_is_found_beside_the_first_within_half_a_second(oracle):
 
 def test_no_more_hands_than_asked_for(oracle):
     assert len(see(estimator(oracle, max_hands=1), oracle, [right_at(0.16), left_at(-0.16)], 0.0)) == 1
+
+
+@pytest.mark.parametrize(("false", "gives_way"), [(0.6, True), (0.79, False), (0.9, False)])
+def test_what_hardly_is_a_hand_gives_way_to_what_surely_is(oracle, false, gives_way):
+    """The one that is there first, a right one, is tracked: no more hands may be."""
+    follow, oracle.present = estimator(oracle, max_hands=1), {"right": false}
+    assert len(see(follow, oracle, [right_at(0.16)], 0.0)) == 1
+    for i in range(1, 31):
+        hands = see(follow, oracle, [right_at(0.16), left_at(-0.16)], i / 30)
+        assert len(hands) <= 1
+    assert [hand.handedness for hand in hands] == (["left"] if gives_way else ["right"])
+    oracle.batches.clear()
+    see(follow, oracle, [right_at(0.16), left_at(-0.16)], 31 / 30)
+    assert not gives_way or oracle.batches == [1]  # it is sure again: no other is looked for
 
 
 @pytest.mark.parametrize(("scores", "side"), [((0.3, 0.1), "right"), ((0.1, 0.3), "left")])

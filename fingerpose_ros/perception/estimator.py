@@ -31,6 +31,12 @@ MAX_GAP = 2.0
 """Seconds without an image after which whatever was tracked is forgotten. Longer than it takes a slow machine to find a
 hand: the images of that time are overtaken."""
 
+SURE = 0.8
+"""While all hands that may be tracked are, and each surely is one (its probability is this), no other is looked for."""
+
+SURER = 0.2
+"""By so much a new hand's probability must exceed that of the one whose place it takes."""
+
 SAME_HAND = 0.05
 """Centres closer than this, in metres, belong to one hand."""
 
@@ -167,6 +173,7 @@ class HandPoseEstimator:
     def look_around(self) -> None:
         """Look for hands beside the tracked ones, in the image last estimated; what is new is seen from the next on.
 
+        If there are as many as may be, a new one that surely is a hand takes the place of one that hardly is.
         `estimate` does so before it turns to the next image. Whoever calls this once an image is answered has the next
         answered sooner. An image has time for the finder or for a look, not for both: what is looked at was found, or
         seen, in the image before.
@@ -177,12 +184,22 @@ class HandPoseEstimator:
         see, self._not_looked_around = self._not_looked_around, None
         if see is None:
             return
-        if not 0 < len(self._tracks) < self._settings.max_hands:
+        full = len(self._tracks) >= self._settings.max_hands
+        if not self._tracks or (full and all(track.confidence >= SURE for track in self._tracks)):
             self._prospects = []
         elif self._prospects:
-            self._tracks += [track for track, _ in self._acquire(see)]
+            for track, _ in self._acquire(see):
+                self._admit(track)
         elif self._frame % SEARCH_EVERY == 0:
             self._prospects = self._search(see)
+
+    def _admit(self, track: Track) -> None:
+        if len(self._tracks) >= self._settings.max_hands:
+            weakest = min(self._tracks, key=lambda track: track.confidence)
+            if track.confidence < weakest.confidence + SURER:
+                return
+            self._tracks.remove(weakest)
+        self._tracks.append(track)
 
     @property
     def _first_guess(self) -> str:
@@ -218,7 +235,7 @@ class HandPoseEstimator:
                 if track.settle_handedness(right, look.handedness):
                     track.smooth = self._new_filter()
             if self._is_hand(look):
-                track.see(look.centre, self._stamp)
+                track.see(look.centre, look.present, self._stamp)
                 seen.append((track, look))
             else:
                 track.missed += 1
@@ -241,7 +258,7 @@ class HandPoseEstimator:
             judged = _apart(sorted(judged, key=lambda pair: -pair[0].score * pair[1].present))
             if last:
                 new = (self._new_track(see, look) for _, look in judged)
-                return list(islice(filter(None, new), self._settings.max_hands - len(self._tracks)))
+                return list(islice(filter(None, new), max(1, self._settings.max_hands - len(self._tracks))))
             prospects = [
                 Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1)
                 for prospect, look in judged
@@ -259,7 +276,8 @@ class HandPoseEstimator:
             if mirrored is None or 0.5 * (look.present + mirrored.present) < self._settings.min_confidence:
                 return None
             look, right = self._likelier(look, mirrored)
-        track = Track(self._next_id, look.handedness, right, look.centre, self._stamp, self._new_filter())
+        smooth = self._new_filter()
+        track = Track(self._next_id, look.handedness, right, look.present, look.centre, self._stamp, smooth)
         self._next_id += 1
         return track, look
 

@@ -5,8 +5,8 @@ import numpy as np
 from .hand import RIGHT
 from .kinematics import palm_position
 
-HANDEDNESS_TIME = 0.3
-"""Seconds over which what the network says of the handedness is averaged."""
+OPINION_TIME = 0.3
+"""Seconds over which what the network says of the handedness, and of whether it is a hand, is averaged."""
 
 DOUBT_BELOW = 0.25
 """A hand is looked at as the other one, too, when on that average it is itself with less than this probability."""
@@ -21,16 +21,25 @@ class Track:
     Attributes:
         id: never used again for another hand.
         handedness: "right" or "left".
+        confidence: the probability that it is a hand, averaged over `OPINION_TIME`.
         centre: (3,) where it was last seen, metres in the camera's optical frame.
         missed: how many images ago that was.
         smooth: what smooths its pose; None if it is not to be smoothed.
     """
 
     def __init__(
-        self, id: int, handedness: str, right: float, centre: np.ndarray, stamp: float, smooth: "PoseFilter | None"
+        self,
+        id: int,
+        handedness: str,
+        right: float,
+        confidence: float,
+        centre: np.ndarray,
+        stamp: float,
+        smooth: "PoseFilter | None",
     ):
         """`right` is the probability that it is a right hand."""
-        self.id, self.handedness, self.centre, self.missed, self.smooth = id, handedness, centre, 0, smooth
+        self.id, self.handedness, self.confidence = id, handedness, confidence
+        self.centre, self.missed, self.smooth = centre, 0, smooth
         self._right, self._velocity, self._stamp = right, np.zeros(3), stamp
 
     @property
@@ -43,8 +52,9 @@ class Track:
         step = self._velocity * (stamp - self._stamp)
         return self.centre + step * min(1, MAX_STEP / max(float(np.linalg.norm(step)), 1e-9))
 
-    def see(self, centre: np.ndarray, stamp: float) -> None:
-        """It is seen again."""
+    def see(self, centre: np.ndarray, present: float, stamp: float) -> None:
+        """It is seen again, and is a hand with the probability `present`."""
+        self.confidence += self._weight(stamp) * (present - self.confidence)
         passed = stamp - self._stamp
         if passed > 0:
             self._velocity = 0.5 * self._velocity + 0.5 * (centre - self.centre) / passed
@@ -52,9 +62,13 @@ class Track:
 
     def doubts_handedness(self, right: float, stamp: float) -> bool:
         """Takes in the probability of a right hand, before `see`. True when it may well be the other one."""
-        self._right += (1 - np.exp(-(stamp - self._stamp) / HANDEDNESS_TIME)) * (right - self._right)
+        self._right += self._weight(stamp) * (right - self._right)
         itself = self._right if self.handedness == RIGHT else 1 - self._right
         return bool(itself < DOUBT_BELOW)
+
+    def _weight(self, stamp: float) -> float:
+        """Of an opinion at `stamp` beside those before."""
+        return 1 - float(np.exp(-(stamp - self._stamp) / OPINION_TIME))
 
     def settle_handedness(self, right: float, handedness: str) -> bool:
         """Takes it, for good reasons, for this hand with this probability of a right one; True if that is new."""
