@@ -11,7 +11,7 @@ settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 if importlib.util.find_spec("rclpy"):
-    pytest_plugins = ["fingerpose_ros.testing"]
+    pytest_plugins = ["fingerpose_ros.testing", "observed_node"]
 
 # A robot has nothing of what the network is made with, and need not test it.
 collect_ignore = []

@@ -1,0 +1,54 @@
+"""A node with a stand-in for its estimator, given images by hand, and who observes it: fixtures and helpers."""
+
+import pytest
+from messages import camera_info, image
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+from stand_in import stand_in
+
+from fingerpose_ros.node import HandPoseNode
+from fingerpose_ros.recorder import Recorder
+from fingerpose_ros.testing import spinning, wait_until
+
+
+def make_node(context, estimator_factory=stand_in, cli_args=(), **settings):
+    overrides = [Parameter(name, value=value) for name, value in settings.items()]
+    return HandPoseNode(estimator_factory, context=context, parameter_overrides=overrides, cli_args=list(cli_args))
+
+
+@pytest.fixture
+def observer(ros_context):
+    return Node("observer", context=ros_context)
+
+
+@pytest.fixture
+def running(ros_context, observer):
+    """A running node and what it publishes."""
+    node, recorder = make_node(ros_context), Recorder(observer)
+    node.start()
+    with spinning(node, observer):
+        assert wait_until(lambda: node.count_subscribers("hand_poses") == 1)
+        wait_until(lambda: False, 0.2)  # both ends of a connection learn of each other a little apart
+        yield node, recorder
+
+
+def feed(node, depth, stamp=100.0):
+    node.receive_camera_info(camera_info(depth.shape[1], depth.shape[0], stamp))
+    node.receive_image(image(depth, stamp))
+
+
+def feed_and_wait(node, depth, stamp=100.0):
+    """Give the node an image and wait until it is done with it."""
+    before = node.report()
+    feed(node, depth, stamp)
+    assert wait_until(lambda: done(node.report()) > done(before))
+    return node.report()
+
+
+def done(report):
+    return report.answered + report.dropped + sum(report.refused.values())
+
+
+def stamps(messages):
+    return [Time.from_msg(message.header.stamp).nanoseconds * 1e-9 for message in messages]
