@@ -16,8 +16,8 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 5
-FINGERPRINT = {"uvd": -0.001233, "image": 0.661457, "visible": 0.621884, "roughness": 0.037335}
+VERSION = 6
+FINGERPRINT = {"uvd": -0.001625, "image": 0.641232, "visible": 0.62271, "roughness": 0.036665}
 """`fingerprint` of this version."""
 
 COUNT = 4096
