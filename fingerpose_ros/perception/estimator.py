@@ -22,7 +22,10 @@ SEARCH_EVERY = 5
 """While one hand is tracked, the finder is asked for others in one image of so many: most images then cost one look."""
 
 PASSES = 3
-"""Looks at a new hand, each centred on what the one before saw."""
+"""Looks at a new hand, each centred on what the one before saw: at most so many, fewer if it already was in the middle."""
+
+IN_THE_MIDDLE = 0.01
+"""A hand whose centre is as near to the middle of what was looked at, in metres, need not be looked at again."""
 
 MAX_MISSED = 2
 """Images in a row that a hand may go unseen. It is absent from each of them; seen again, it is still the same hand."""
@@ -251,13 +254,11 @@ class HandPoseEstimator:
         prospects, self._prospects = self._prospects, []
         while prospects:
             looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
-            last = prospects[0].looks == PASSES - 1
-            judged = list(zip(prospects, looks, strict=True))
-            # An off-centre look may be in some doubt, the last may not.
-            judged = [pair for pair in judged if self._is_hand(pair[1], doubt=1 if last else 0.5)]
+            # A look that is not the last may be in some doubt.
+            judged = [pair for pair in zip(prospects, looks, strict=True) if self._is_hand(pair[1], doubt=0.5)]
             judged = _apart(sorted(judged, key=lambda pair: -pair[0].score * pair[1].present))
-            if last:
-                new = (self._new_track(see, look) for _, look in judged)
+            if prospects[0].looks == PASSES - 1 or all(self._is_settled(*pair) for pair in judged):
+                new = (self._new_track(see, look) for _, look in judged if self._is_hand(look))
                 return list(islice(filter(None, new), max(1, self._settings.max_hands - len(self._tracks))))
             prospects = [
                 Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1)
@@ -267,6 +268,11 @@ class HandPoseEstimator:
                 self._prospects = prospects
                 break
         return []
+
+    def _is_settled(self, prospect: Prospect, look: Look) -> bool:
+        """Whether another look would show the same."""
+        moved = np.linalg.norm(look.centre - prospect.centre)
+        return bool(moved < IN_THE_MIDDLE) and self._side(look.right) == prospect.handedness
 
     def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
         """None if it looks less like a hand when its mirror image is considered, too."""
