@@ -169,7 +169,7 @@ def test_hands_that_lie_on_a_table_touch_it_and_their_arms_rise_from_it(bank):
         arm = -bones[1, :3, :3] @ bank.rest[shape, 1, :3, 1]
         up = scenes._up_at_rest(rng, hand, arm)
         steep.append(np.degrees(np.arcsin(arm @ up)))
-    assert np.percentile(steep, 10) > -10 and 5 < np.median(steep) < 45
+    assert np.percentile(steep, 5) > 0 and 5 < np.median(steep) < 45
 
 
 def test_left_hands_are_mirrored_right_ones():
@@ -234,6 +234,9 @@ def test_edges_of_less_than_a_pixel_of_disparity_melt_and_others_are_torn():
     for height, melts in ((0.02, True), (0.05, False)):
         image = seen(finger(height), flaw14=shallow, flaw11=6.0, flaw12=0.005, flaw0=1.0, flaw3=2.0, flaw4=3.0)
         assert (image > 0).all() == melts
+        # With nothing behind it, a finger is as broad as its edges make it, whatever melts.
+        alone = np.where(finger(height) < 0.6, finger(height), 1e6)
+        assert (seen(alone, flaw14=shallow, flaw2=1.5, flaw3=2.0) > 0).sum() > 1.3 * (alone < 1).sum()
         across = image[20:44, 32]
         assert (np.abs(np.diff(across[across > 0])).max() < 0.6 * height) == melts
 

@@ -127,6 +127,8 @@ def _up_at_rest(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarray) -
     normals, offsets = hull.equations[:, :3], hull.equations[:, 3]
     down = unit((-PALMAR if arm @ PALMAR > 0 else PALMAR) + rng.normal(0, 0.15, 3))
     along = normals @ down
+    rises = -normals @ arm  # the arm's sine above a table on that face
+    along[rises < min(0.1, rises.max())] = 0
     with np.errstate(divide="ignore"):
         reach = np.where(along > 1e-6, -(normals @ joints.mean(0) + offsets) / along, np.inf)
     return unit(-normals[reach.argmin()] + rng.normal(0, 0.05, 3))
@@ -233,12 +235,12 @@ def compose(
         surrounding = TABLE
     near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
     up, ground = None, 0.0
-    if surrounding == TABLE and not at_table:
-        up = _table_up(rng)
     if resting:
         up = _up_at_rest(rng, joints, arm)
-    if picking:
+    elif picking:
         up = _up_when_picking(rng, joints, arm)
+    elif surrounding == TABLE:
+        up = _table_up(rng)
     direction = _view(rng, up)
     scene = Scene(surrounding, look_from(direction, rng))
     if surrounding == WALL:
@@ -246,10 +248,10 @@ def compose(
     if surrounding in (TABLE, WALL):
         touching = 0.85 if at_table else 0.5 if surrounding == TABLE else 0.25
         gap = _gap(rng, touching, 0.05 if at_table else 0.15)
-        scene.touching = gap < 0.005
         # An arm that rises from the surface leaves it to the hand to touch it.
-        standing = near[near @ arm < 0.01] if arm @ up > 0.05 else near
-        ground = (standing @ up).min() - gap
+        hand = near[near @ arm < 0.01]
+        ground = ((hand if arm @ up > 0.05 else near) @ up).min() - gap
+        scene.touching = bool((hand @ up).min() - ground < 0.005)
         extent = rng.uniform(0.08, 0.4, 2) if rng.uniform() < 0.25 else np.array([2.0, 2.0])
         rotation = basis(up, rng)
         shift = rotation @ np.array([rng.uniform(-0.8, 0.8) * extent[0], 0, rng.uniform(-0.8, 0.8) * extent[1]])

@@ -161,8 +161,6 @@ def _measure(
 
     # Edges: what lies a few sensor pixels around.
     at_centre = z
-    shallow = flaw[i, 14] * z * z
-    edge = wp.max(0.012, shallow)
     reach = wp.max(flaw[i, 3] * pixel[i], 1.0)
     near = z
     far = z
@@ -173,14 +171,14 @@ def _measure(
         far = wp.max(far, zk)
     edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
     choice = wp.randf(state)
-    if z - near > edge:
+    if z - near > wp.max(0.012, flaw[i, 14] * z * near):
         if choice + 0.35 * edge_noise < flaw[i, 2]:
             z = near + 0.15 * wp.randf(state) * wp.min(z - near, 0.02)
         elif choice > 1.0 - flaw[i, 0]:
             z = 0.0
         elif choice > 1.0 - flaw[i, 0] - flaw[i, 1] and z < 1.0e5:
             z = near + wp.randf(state) * (z - near)
-    elif far - z > edge:
+    elif far - z > wp.max(0.012, flaw[i, 14] * z * far):
         if choice > 1.0 - 0.7 * flaw[i, 0]:
             z = 0.0
         elif choice > 1.0 - 0.7 * flaw[i, 0] - 0.6 * flaw[i, 1] and far < 1.0e5:
@@ -192,7 +190,7 @@ def _measure(
     if z > 0.0 and z == at_centre and flaw[i, 11] > 0.0:
         # A stereo matcher's window melts shallow steps: fingers into each other, a flat hand into the table.
         spacing = 0.5 * flaw[i, 11] * pixel[i]
-        melts = wp.max(flaw[i, 12], shallow)
+        melts = wp.max(flaw[i, 12], flaw[i, 14] * z * z)
         total = 0.0
         weight = 0.0
         for ky in range(-2, 3):
@@ -216,7 +214,7 @@ def _measure(
             if focal[i] * sensor[i, 0] * (1.0 / zk - 1.0 / matched) > float(k) + 0.5:
                 z = 0.0
                 break
-    if z > 0.0 and flaw[i, 4] > 0.0 and far - near > shallow:
+    if z > 0.0 and flaw[i, 4] > 0.0 and far - near > flaw[i, 14] * far * near:
         # A surface seen at too flat an angle. At a step in depth only one side is steep: that is not meant.
         step = int(ratio)
         left = wp.abs(at_centre - _at(depth, i, py, px - step))
@@ -312,7 +310,7 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
     flaw[:, 11] = np.where(stereo, rng.uniform(0, 14, n) * difficulty, 0)
     flaw[:, 12] = rng.uniform(0.005, 0.045, n)
     flaw[:, 13] = np.where(stereo & (rng.uniform(0, 1, n) < 0.5 * difficulty), rng.uniform(0.2, 1, n), 0)
-    # What differs by less than a pixel of disparity is all one to a matcher: from afar, a hand and what it lies on.
+    # What differs by about a pixel of disparity is all one to a matcher: from afar, a hand and what it lies on.
     disparity = np.where(stereo & (rng.uniform(0, 1, n) < 0.7 * difficulty), rng.uniform(0.4, 1.8, n), 0)
     flaw[:, 14] = disparity / over
     cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)

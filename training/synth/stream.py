@@ -25,8 +25,9 @@ OFF_CENTRE = 0.11
 """A crop whose centre is farther than this from the hand's, in metres, does not count as showing it."""
 
 
-BORDER_SHARE = 0.12
-"""Of crops that the border of the camera's image cuts: hands come into view, and work at its rim."""
+BORDER_SHARE, IN_VIEW = 0.12, 7
+"""Of crops that the border of the camera's image cuts: hands come into view, and work at its rim; and of how many of
+its joints a hand must keep at least."""
 
 
 @lru_cache(maxsize=2)
@@ -39,19 +40,24 @@ def _lures(size: int) -> Lures:
     return Lures(size)
 
 
-def _within_borders(rng: np.random.Generator, n: int, size: int, share: float) -> np.ndarray:
-    """Pixels (n, size, size) of crops that are in the camera's image: all, but in `share` of the crops one border, or
-    two at a corner, runs through, anywhere beyond the middle. Seen from the crop it is a little askew."""
+def _within_borders(rng: np.random.Generator, joints: np.ndarray, size: int, share: float) -> np.ndarray:
+    """Pixels (n, size, size) of crops with `joints` (n, 21, 2) that are in the camera's image.
+
+    All, but in `share` of the crops one border, or two at a corner, runs through, anywhere beyond the middle, if it
+    leaves enough of the hand. Seen from the crop it is a little askew.
+    """
+    n = len(joints)
     grid = (np.arange(size) + 0.5) * 2 / size - 1
-    x, y = np.meshgrid(grid, grid)
+    pixels = np.stack(np.meshgrid(grid, grid), axis=-1)
     cut, corner = rng.uniform(0, 1, (2, n))
     turn = np.pi / 2 * rng.integers(0, 4, n) + np.radians(rng.normal(0, 4, n))
-    inside = np.ones((n, size, size), bool)
+    inside, kept = np.ones((n, size, size), bool), np.ones(joints.shape[:2], bool)
     for quarter, cuts in ((0, cut < share), (np.pi / 2, (cut < share) & (corner < 0.15))):
-        outward, reach = turn + quarter, rng.uniform(0, 1, n)
-        along = np.cos(outward)[:, None, None] * x + np.sin(outward)[:, None, None] * y
-        inside &= (along < reach[:, None, None]) | ~cuts[:, None, None]
-    return inside
+        outward = np.stack([np.cos(turn + quarter), np.sin(turn + quarter)], axis=-1)
+        reach = np.where(cuts, rng.uniform(0, 1, n), np.inf)
+        inside &= np.einsum("yxk,nk->nyx", pixels, outward) < reach[:, None, None]
+        kept &= np.einsum("njk,nk->nj", joints, outward) < reach[:, None]
+    return inside | (kept.sum(1) < IN_VIEW)[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -182,8 +188,12 @@ class SynthBatches:
         perfect, own = depth.numpy(), hand.numpy()
         pixel = focal_px / np.array([s.focal for s in sensors])
         measured = measure(depth, list(names), focal, pixel, rng, self.difficulty).numpy()
+        uvd = np.concatenate([
+            points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None],
+            (points[..., 2:] - distance[:, None, None]) / HALF_SIZE,
+        ], axis=-1)  # fmt: skip
         borders = np.random.default_rng((self.seed, index, 2))
-        in_view = _within_borders(borders, n, self.size, BORDER_SHARE * self.difficulty)
+        in_view = _within_borders(borders, uvd[..., :2], self.size, BORDER_SHARE * self.difficulty)
         measured = np.where(in_view, measured, 0)
         d = (measured - distance[:, None, None]) / HALF_SIZE
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
@@ -192,10 +202,6 @@ class SynthBatches:
             lures = _lures(self.size).draw(decoys, len(lured))
             image[lured[: len(lures)]] = lures
 
-        uvd = np.concatenate([
-            points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None],
-            (points[..., 2:] - distance[:, None, None]) / HALF_SIZE,
-        ], axis=-1)  # fmt: skip
         visible = self._visible(perfect, np.where(in_view, own, np.inf), uvd, points[..., 2], scale)
         segment = np.where(own <= perfect, 1, np.where(arm <= perfect, 2, 0)) * (perfect < 1e5)
         left = rng.uniform(0, 1, n) < self.left_share
