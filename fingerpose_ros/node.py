@@ -250,14 +250,14 @@ class HandPoseNode(LifecycleNode):
     # Work, in the worker's thread.
 
     def _work(self, frame: Frame) -> None:
-        header = frame.image.header
+        header, estimator = frame.image.header, self._estimator  # the node may give its own up meanwhile
         try:
             depth = frame.image.metres()
-            hands = self._estimate(depth, frame.camera, Time.from_msg(header.stamp).nanoseconds * 1e-9)
+            hands = self._estimate(estimator, depth, frame.camera, Time.from_msg(header.stamp).nanoseconds * 1e-9)
         except Exception as error:  # no pose is made up for this image, and the next one may go well
             self._refuse(Refused("estimation_failed", f"{type(error).__name__}: {error}"))
             self.get_logger().debug(traceback.format_exc())
-            self._estimator.reset()
+            estimator.reset()
             return
         try:
             self._outputs.publish_poses(header, hands)
@@ -269,28 +269,22 @@ class HandPoseNode(LifecycleNode):
         except Exception as error:  # a dead thread would be silent
             self._fail("cannot publish", error)
         try:
-            self._estimator.look_around()
+            estimator.look_around()
         except Exception as error:
             self._fail("cannot look for more hands", error)
-            self._estimator.reset()
 
-    def _fail(self, what: str, error: Exception) -> None:
-        if self.context.ok():  # else the node is being shut down under this thread
-            self._statistics.fail(f"{what}: {error}")
-            self.get_logger().error(traceback.format_exc(), throttle_duration_sec=LOG_PERIOD)
-
-    def _estimate(self, depth: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
+    def _estimate(self, estimator: Estimator, depth: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
         if self._last_stamp is not None and stamp < self._last_stamp:
             self.get_logger().info(
                 f"time jumped back from {self._last_stamp:.3f} s to {stamp:.3f} s; tracking restarts"
             )
-            self._estimator.reset()
+            estimator.reset()
         if stamp == self._last_stamp:
             self._warn(
                 "stamps", f"two images in a row have the stamp {stamp:.3f} s: does the driver set it? Not smoothed"
             )
         self._last_stamp = stamp
-        return self._estimator.estimate(depth, camera, stamp)
+        return estimator.estimate(depth, camera, stamp)
 
     # Health, from either thread.
 
@@ -302,12 +296,24 @@ class HandPoseNode(LifecycleNode):
         self._statistics.refuse(refusal.reason, str(refusal))
         self._warn(refusal.reason, f"refused ({refusal.reason}): {refusal}")
 
+    def _fail(self, what: str, error: Exception) -> None:
+        """Say what went wrong while an exception is handled, unless the node is being shut down under this thread."""
+        if self.context.ok():
+            self._statistics.fail(f"{what}: {error}")
+            if self._is_due(what):
+                self.get_logger().error(traceback.format_exc())
+
     def _warn(self, subject: str, message: str) -> None:
-        """Log a warning, unless there was one of the same subject just now."""
-        now = time.monotonic()
-        if now - self._logged.get(subject, -LOG_PERIOD) >= LOG_PERIOD:
-            self._logged[subject] = now
+        if self._is_due(subject):
             self.get_logger().warning(message)
+
+    def _is_due(self, subject: str) -> bool:
+        """Whether to log something about this subject, or there was something just now."""
+        now = time.monotonic()
+        due = now - self._logged.get(subject, -LOG_PERIOD) >= LOG_PERIOD
+        if due:
+            self._logged[subject] = now
+        return due
 
     def _publish_diagnostics(self) -> None:
         message = DiagnosticArray()

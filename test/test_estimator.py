@@ -212,6 +212,38 @@ def test_what_hardly_is_a_hand_gives_way_to_what_surely_is(oracle, false, gives_
     assert not gives_way or oracle.batches == [1]  # it is sure again: no other is looked for
 
 
+def test_a_track_that_is_seen_now_and_then_is_not_sure(oracle):
+    follow, oracle.present = estimator(oracle, max_hands=1), {}
+    see(follow, oracle, [right_at(0.16)], 0.0)
+    for i in range(1, 40):
+        oracle.present = {"right": 0.9 if i % 3 == 0 else 0.2}
+        hands = see(follow, oracle, [right_at(0.16), left_at(-0.16)], i / 30)
+    assert [hand.handedness for hand in hands] == ["left"]
+
+
+def test_a_hand_that_is_tracked_is_not_new_and_nobody_gives_way_to_it(oracle, monkeypatch):
+    follow, oracle.present = estimator(oracle), {"left": 0.6}
+    near = [Candidate(hand_centre(right_at(0.06)[0]), 0.3)]  # beside the right hand, which then moves there
+    for i in range(20):
+        scene = [right_at(0.16 - 0.01 * min(i, 8)), left_at(-0.16)]
+        hands = see(follow, oracle, scene, i / 30)
+        monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: near)
+    assert [(hand.track_id, hand.handedness) for hand in hands] in (
+        [(1, "right"), (2, "left")],
+        [(1, "left"), (2, "right")],
+    )
+
+
+def test_a_hand_that_is_in_doubt_off_centre_is_looked_at_again(oracle, monkeypatch):
+    scene = right_at(0.16)
+    off = Candidate(hand_centre(scene[0]) + (0.009, 0, 0), 0.3)
+    monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: [off])
+    told = iter([0.4, 0.95, 0.95, 0.95])
+    said = oracle._of
+    monkeypatch.setattr(oracle, "_of", lambda crop: (*said(crop)[:3], next(told)))
+    assert len(see(estimator(oracle), oracle, [scene], 0.0)) == 1
+
+
 @pytest.mark.parametrize(("scores", "side"), [((0.3, 0.1), "right"), ((0.1, 0.3), "left")])
 def test_of_two_hands_that_the_network_is_as_sure_of_the_finder_chooses(oracle, monkeypatch, scores, side):
     scene = [right_at(0.16), left_at(-0.16)]

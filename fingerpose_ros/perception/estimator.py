@@ -19,10 +19,10 @@ CANDIDATES = 4
 """Places that the finder may propose in an image."""
 
 SEARCH_EVERY = 5
-"""While one hand is tracked, the finder is asked for others in one image of so many: most images then cost one look."""
+"""Beside tracked hands the finder is asked for others in one image of so many: most then cost one look a hand."""
 
 PASSES = 3
-"""Looks at a new hand, each centred on what the one before saw: at most so many, fewer if it already was in the middle."""
+"""Looks at a new hand at most, each centred on what the one before saw."""
 
 IN_THE_MIDDLE = 0.01
 """A hand whose centre is as near to the middle of what was looked at, in metres, need not be looked at again."""
@@ -34,11 +34,11 @@ MAX_GAP = 2.0
 """Seconds without an image after which whatever was tracked is forgotten. Longer than it takes a slow machine to find a
 hand: the images of that time are overtaken."""
 
-SURE = 0.8
-"""While all hands that may be tracked are, and each surely is one (its probability is this), no other is looked for."""
-
 SURER = 0.2
-"""By so much a new hand's probability must exceed that of the one whose place it takes."""
+"""By so much a new hand's probability must exceed that of the one whose place it takes, and be `SURE`."""
+
+SURE = 1 - SURER
+"""While all hands that may be tracked are, and each is one with this probability, no other is looked for."""
 
 SAME_HAND = 0.05
 """Centres closer than this, in metres, belong to one hand."""
@@ -138,13 +138,14 @@ class HandPoseEstimator:
         """The hands in one depth image, oldest track first.
 
         Args:
-            depth_m: (height, width) float32 metres along z; 0, negative, NaN and infinite are no reading.
+            depth_m: (height, width) float32 metres along z; 0, negative, NaN and infinite are no reading. It is
+                looked at again in `look_around`, so leave it as it is until the next call has returned.
             camera: that took it.
             stamp: when, in seconds. Time that goes back or leaps forward forgets all hands.
 
         Raises:
             ValueError: a depth image that is not the camera's, or a stamp that is no time.
-            RuntimeError: the network gave numbers that are not finite.
+            RuntimeError: the network gave numbers that are not finite, for this image or, looking around, the last.
         """
         return [self._hand(track, look, camera) for track, look in self.observe(depth_m, camera, stamp)]
 
@@ -177,9 +178,9 @@ class HandPoseEstimator:
         """Look for hands beside the tracked ones, in the image last estimated; what is new is seen from the next on.
 
         If there are as many as may be, a new one that surely is a hand takes the place of one that hardly is.
-        `estimate` does so before it turns to the next image. Whoever calls this once an image is answered has the next
-        answered sooner. An image has time for the finder or for a look, not for both: what is looked at was found, or
-        seen, in the image before.
+        `estimate` does so before it turns to the next image, unless this was called: whoever calls it once an image is
+        answered has the next one answered sooner. An image has time for the finder or for a look, not for both: what is
+        looked at was found, or seen, in the image before.
 
         Raises:
             RuntimeError: the network gave numbers that are not finite.
@@ -199,7 +200,7 @@ class HandPoseEstimator:
     def _admit(self, track: Track) -> None:
         if len(self._tracks) >= self._settings.max_hands:
             weakest = min(self._tracks, key=lambda track: track.confidence)
-            if track.confidence < weakest.confidence + SURER:
+            if track.confidence < max(weakest.confidence + SURER, SURE):
                 return
             self._tracks.remove(weakest)
         self._tracks.append(track)
@@ -241,7 +242,7 @@ class HandPoseEstimator:
                 track.see(look.centre, look.present, self._stamp)
                 seen.append((track, look))
             else:
-                track.missed += 1
+                track.miss(look.present if look else 0.0, self._stamp)
         return seen
 
     def _acquire(self, see: Eye) -> list[tuple[Track, Look]]:
@@ -254,36 +255,43 @@ class HandPoseEstimator:
         prospects, self._prospects = self._prospects, []
         while prospects:
             looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
-            # A look that is not the last may be in some doubt.
-            judged = [pair for pair in zip(prospects, looks, strict=True) if self._is_hand(pair[1], doubt=0.5)]
-            judged = _apart(sorted(judged, key=lambda pair: -pair[0].score * pair[1].present))
+            judged = zip(prospects, looks, strict=True)
+            judged = sorted(filter(self._may_be_new, judged), key=lambda pair: -pair[0].score * pair[1].present)
             if prospects[0].looks == PASSES - 1 or all(self._is_settled(*pair) for pair in judged):
-                new = (self._new_track(see, look) for _, look in judged if self._is_hand(look))
+                sure = _apart([pair for pair in judged if self._is_hand(pair[1])])
+                new = (self._new_track(see, look) for _, look in sure)
                 return list(islice(filter(None, new), max(1, self._settings.max_hands - len(self._tracks))))
             prospects = [
                 Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1)
-                for prospect, look in judged
+                for prospect, look in _apart(judged)
             ]
             if self._tracks:
                 self._prospects = prospects
                 break
         return []
 
+    def _may_be_new(self, pair: tuple[Prospect, Look | None]) -> bool:
+        """Whether a look, which if it is not the last may be in some doubt, shows a hand that is not tracked."""
+        _, look = pair
+        places = [track.expected(self._stamp) for track in self._tracks]
+        return self._is_hand(look, doubt=0.5) and all(np.linalg.norm(look.centre - p) > SAME_HAND for p in places)
+
     def _is_settled(self, prospect: Prospect, look: Look) -> bool:
-        """Whether another look would show the same."""
-        moved = np.linalg.norm(look.centre - prospect.centre)
-        return bool(moved < IN_THE_MIDDLE) and self._side(look.right) == prospect.handedness
+        """Whether a look leaves no doubt, and another would show the same."""
+        in_the_middle = np.linalg.norm(look.centre - prospect.centre) < IN_THE_MIDDLE
+        return self._is_hand(look) and in_the_middle and self._side(look.right) == prospect.handedness
 
     def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
         """None if it looks less like a hand when its mirror image is considered, too."""
-        right = look.right
+        right, present = look.right, look.present
         if self._settings.handedness == "both":
             mirrored = self._mirrored(see, look)
-            if mirrored is None or 0.5 * (look.present + mirrored.present) < self._settings.min_confidence:
+            present = 0.5 * (present + mirrored.present) if mirrored else 0.0
+            if present < self._settings.min_confidence:
                 return None
             look, right = self._likelier(look, mirrored)
         smooth = self._new_filter()
-        track = Track(self._next_id, look.handedness, right, look.present, look.centre, self._stamp, smooth)
+        track = Track(self._next_id, look.handedness, right, present, look.centre, self._stamp, smooth)
         self._next_id += 1
         return track, look
 

@@ -60,6 +60,11 @@ class Track:
             self._velocity = 0.5 * self._velocity + 0.5 * (centre - self.centre) / passed
         self.centre, self._stamp, self.missed = centre, stamp, 0
 
+    def miss(self, present: float, stamp: float) -> None:
+        """It is not seen: where it should be, there is a hand with the probability `present`."""
+        self.confidence += self._weight(stamp) * (present - self.confidence)
+        self.missed += 1
+
     def doubts_handedness(self, right: float, stamp: float) -> bool:
         """Takes in the probability of a right hand, before `see`. True when it may well be the other one."""
         self._right += self._weight(stamp) * (right - self._right)
