@@ -255,8 +255,8 @@ class HandPoseEstimator:
         prospects, self._prospects = self._prospects, []
         while prospects:
             looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
-            judged = zip(prospects, looks, strict=True)
-            judged = sorted(filter(self._may_be_new, judged), key=lambda pair: -pair[0].score * pair[1].present)
+            judged = [pair for pair in zip(prospects, looks, strict=True) if self._may_be_new(pair[1])]
+            judged.sort(key=lambda pair: -pair[0].score * pair[1].present)
             if prospects[0].looks == PASSES - 1 or all(self._is_settled(*pair) for pair in judged):
                 sure = _apart([pair for pair in judged if self._is_hand(pair[1])])
                 new = (self._new_track(see, look) for _, look in sure)
@@ -270,16 +270,15 @@ class HandPoseEstimator:
                 break
         return []
 
-    def _may_be_new(self, pair: tuple[Prospect, Look | None]) -> bool:
+    def _may_be_new(self, look: Look | None) -> bool:
         """Whether a look, which if it is not the last may be in some doubt, shows a hand that is not tracked."""
-        _, look = pair
         places = [track.expected(self._stamp) for track in self._tracks]
         return self._is_hand(look, doubt=0.5) and all(np.linalg.norm(look.centre - p) > SAME_HAND for p in places)
 
     def _is_settled(self, prospect: Prospect, look: Look) -> bool:
         """Whether a look leaves no doubt, and another would show the same."""
         in_the_middle = np.linalg.norm(look.centre - prospect.centre) < IN_THE_MIDDLE
-        return self._is_hand(look) and in_the_middle and self._side(look.right) == prospect.handedness
+        return self._is_hand(look) and bool(in_the_middle) and self._side(look.right) == prospect.handedness
 
     def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
         """None if it looks less like a hand when its mirror image is considered, too."""
