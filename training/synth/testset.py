@@ -17,7 +17,7 @@ from .sensors import SENSORS
 from .stream import SynthBatches
 
 VERSION = 6
-FINGERPRINT = {"uvd": -0.001625, "image": 0.641232, "visible": 0.62271, "roughness": 0.036665}
+FINGERPRINT = {"uvd": -0.000824, "image": 0.6327, "visible": 0.618617, "roughness": 0.038177}
 """`fingerprint` of this version."""
 
 COUNT = 4096
