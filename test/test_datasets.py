@@ -1,7 +1,11 @@
 """The five datasets' loaders on fixtures in the official formats: what comes back, crops of it, and the packed form."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from opened_datasets import OPTIONS, open_split
 
 from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
@@ -13,7 +17,8 @@ from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.hands2019 import cube_centre
 from training.datasets.msra import CUBES_M, GESTURES
 from training.datasets.nyu import cube_m, subject_of
-from training.datasets.pack import pack
+from training.datasets.pack import cut, pack
+from training.datasets.pack import main as pack_main
 from training.datasets.rendered import render
 
 FRAMES = 4
@@ -36,7 +41,7 @@ def fixtures(tmp_path_factory):
 
 def opened(fixtures, name: str, split: str):
     root, frames, joints = fixtures[name]
-    dataset = open_dataset(name, root, split)
+    dataset = open_split(name, root, split)
     first_of = {"train": 0, "test": FRAMES // 2}
     if name == "msra":  # P0 is held out; the frames go round
         first_of = {"train": len(GESTURES), "test": 0}
@@ -85,7 +90,9 @@ def test_the_cube_holds_the_hand(fixtures, name):
     for split in ("train", "test"):
         dataset, frames, _ = opened(fixtures, name, split)
         sample = dataset[0]
-        assert np.linalg.norm(sample.centre_m - frames[0].joints_m.mean(0)) < 0.06
+        # Of HO-3D's test hands only the wrist is given: half a hand away, along the line of sight as well.
+        reach = 0.1 if (name, split) == ("ho3d", "test") else 0.06
+        assert np.linalg.norm(sample.centre_m - frames[0].joints_m.mean(0)) < reach
         uvd = Crop(sample.centre_m, sample.cube_m / 2).to_uvd(frames[0].joints_m)
         assert (np.abs(uvd) < (1.3 if name == "msra" else 1.01)).all()
 
@@ -140,8 +147,7 @@ def test_precomputed_centres_replace_the_truth(fixtures, tmp_path):
     path.write_text("10 20 400\ninvalid\n")
     sample = open_dataset("nyu", fixtures["nyu"][0], "train", centres=path)[0]
     assert np.allclose(sample.centre_m, (0.010, -0.020, 0.400))
-    dataset = open_dataset("nyu", fixtures["nyu"][0], "train", centres=path)
-    assert np.allclose(dataset[1].centre_m, open_dataset("nyu", fixtures["nyu"][0], "train")[1].centre_m)
+    assert np.isnan(open_dataset("nyu", fixtures["nyu"][0], "train", centres=path)[1].centre_m).all()
     for bad, message in (("", "1 centres for 2"), ("1 2\n", "line 2"), ("1 2 -3\n", "line 2")):
         path.write_text("1 2 400\n" + bad)
         with pytest.raises(DatasetError, match=message):
@@ -156,7 +162,7 @@ def test_there_is_no_other_dataset(tmp_path):
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_missing_dataset_is_said_to_be_missing(name, tmp_path):
     with pytest.raises(DatasetError, match=f"{tmp_path}.*No such file"):
-        open_dataset(name, tmp_path, "train")
+        open_split(name, tmp_path, "train")
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -241,8 +247,8 @@ def test_left_hands_are_shown_as_right_ones(fixtures):
 @pytest.mark.parametrize("name", DATASETS)
 def test_packed_is_the_same_data(fixtures, name, tmp_path):
     dataset, _, _ = opened(fixtures, name, "train")
-    pack(dataset, name, "train", tmp_path)
-    packed = open_dataset(name, tmp_path, "train")
+    pack(dataset, name, "train", tmp_path, OPTIONS.get(name, {}))
+    packed = open_split(name, tmp_path, "train")
     assert len(packed) == len(dataset)
     for augment in (True, False):
         a, b = (DatasetBatches(source, 96, 4, seed=3, augment=augment)[0] for source in (dataset, packed))
@@ -251,9 +257,41 @@ def test_packed_is_the_same_data(fixtures, name, tmp_path):
     for field in ("name", "subject", "sequence", "right", "cube_m"):
         assert getattr(packed[1], field) == getattr(dataset[1], field)
     with pytest.raises(DatasetError, match=r"holds .* train"):
-        open_dataset(name, tmp_path, "test")
+        open_split(name, tmp_path, "test")
     with pytest.raises(FileExistsError):
         pack(dataset, name, "train", tmp_path)
+
+
+def test_what_was_packed_with_other_options_is_refused(fixtures, tmp_path):
+    root, _, _ = fixtures["msra"]
+    command = ["--dataset", "msra", "--root", str(root), "--out", str(tmp_path)]
+    assert pack_main(command) == 2  # MSRA has no split without a subject
+    assert pack_main([*command, "--held-out", "P3"]) == 0
+    assert open_dataset("msra", tmp_path / "train", "train", held_out="P3")[0].subject == "P0"
+    with pytest.raises(ValueError, match="packed with .*P3.*, not .*P4"):
+        open_dataset("msra", tmp_path / "train", "train", held_out="P4")
+
+
+def test_a_hand_whose_box_has_no_size_is_packed_whole_and_not_trained_on(fixtures, tmp_path):
+    dataset, _, _ = opened(fixtures, "hands2019", "test")
+    sample = replace(dataset[0], centre_m=np.full(3, np.nan))
+    depth, camera = cut(sample)
+    assert np.array_equal(depth, sample.depth_m) and camera == sample.camera
+    root = tmp_path / "hands2019"
+    shutil.copytree(fixtures["hands2019"][0], root)
+    boxes = root / "training_bbs.txt"
+    name = boxes.read_text().split()[0]
+    boxes.write_text("\n".join([f"{name} 5 5 5 9", *boxes.read_text().splitlines()[1:]]) + "\n")
+    with pytest.raises(DatasetError, match=f"the box of {name} .* has no size"):
+        open_dataset("hands2019", root, "train")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"), [("nyu", {"held_out": "P1"}, "nyu takes no held_out"), ("msra", {}, "held_out is ''")]
+)
+def test_options_that_a_dataset_does_not_take_or_needs_are_named(tmp_path, name, options, said):
+    with pytest.raises(ValueError, match=said):
+        open_dataset(name, tmp_path, "train", **options)
 
 
 def test_a_damaged_pack_is_refused(fixtures, tmp_path):

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opened_datasets import open_split
 from scipy.io import loadmat, savemat
 
-from training.datasets import DATASETS, DatasetError, open_dataset
+from training.datasets import DATASETS, DatasetError
 from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.matlab import read_array
 from training.datasets.pickles import LARGEST_BYTES, array, read_metadata
@@ -44,7 +45,7 @@ def roots(tmp_path_factory):
 
 def read(name: str, root: Path):
     """Open the training split and read its first sample; whatever comes must be usable."""
-    sample = open_dataset(name, root, "train")[0]
+    sample = open_split(name, root, "train")[0]
     assert np.isfinite(sample.depth_m).all() and (sample.depth_m >= 0).all() and (sample.depth_m < 20).all()
     assert np.isfinite(sample.joints_m[sample.valid]).all() and sample.valid.all()
     assert np.isfinite(sample.centre_m).all() or name == "hands2019"

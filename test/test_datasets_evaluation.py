@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from opened_datasets import open_split
 
 from fingerpose_ros.perception.network import save_network
 from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet
@@ -63,13 +64,13 @@ class KnowsAll:
 
 
 def arguments(name, **given):
-    plain = dict.fromkeys(("centres", "splits", "json", "figure", "predictions", "submission"))
+    plain = dict.fromkeys(("centres", "splits", "json", "figure", "predictions", "submission", "weights", "model"))
     return argparse.Namespace(dataset=name, **{**plain, **given})
 
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_the_truth_scores_zero_and_a_shift_its_length(roots, name, tmp_path, capsys):
-    dataset, out = open_dataset(name, roots[name], "test"), tmp_path / "scores.json"
+    dataset, out = open_split(name, roots[name], "test"), tmp_path / "scores.json"
     evaluation.evaluate(dataset, KnowsAll(dataset), arguments(name, json=out))
     assert json.loads(out.read_text())["results"][name]["mean_joint_error_mm"] < 1e-6
     evaluation.evaluate(dataset, KnowsAll(dataset, SHIFT_M), arguments(name, json=out))
@@ -107,16 +108,18 @@ def test_results_are_written_in_the_common_format(roots, tmp_path):
     joints = dataset.camera.back_project(uvd[..., :2], uvd[..., 2] / 1000)
     assert np.abs(joints[0] - dataset[0].joints_m[list(dataset.joints.evaluated)]).max() < 2e-6
     for name, option in (("ho3d", "predictions"), ("hands2019", "predictions"), ("nyu", "submission")):
-        other = open_dataset(name, roots[name], "test")
+        other = open_split(name, roots[name], "test")
         with pytest.raises(ValueError, match=f"{name} has no"):
-            evaluation.evaluate(other, KnowsAll(other), arguments(name, **{option: path}))
+            evaluation.check(other, arguments(name, **{option: path}))
+    with pytest.raises(ValueError, match="--splits is for hands2019, not nyu"):
+        evaluation.check(dataset, arguments("nyu", splits=path))
 
 
 @pytest.mark.parametrize("name", ["hands2019", "ho3d"])
 def test_an_archive_holds_the_estimates_in_the_challenges_order(roots, name, tmp_path, monkeypatch):
     monkeypatch.setattr(submissions, "TEST_FRAMES", FRAMES // 2)
     monkeypatch.setattr(submissions, "EVALUATION_FRAMES", FRAMES // 2)
-    dataset, path = open_dataset(name, roots[name], "test"), tmp_path / "submission.zip"
+    dataset, path = open_split(name, roots[name], "test"), tmp_path / "submission.zip"
     evaluation.evaluate(dataset, KnowsAll(dataset), arguments(name, submission=path))
     names = tuple(dataset[i].name for i in range(len(dataset)))
     given = submissions.read_hands2019(path, names) if name == "hands2019" else submissions.read_ho3d(path)
@@ -185,5 +188,5 @@ def test_weights_as_training_leaves_them_are_evaluated_by_one_command(roots, tmp
     assert main([*command, "--json", str(out)]) == 0
     assert 10 < json.loads(out.read_text())["results"]["icvl"]["mean_joint_error_mm"] < 300  # it knows nothing
     assert main([*command, "--held-out", "P1"]) == 2
-    assert "icvl takes none of: held_out" in capsys.readouterr().err
+    assert "icvl takes no held_out" in capsys.readouterr().err
     assert main([*command, "--model", str(weights)]) == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from opened_datasets import open_split
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fingerpose_ros.perception.network import load_network, save_network
@@ -16,7 +17,7 @@ from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet
 from fingerpose_ros.perception.network.registry import config_named
 from training.config import Stage, TrainingConfig, load_config
 from training.data import from_dataset
-from training.datasets import DATASETS, open_dataset
+from training.datasets import DATASETS
 from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.rendered import render
 from training.datasets.sample import Part, hold_out
@@ -41,7 +42,7 @@ def roots(tmp_path_factory):
 
 def few(root: Path, name: str) -> Part:
     """Four frames, for a network to learn by heart."""
-    return Part(open_dataset(name, root, "train"), range(4))
+    return Part(open_split(name, root, "train"), range(4))
 
 
 def scalars(folder: Path, name: str) -> list[float]:
@@ -78,7 +79,7 @@ def test_rendered_hands_fill_their_share_of_a_batch(roots):
 
 
 def test_held_out_frames_are_the_last_and_not_trained_on(roots):
-    dataset = open_dataset("msra", roots["msra"], "train")
+    dataset = open_split("msra", roots["msra"], "train")
     training, validation = hold_out(dataset)
     names = [{part[i].name for i in range(len(part))} for part in (training, validation)]
     assert not names[0] & names[1] and len(names[0] | names[1]) == len(dataset) == 136

@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from articulated_hand import ArticulatedHand
 from rendered_scene import CAMERA, hand_balls, placed, render
 
 pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
@@ -69,7 +70,8 @@ def test_hands_seen_without_a_hand_are_counted_by_kind_and_confidence(monkeypatc
     assert body["with_hand_at_confidence"]["0.7"] == share and body["with_hand_at_confidence"]["0.9"] == 0
     assert report["synthetic"]["all"]["frames"] == 5 and set(report["synthetic"]) == {*KINDS, "all"}
     real = report["real"][str(recording)]
-    assert real["frames"] == 2 and real["lost_hand_stays"] == 0  # there is nothing left where it was
+    assert real["frames"] == 2 and real["hands_lost"] == 2 * share
+    assert real["lost_hand_stays"] == (0 if share else None)  # there is nothing left where it was
 
 
 def test_nothing_is_left_of_a_hand_that_is_cut_away_and_all_else_stays(recording):
@@ -102,3 +104,9 @@ def test_places_near_the_truth_are_told_from_those_that_are_not(recording):
     assert frames.near_shares(folder, [None, looks[1]])["estimate_near"] == 0.5
     moved = FrameFolder(folder.path, folder.camera, folder.unit, folder.images, folder.joints + (0, 0, 0.1))
     assert set(frames.near_shares(moved, looks).values()) == {0}
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_which_hand_a_recording_is_of_is_told_from_how_its_fingers_bend(side):
+    hand = ArticulatedHand(side)
+    assert frames.true_side(np.array([hand.positions(), hand.positions() + 0.5])) == side

@@ -27,7 +27,7 @@ FRAMES = {
 EMPTY = {
     "model": "an engine",
     "synthetic": {"table": {"frames": 60, "with_hand": 0.05}},
-    "real": {"data/real/open_close": {"frames": 17, "with_hand": 0.0, "lost_hand_stays": 0.25}},
+    "real": {"data/real/open_close": {"frames": 17, "with_hand": 0.0, "hands_lost": 8, "lost_hand_stays": 0.25}},
 }
 
 
@@ -50,7 +50,7 @@ def test_the_card_has_a_place_for_every_table_and_keeps_the_rest():
     assert "| open_close | truth | 17 | 100% | 11.50 (11.0 to 12.0) |" in filled
     assert "| kinect2_user | truth | 100 | 97% |" in filled
     assert "| synthetic | table | 60 | 5.0% |" in filled
-    assert "| real | open_close | 17 | 0.0% | 25.0% |" in filled
+    assert "| real | open_close | 17 | 0.0% | 25.0% of 8 |" in filled
     assert filled.startswith("# Model card") and filled.rstrip().endswith(card.rstrip()[-40:])
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 import math
 import os
 import subprocess
@@ -18,7 +19,7 @@ from fingerpose_ros.perception.network import FingerPoseNet, load_network
 from fingerpose_ros.perception.network.fingerposenet import NetworkConfig
 from fingerpose_ros.perception.network.resnet import ResNet
 from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
-from training import imagenet
+from training import imagenet, train
 from training.config import Stage, TrainingConfig, load_config
 from training.losses import dense_losses, gaussian_nll
 from training.matmul import MatmulConv2d, use_matmul
@@ -98,7 +99,8 @@ def test_a_run_that_starts_from_another_runs_weights_counts_its_images_too(tmp_p
     resumed = Trainer(TINY, tmp_path / "second", CPU, FakeHands)
     resumed.resume()
     resumed.run()
-    assert load_tensors(tmp_path / "second" / AVERAGE)[1]["samples"] == "96"
+    told = load_tensors(tmp_path / "second" / AVERAGE)[1]
+    assert told["samples"] == "96" and json.loads(told["history"]) == json.loads(json.dumps([dataclasses.asdict(TINY)]))
 
 
 def test_time_limit_stops_and_leaves_a_checkpoint(tmp_path):
@@ -180,12 +182,39 @@ def test_two_processes_train_as_one_does(tmp_path):
             torch.testing.assert_close(one[name], two[name], atol=2e-4, rtol=1e-2)
 
 
-def test_work_that_cannot_be_shared_out_is_refused(tmp_path):
-    trainer = Trainer(TINY, tmp_path, CPU, FakeHands)
-    trainer.world = 2
-    trainer._must_stop = lambda: False
+def test_work_that_cannot_be_shared_out_is_refused_before_any_is_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "_grouped", lambda: True)
+    monkeypatch.setattr(train.distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(train.distributed, "get_world_size", lambda: 2)
+    shared = dataclasses.replace(STAGE, batches_per_step=2)
+    Trainer(dataclasses.replace(TINY, stages=(shared,)), tmp_path, CPU, FakeHands)
     with pytest.raises(ValueError, match="cannot be shared out among 2 processes"):
-        trainer.run()
+        Trainer(dataclasses.replace(TINY, stages=(shared, STAGE)), tmp_path, CPU, FakeHands)
+
+
+def test_a_run_goes_on_with_the_data_it_began_with(tmp_path):
+    Trainer(TINY, tmp_path, CPU, FakeHands, data={"dataset": "msra", "held_out": "P3"}).run(minutes=0)
+    with pytest.raises(ValueError, match="trains on .*P3.*, not .*P0"):
+        Trainer(TINY, tmp_path, CPU, FakeHands, data={"dataset": "msra", "held_out": "P0"}).resume()
+    assert json.loads(load_tensors(tmp_path / AVERAGE)[1]["training"])["held_out"] == "P3"
+
+
+def test_what_was_validated_at_a_stop_is_still_told_after_it(tmp_path):
+    config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=96),))
+    first = Trainer(config, tmp_path, CPU, FakeHands)
+    first._must_stop = lambda: first.progress.samples >= 48
+    first.run()
+    again = Trainer(config, tmp_path, CPU, FakeHands)
+    again.resume()
+    again.run()
+    assert [step for step, _ in scalars(tmp_path, "validation/error_mm")] == [48, 96]
+
+
+@pytest.mark.parametrize("count", [1, 64, 100, 441])
+def test_as_many_images_are_validated_as_are_asked_for(tmp_path, count):
+    trainer = Trainer(dataclasses.replace(TINY, validation_samples=count), tmp_path, CPU, FakeHands)
+    batches = trainer._validation_batches({"size": 64, "difficulty": 1.0})
+    assert count <= sum(len(batch["image"]) for batch in batches) < count + len(batches)
 
 
 def test_rate_rises_then_falls_and_depends_on_images_seen_alone():
@@ -224,6 +253,20 @@ def test_configurations_that_ship_are_valid(path):
         ("network: small", "without stages"),
         ("stages: [{samples: 8, size: 64, batch: 8, difficulty: 1}]", "network"),
         ("just words", "words.yaml"),
+        ("stages: [{", "words.yaml"),
+        ("network: small\nwarm_up: soon\nstages: []", "warm_up 'soon' is not a number"),
+        (
+            "network: small\nstages: [{samples: 8, size: 64, batch: 4.5, difficulty: 1}]",
+            "4.5 is not a whole number",
+        ),
+        (
+            "network: small\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 2}]",
+            "2.0 is not from 0 to 1",
+        ),
+        (
+            "network: small\nema_half_life: 0\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 1}]",
+            "ema_half_life 0",
+        ),
     ],
 )
 def test_wrong_configurations_are_refused(tmp_path, text, message):

@@ -1,7 +1,7 @@
 """A training run on disk: everything needed to go on exactly where it stopped, in one safetensors file."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -23,11 +23,13 @@ class Progress:
         samples: images seen.
         steps: of the optimiser, done.
         before: images that the weights it started from had seen.
+        history: the configurations that those were trained with, first to last.
     """
 
     samples: int = 0
     steps: int = 0
     before: int = 0
+    history: list[dict] = field(default_factory=list)
 
 
 class Average:
@@ -49,7 +51,7 @@ class Average:
 
 
 def save_checkpoint(
-    folder: Path, config: TrainingConfig, progress: Progress,
+    folder: Path, config: TrainingConfig, data: dict, progress: Progress,
     network: nn.Module, average: Average, optimiser: torch.optim.Optimizer,
 ) -> None:  # fmt: skip
     """Write `CHECKPOINT` to `folder`; the one before stays whole until the new one is."""
@@ -58,14 +60,15 @@ def save_checkpoint(
     for name, parameter in network.named_parameters():
         for key, value in optimiser.state.get(parameter, {}).items():
             tensors[f"optimiser/{name}/{key}"] = value
-    metadata = {"progress": json.dumps(asdict(progress)), "config": json.dumps(asdict(config))}
+    texts = {"progress": asdict(progress), "config": asdict(config), "data": data}
+    metadata = {name: json.dumps(value) for name, value in texts.items()}
     save_tensors(folder / CHECKPOINT, tensors, metadata)
 
 
 def load_checkpoint(
     folder: Path, network: nn.Module, average: Average, optimiser: torch.optim.Optimizer
-) -> tuple[Progress, dict]:
-    """Put everything back as `save_checkpoint` found it; gives where the run stood and its configuration.
+) -> tuple[Progress, dict, dict]:
+    """Put everything back as `save_checkpoint` found it; gives where the run stood, its configuration and its data.
 
     Raises:
         FileNotFoundError: there is no checkpoint in `folder`.
@@ -81,7 +84,8 @@ def load_checkpoint(
         state = _below(f"optimiser/{name}/", tensors)
         if state:
             optimiser.state[parameter] = {k: _like(parameter, k, v) for k, v in state.items()}
-    return Progress(**json.loads(metadata["progress"])), json.loads(metadata["config"])
+    progress, config, data = (json.loads(metadata.get(name, "{}")) for name in ("progress", "config", "data"))
+    return Progress(**progress), config, data
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

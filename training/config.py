@@ -20,28 +20,32 @@ class Stage:
         samples: how many images this stage sees.
         size: their side in pixels, a multiple of 32.
         batch: images in a batch.
-        difficulty: handed to the data as it is.
+        difficulty: of rendered hands, 0 to 1.
         learning_rate: factor on the schedule.
         batches_per_step: batches that one step of the optimiser averages, shared out among the processes: the same
-            configuration is the same training on any number of processes that divides this.
+            configuration takes the same steps on any number of processes that divides this, but for the normalisation's
+            statistics, which are the first process's.
         frozen: parts of the backbone that stand still, out of `FREEZABLE`; their normalisation too.
     """
 
     samples: int
     size: int
     batch: int
-    difficulty: float | str
+    difficulty: float
     learning_rate: float = 1.0
     batches_per_step: int = 1
     frozen: tuple[str, ...] = ()
 
     def __post_init__(self):
-        object.__setattr__(self, "frozen", tuple(self.frozen))
+        frozen = (self.frozen,) if isinstance(self.frozen, str) else tuple(self.frozen)
+        object.__setattr__(self, "frozen", frozen)
         if self.size % 32 or self.size < 64:
             raise ValueError(f"stage size {self.size} is not a multiple of 32 from 64 up")
         for name in ("samples", "batch", "batches_per_step"):
             if getattr(self, name) < 1:
                 raise ValueError(f"stage {name} {getattr(self, name)} is not positive")
+        if not 0 <= self.difficulty <= 1:
+            raise ValueError(f"stage difficulty {self.difficulty} is not from 0 to 1")
         unknown = set(self.frozen) - set(FREEZABLE)
         if unknown:
             raise ValueError(f"cannot freeze {sorted(unknown)}; only {', '.join(FREEZABLE)}")
@@ -89,7 +93,7 @@ class TrainingConfig:
     precision: str = "bf16"
     workers: int = 1
     validation_samples: int = 512
-    validation_difficulty: float | str = 1.0
+    validation_difficulty: float = 1.0
     validate_minutes: float = 10.0
     checkpoint_minutes: float = 10.0
 
@@ -99,14 +103,15 @@ class TrainingConfig:
             raise ValueError("a training run without stages")
         if self.precision not in ("bf16", "float32"):
             raise ValueError(f"precision {self.precision!r} is neither 'bf16' nor 'float32'")
+        for name, least in (("workers", 0), ("ema_half_life", 1), ("validation_samples", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} {getattr(self, name)} is less than {least}")
+        if not 0 <= self.validation_difficulty <= 1:
+            raise ValueError(f"validation_difficulty {self.validation_difficulty} is not from 0 to 1")
 
     @property
     def total_samples(self) -> int:
         return sum(stage.steps * stage.step_samples for stage in self.stages)
-
-    @property
-    def total_steps(self) -> int:
-        return sum(stage.steps for stage in self.stages)
 
 
 def load_config(path: Path) -> TrainingConfig:
@@ -115,11 +120,11 @@ def load_config(path: Path) -> TrainingConfig:
     Raises:
         ValueError: a key that does not exist or is missing, or a value that cannot be; the message names the file.
     """
-    content = yaml.safe_load(path.read_text())
     try:
+        content = yaml.safe_load(path.read_text())
         stages = tuple(_build(Stage, stage) for stage in content.pop("stages", ()))
         return _build(TrainingConfig, {**content, "stages": stages})
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
@@ -129,5 +134,17 @@ def _build(kind: type, values: dict):
     unknown = values.keys() - fields
     if unknown:
         raise ValueError(f"unknown {', '.join(sorted(unknown))}; there are {', '.join(fields)}")
-    casts = {int: int, float: float}
-    return kind(**{name: casts.get(fields[name].type, lambda v: v)(value) for name, value in values.items()})
+    return kind(**{name: _number(name, fields[name].type, value) for name, value in values.items()})
+
+
+def _number(name: str, kind: type, value):
+    """`value` as `kind` if that is a number's, else as it is."""
+    if kind not in (int, float):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} {value!r} is not a number") from None
+    if kind is int and not number.is_integer():
+        raise ValueError(f"{name} {value!r} is not a whole number")
+    return kind(number)

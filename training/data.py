@@ -32,7 +32,7 @@ MakeBatches = Callable[..., Batches]
 """Called with `size`, `batch`, `seed` and `difficulty`."""
 
 
-def synthetic(size: int, batch: int, seed: int, difficulty: float | str) -> Batches:
+def synthetic(size: int, batch: int, seed: int, difficulty: float) -> Batches:
     """Rendered hands."""
     from .synth.stream import SynthBatches  # imported late: rendering takes seconds to start, other data do without
 
@@ -57,8 +57,10 @@ def from_dataset(dataset: "HandDataset", augment: bool, synthetic_share: float =
     """Crops of a dataset on disk; `synthetic_share` of every batch are rendered hands instead."""
     from .datasets.batches import DatasetBatches
 
-    def make(size: int, batch: int, seed: int, difficulty: float | str) -> Batches:
+    def make(size: int, batch: int, seed: int, difficulty: float) -> Batches:
         rendered = round(synthetic_share * batch)
+        if rendered in (0, batch) and synthetic_share:
+            raise ValueError(f"a share of {synthetic_share} of {batch} images leaves none of the one kind or the other")
         alike = rendered > 0  # where other joints are meant by the same name, the rendered hands' count
         own = DatasetBatches(dataset, size, batch - rendered, seed, augment, alike)
         return Mixed(own, synthetic(size, rendered, seed, difficulty)) if rendered else own

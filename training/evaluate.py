@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     command.add_arguments(parser)
     try:
         command.run(parser.parse_args(argv[1:]))
-    except (OSError, ValueError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

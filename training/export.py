@@ -15,19 +15,18 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fingerpose_ros.perception import backends
-from fingerpose_ros.perception.calibration import Calibration
 from fingerpose_ros.perception.model_file import DEFAULT_NAME, checksum, checksum_file
 from fingerpose_ros.perception.network import FingerPoseNet, load_network
 from fingerpose_ros.perception.network.weights import CONFIG_KEY, load_tensors, save_tensors
-from fingerpose_ros.perception.prediction import Backend, Prediction
+from fingerpose_ros.perception.prediction import Backend
 
 from . import calibrate
 from .agreement import MEAN_MM, P99_MM, agrees, distances, recorded_crops, synthetic_crops
+from .as_trained import AsTrained
 from .openvino_graph import add_graphs
 
 SYNTHETIC_CROPS = 256
@@ -49,21 +48,6 @@ def sixteen_bit(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return stored
 
 
-class AsTrained:
-    """A network in float32 as training left it, where a backend is expected; its uncertainty is not calibrated."""
-
-    description = "as trained"
-
-    def __init__(self, network: FingerPoseNet, size: int):
-        self.network, self.input_size = network, size
-
-    @torch.inference_mode()
-    def infer(self, images: np.ndarray) -> Prediction:
-        """See `prediction.Backend`."""
-        uvd, sigma, logits = (tensor.numpy() for tensor in self.network(torch.from_numpy(images)))
-        return Calibration((1, 1, 1), (1, 1, 1), 1, 1).read(uvd, sigma, logits)
-
-
 def export(weights: Path, size: int, out: Path, samples: int) -> dict:
     """Make the model file and its checksum in `out`; gives, and writes beside them, what was measured.
 
@@ -77,8 +61,11 @@ def export(weights: Path, size: int, out: Path, samples: int) -> dict:
     """
     if size % 32 or size < 64:
         raise ValueError(f"size {size} is not a multiple of 32 from 64 up")
+    if samples < 1:
+        raise ValueError(f"{samples} samples to calibrate on; there must be some")
     trained = load_network(weights)
-    source = {key: value for key, value in load_tensors(weights)[1].items() if key in ("samples", "training")}
+    told = load_tensors(weights)[1]
+    source = {key: told[key] for key in ("samples", "training", "history") if key in told}
     stored = sixteen_bit(trained.state_dict())
     network = FingerPoseNet(trained.config).eval()
     network.load_state_dict(stored)
@@ -87,6 +74,8 @@ def export(weights: Path, size: int, out: Path, samples: int) -> dict:
     calibration = calibrate.fit(calibrate.ask(network, size, calibrate.FIT_SEED, samples))
     held = calibrate.measure(calibration, calibrate.ask(network, size, calibrate.CHECK_SEED, samples))
     print(coverage_table(held["coverage"]))
+    if not held["within_tolerance"]:
+        print("NOT WITHIN TOLERANCE: the stated intervals hold more or fewer errors than they say; see the table")
 
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as folder:

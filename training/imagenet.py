@@ -18,7 +18,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -99,7 +98,12 @@ def convert(source: Path) -> tuple[dict[str, Tensor], dict[str, str], list[str] 
         return state, {"origin": "keras", **{k: json.dumps(v) for k, v in KERAS.items()}}, labels
     if source.suffix not in (".pth", ".safetensors"):
         raise ValueError(f"{source} is neither an npm archive (.tgz) nor a torchvision checkpoint (.pth, .safetensors)")
-    state = load_file(source) if source.suffix == ".safetensors" else torch.load(source, weights_only=True)
+    if source.suffix == ".safetensors":
+        state, metadata = load_tensors(source)
+        if "origin" in metadata:
+            raise ValueError(f"{source} was converted already, from {metadata['origin']}")
+    else:
+        state = torch.load(source, weights_only=True)
     return state, {"origin": "torchvision", **{k: json.dumps(v) for k, v in TORCHVISION.items()}}, None
 
 

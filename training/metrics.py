@@ -84,7 +84,7 @@ def align_scale_translation(estimate: np.ndarray, truth: np.ndarray, root: int, 
     """The estimates, scaled so that root to `reference` is as long as in the truth, and moved to the truth's root.
 
     HO-3D's second error: in its MANO order the root is the wrist (0) and the reference the first joint of the middle
-    finger (4). An estimate whose two joints fall together is moved but not scaled, as there.
+    finger (4). As there, an estimate whose two joints fall together is multiplied by the truth's length.
     """
     length = np.linalg.norm(estimate[:, reference] - estimate[:, root], axis=-1)
     wanted = np.linalg.norm(truth[:, reference] - truth[:, root], axis=-1)

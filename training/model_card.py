@@ -100,7 +100,8 @@ def empty_table(report: dict) -> str:
     for part, groups in report.items():
         for path, result in groups.items() if part in ("synthetic", "real") else ():
             name = "/".join(Path(path).parts[-2:]).removeprefix("real/")
-            stays = f"{result['lost_hand_stays']:.1%}" if "lost_hand_stays" in result else ""
+            lost = result.get("hands_lost")
+            stays = f"{result['lost_hand_stays']:.1%} of {lost}" if lost else ""
             body.append([part, name, str(result["frames"]), f"{result['with_hand']:.1%}", stays])
     return rows(["images", "of", "count", "with a hand", "a lost hand is still seen in the third image"], body)
 

@@ -2,7 +2,7 @@
 
     python -m training.train --config training/configs/full.yaml --out runs/full --minutes 60
     python -m training.train --config training/configs/full.yaml --out runs/full --minutes 60 --resume
-    torchrun --nproc-per-node 8 -m training.train --config ... --out ... --device cuda
+    torchrun --nproc-per-node 2 -m training.train --config training/configs/second.yaml --out runs/second
     python -m training.train --config training/configs/nyu.yaml --dataset nyu --root /data/nyu --out runs/nyu
 
 Stops after `--minutes`, or on Ctrl-C or SIGTERM, and then and every few minutes leaves in `--out`:
@@ -61,17 +61,24 @@ class Trainer:
 
     def __init__(
         self, config: TrainingConfig, out: Path, device: torch.device, make_batches: MakeBatches = synthetic,
-        make_validation: MakeBatches | None = None,
+        make_validation: MakeBatches | None = None, data: dict | None = None,
     ):  # fmt: skip
+        """`data` names what the batches are made of: a run goes on with the same.
+
+        Raises:
+            ValueError: a stage whose batches cannot be shared out among the processes.
+        """
         self.config, self.out, self.device, self.make_batches = config, out, device, make_batches
-        self.make_validation = make_validation or make_batches
+        self.make_validation, self.data = make_validation or make_batches, data or {}
         self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if _grouped() else (0, 1)
+        for stage in config.stages:
+            if stage.batches_per_step % self.world:
+                raise ValueError(
+                    f"batches_per_step {stage.batches_per_step} cannot be shared out among {self.world} processes"
+                )
         torch.manual_seed(config.seed)
         network_config = config_named(config.network)
         self.network = FingerPoseNet(network_config)
-        if config.pretrained is not None:
-            expected = {"stride_in_1x1": network_config.stride_in_1x1, "norm_eps": network_config.norm_eps}
-            load_backbone(Path(config.pretrained), self.network.trunk.backbone, expected)
         self.network.to(device, memory_format=torch.channels_last)
         if device.type == "cpu":
             use_matmul(self.network)
@@ -83,9 +90,27 @@ class Trainer:
         self.progress = Progress()
         self.stopping = False
 
+    def start(self) -> None:
+        """Begin with the pre-trained backbone that the configuration names, if any.
+
+        Raises:
+            FileNotFoundError, ValueError: see `imagenet.load_backbone`.
+        """
+        if self.config.pretrained is not None:
+            network = self.network.config
+            expected = {"stride_in_1x1": network.stride_in_1x1, "norm_eps": network.norm_eps}
+            load_backbone(Path(self.config.pretrained), self.network.trunk.backbone, expected)
+            self.average.network.load_state_dict(self.network.state_dict())
+
     def resume(self) -> None:
-        """Go on from the checkpoint in the output folder; a changed configuration is used from there on, and said."""
-        self.progress, before = load_checkpoint(self.out, self.network, self.average, self.optimiser)
+        """Go on from the checkpoint in the output folder; a changed configuration is used from there on, and said.
+
+        Raises:
+            FileNotFoundError, ValueError: see `checkpoint.load_checkpoint`; or the run was on other data.
+        """
+        self.progress, before, data = load_checkpoint(self.out, self.network, self.average, self.optimiser)
+        if data != self.data:
+            raise ValueError(f"the run in {self.out} trains on {data or 'rendered hands'}, not {self.data or 'these'}")
         now = json.loads(json.dumps(dataclasses.asdict(self.config)))
         for name in (name for name in now if now[name] != before.get(name)):
             log.warning("%s was %s in the checkpoint, is %s now", name, before.get(name), now[name])
@@ -102,34 +127,36 @@ class Trainer:
             raise ValueError(f"{path} is not of the network {self.config.network!r}")
         for own in (self.network, self.average.network):
             own.load_state_dict(network.state_dict())
-        self.progress.before = int(load_tensors(path)[1].get("samples", 0))
+        seen = load_tensors(path)[1]
+        self.progress.before = int(seen.get("samples", 0))
+        self.progress.history = json.loads(seen.get("history", "[]")) + [json.loads(seen.get("training", "{}"))]
 
     def run(self, minutes: float = math.inf) -> None:
         """Train until the last stage's end, or for `minutes`, or until `stopping` is set; leaves a checkpoint."""
         self.deadline = time.monotonic() + 60 * minutes
         first = self.rank == 0
-        self.writer = SummaryWriter(self.out / "tensorboard", purge_step=self.progress.samples) if first else None
+        self.writer = SummaryWriter(self.out / "tensorboard", purge_step=self.progress.samples + 1) if first else None
         quick = sys.stderr.isatty()
         self.bar = tqdm(
             total=self.config.total_samples, initial=self.progress.samples, unit=" images", smoothing=0.02,
             mininterval=0.5 if quick else 30, disable=not first, dynamic_ncols=quick,
         )  # fmt: skip
         start = 0
-        with logging_redirect_tqdm(), self.bar:
-            for number, stage in enumerate(self.config.stages):
-                done = (self.progress.samples - start) // stage.step_samples
-                start += stage.steps * stage.step_samples
-                if done < stage.steps and not self._must_stop():
-                    self._run_stage(number, stage, max(done, 0))
-            self._save()
-        if self.writer:
-            self.writer.close()
+        try:
+            with logging_redirect_tqdm(), self.bar:
+                for number, stage in enumerate(self.config.stages):
+                    done = (self.progress.samples - start) // stage.step_samples
+                    start += stage.steps * stage.step_samples
+                    if done < stage.steps and not self._must_stop():
+                        self._run_stage(number, stage, max(done, 0))
+                self._save()
+        finally:
+            if self.writer:
+                self.writer.close()
         log.info("stopped after %d of %d images", self.progress.samples, self.config.total_samples)
 
     def _run_stage(self, number: int, stage: Stage, done: int) -> None:
         per_step = stage.batches_per_step
-        if per_step % self.world:
-            raise ValueError(f"batches_per_step {per_step} cannot be shared out among {self.world} processes")
         log.info("stage %d from step %d of %d: %s", number, done, stage.steps, stage)
         for_this_process = range(done * per_step + self.rank, stage.steps * per_step, self.world)
         kind = {"size": stage.size, "difficulty": stage.difficulty}
@@ -149,10 +176,11 @@ class Trainer:
                 break
 
     def _validation_batches(self, kind: dict) -> list:
-        batch = min(64, self.config.validation_samples)
+        count = -(-self.config.validation_samples // 64)
+        batch = -(-self.config.validation_samples // count)  # at most a batch's rounding more than asked for
         kind = {**kind, "difficulty": self.config.validation_difficulty}
         batches = self.make_validation(batch=batch, seed=1000 * self.config.seed + VALIDATION_SEED, **kind)
-        data = loader(batches, range(self.config.validation_samples // batch), workers=0)
+        data = loader(batches, range(count), workers=0)
         return [to_device(batch, self.device) for batch in data]
 
     def _prepare(self, stage: Stage) -> torch.nn.Module:
@@ -219,9 +247,11 @@ class Trainer:
             return
         if not all(parameter.isfinite().all() for parameter in self.network.parameters()):
             raise RuntimeError(f"training diverged before image {self.progress.samples}; the last checkpoint is kept")
-        save_checkpoint(self.out, self.config, self.progress, self.network, self.average, self.optimiser)
+        save_checkpoint(self.out, self.config, self.data, self.progress, self.network, self.average, self.optimiser)
         samples = self.progress.before + self.progress.samples
-        seen = {"samples": str(samples), "training": json.dumps(dataclasses.asdict(self.config))}
+        training = dataclasses.asdict(self.config) | self.data
+        seen = {"samples": str(samples), "training": json.dumps(training)}
+        seen["history"] = json.dumps(self.progress.history)
         save_network(self.out / AVERAGE, self.average.network, seen)
         self.saved = time.monotonic()
 
@@ -255,8 +285,9 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _data(arguments: argparse.Namespace) -> tuple[MakeBatches, MakeBatches]:
-    """What makes the batches to train on, and those to validate on: of a dataset, frames that are not trained on.
+def _data(arguments: argparse.Namespace) -> tuple[MakeBatches, MakeBatches, dict]:
+    """What makes the batches to train on, and those to validate on: of a dataset, frames that are not trained on; and
+    what that is, by its name.
 
     Raises:
         ValueError: options that do not go together, or a dataset that cannot be read.
@@ -264,12 +295,13 @@ def _data(arguments: argparse.Namespace) -> tuple[MakeBatches, MakeBatches]:
     if not arguments.dataset:
         if arguments.root or arguments.held_out or arguments.synthetic_share:
             raise ValueError("--root, --held-out and --synthetic-share go with --dataset")
-        return synthetic, synthetic
+        return synthetic, synthetic, {}
     if not arguments.root or not 0 <= arguments.synthetic_share < 1:
         raise ValueError("--dataset needs --root, and --synthetic-share is from 0 to below 1")
     options = {"held_out": arguments.held_out} if arguments.held_out else {}
     training, validation = hold_out(open_dataset(arguments.dataset, arguments.root, "train", **options))
-    return from_dataset(training, True, arguments.synthetic_share), from_dataset(validation, False)
+    data = {"dataset": arguments.dataset, "synthetic_share": arguments.synthetic_share, **options}
+    return from_dataset(training, True, arguments.synthetic_share), from_dataset(validation, False), data
 
 
 def main() -> None:
@@ -291,17 +323,18 @@ def main() -> None:
     if arguments.resume != (arguments.out / CHECKPOINT).exists():
         found = "holds a run already: --resume goes on with it" if not arguments.resume else f"has no {CHECKPOINT}"
         parser.error(f"{arguments.out} {found}")
+    if arguments.resume and arguments.weights:
+        parser.error("--resume goes on from the checkpoint, --weights from other weights: give one of them")
     try:
         device = choose_device(arguments.device)
         arguments.out.mkdir(parents=True, exist_ok=True)
-        config = load_config(arguments.config)
-        if arguments.weights:
-            config = dataclasses.replace(config, pretrained=None)  # every weight comes from --weights
-        trainer = Trainer(config, arguments.out, device, *_data(arguments))
+        trainer = Trainer(load_config(arguments.config), arguments.out, device, *_data(arguments))
         if arguments.resume:
             trainer.resume()
         elif arguments.weights:
             trainer.start_from(arguments.weights)
+        else:
+            trainer.start()
     except (OSError, ValueError) as error:
         parser.error(str(error))
 

@@ -4,6 +4,7 @@ Each loader gives `sample.Sample`s; each module's docstring says where its facts
 the same formats, `batches` makes network inputs of samples, `pack` decodes a dataset once for fast training.
 """
 
+import inspect
 from pathlib import Path
 
 from .hands2019 import Hands2019
@@ -27,14 +28,15 @@ def open_dataset(name: str, root: Path, split: str, **options: object) -> HandDa
         options: what the loader takes besides: `centres`, MSRA's `held_out`.
 
     Raises:
-        ValueError: there is no such dataset or split.
+        ValueError: there is no such dataset or split, or it takes no such option, or was packed with another.
         DatasetError: its files are missing or not in the format.
     """
     if name not in DATASETS or split not in SPLITS:
         raise ValueError(f"no dataset {name!r} with a split {split!r}: {', '.join(DATASETS)}; {', '.join(SPLITS)}")
     kind, root = DATASETS[name], Path(root)
+    unknown = options.keys() - inspect.signature(kind).parameters.keys()
+    if unknown:
+        raise ValueError(f"{name} takes no {', '.join(sorted(unknown))}")
     if (root / INDEX).is_file():
-        if options:
-            raise ValueError(f"{root} is packed: {', '.join(options)} had to be said when it was")
-        return Packed(root, name, split, kind.joints)
+        return Packed(root, name, split, kind.joints, options)
     return kind(root, split, **options)

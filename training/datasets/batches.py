@@ -1,6 +1,7 @@
 """Batches of network inputs from a dataset on disk, cropped and augmented as the literature does."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,6 +26,12 @@ class RolledCrop(Crop):
         cosine, sine = np.cos(roll), np.sin(roll)
         turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
         object.__setattr__(self, "to_crop", turn @ self.to_crop)
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of an epoch: as long as the dataset, so not drawn anew for each batch."""
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
 
 
 @dataclass(frozen=True)
@@ -63,14 +70,14 @@ class DatasetBatches:
         rng = np.random.default_rng((self.seed, 1, index))
         places = np.arange(index * self.batch, (index + 1) * self.batch)
         orders = {epoch: self._order(epoch) for epoch in set(places // count)}
-        items = [self._item(self.dataset[orders[place // count][place % count]], rng) for place in places]
+        items = [self._item(self.dataset[int(orders[place // count][place % count])], rng) for place in places]
         image, uvd, valid, visible = (np.stack(part) for part in zip(*items, strict=True))
         everywhere = np.ones(self.batch, bool)
         return {"image": image[:, None], "uvd": uvd, "valid": valid, "visible": visible, "present": everywhere,
                 "right": everywhere.copy()}  # fmt: skip
 
-    def _order(self, epoch: int) -> list[int]:
-        return np.random.default_rng((self.seed, 0, int(epoch))).permutation(len(self.dataset)).tolist()
+    def _order(self, epoch: int) -> np.ndarray:
+        return _permutation(self.seed, int(epoch), len(self.dataset))
 
     def _item(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         crop = self._crop(sample, rng)

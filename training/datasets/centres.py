@@ -13,11 +13,11 @@ from .sample import DatasetError, Joints
 def cube_centre(
     centres: np.ndarray | None, index: int, joints: Joints, own: np.ndarray, valid: np.ndarray
 ) -> np.ndarray:
-    """The precomputed centre (3,) of a frame, or, without one, the truth's: the mean of the hand's labelled joints.
+    """The precomputed centre (3,) of a frame, NaN if it is invalid; without any the mean of the hand's labelled joints.
 
     The latter is fit for training only. What a test reports with it says so.
     """
-    if centres is not None and np.isfinite(centres[index]).all():
+    if centres is not None:
         return centres[index]
     return hand_centre(joints.hand(own, valid)[0])
 

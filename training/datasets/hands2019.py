@@ -65,6 +65,8 @@ class Hands2019:
             if not re.fullmatch(IMAGE_NAME, name):
                 raise DatasetError(boxes, f"{name[:60]!r} is no image's name", line=line)
         self._frames = [(name, cube_centre(numbers(box, 4, boxes, line))) for (name, *box), line in frames]
+        if split == "train" and (bad := [name for name, centre in self._frames if not np.isfinite(centre).all()]):
+            raise DatasetError(boxes, f"the box of {bad[0]} (and of {len(bad) - 1} more) has no size to train on")
         self._labels = np.full((len(frames), 21, 3), np.nan)
         labels = Path(root) / f"{prefix}_joint_annotation.txt"
         if split == "train" or labels.exists():

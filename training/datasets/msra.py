@@ -45,13 +45,16 @@ class Msra:
     `centres`: a text file of precomputed cube centres for the split, see `centres.read_centres`.
 
     Raises:
+        ValueError: `held_out` is none of them: there is no split without.
         DatasetError: labels that are missing or not in the format.
     """
 
     joints = JOINTS
     camera = CAMERA
 
-    def __init__(self, root: Path, split: str, held_out: str = "P0", centres: Path | None = None):
+    def __init__(self, root: Path, split: str, held_out: str = "", centres: Path | None = None):
+        if held_out not in CUBES_M:
+            raise ValueError(f"MSRA's protocol holds one subject out: held_out is {held_out!r}, not P0 to P8")
         self._frames: list[tuple[Path, str, str]] = []
         labels = []
         for subject in CUBES_M:

@@ -9,9 +9,12 @@ and images cut to the surroundings of the cube, with the camera moved along.
 
 import argparse
 import dataclasses
+import json
 import sys
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from tqdm import tqdm
@@ -27,12 +30,14 @@ UNIT_M = 0.000125
 """Of the packed depths: an eighth of a millimetre holds whole millimetres exactly, up to 8.1 m."""
 MARGIN_M = 4 * JITTER_M
 """Beyond the largest, rolled cube: how far its centre may be shifted."""
+_NONE: Mapping[str, object] = MappingProxyType({})
 LEVEL = 1
 """Of zlib: the fastest to write; higher ones save little."""
 
 
-def pack(dataset: HandDataset, name: str, split: str, folder: Path) -> None:
-    """Write `dataset`, the split `split` of the dataset `name`, to `folder`, which must not hold one already.
+def pack(dataset: HandDataset, name: str, split: str, folder: Path, options: Mapping[str, object] = _NONE) -> None:
+    """Write `dataset`, the split `split` of the dataset `name` opened with `options`, to `folder`, which must not hold
+    one already.
 
     Raises:
         DatasetError: a file of the dataset cannot be read.
@@ -51,7 +56,13 @@ def pack(dataset: HandDataset, name: str, split: str, folder: Path) -> None:
             cameras.append((camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy))
             for field, values in rows.items():
                 values.append(getattr(sample, field))
-    np.savez(folder / INDEX, dataset=name, part=split, offset=offset, camera=cameras, **rows)
+    said = json.dumps(_said(options))
+    np.savez(folder / INDEX, dataset=name, part=split, options=said, offset=offset, camera=cameras, **rows)
+
+
+def _said(options: Mapping[str, object]) -> dict[str, str]:
+    """Options in words that stay the same wherever the files lie."""
+    return {key: value.name if isinstance(value, Path) else str(value) for key, value in sorted(options.items())}
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Sample) if field.name not in ("depth_m", "camera"))
@@ -59,6 +70,8 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(Sample) if field.name
 
 def cut(sample: Sample) -> tuple[np.ndarray, Camera]:
     """The part of a sample's image that any augmented crop of it may show, nothing else in it, and its camera."""
+    if not np.isfinite(sample.centre_m).all():
+        return sample.depth_m, sample.camera
     camera, half = sample.camera, SCALE[1] * sample.cube_m / 2
     reach = half * np.sqrt(3) + MARGIN_M
     near = max(float(np.linalg.norm(sample.centre_m)) - reach, 0.05)
@@ -81,23 +94,27 @@ class Packed:
 
     Raises:
         DatasetError: it is of another dataset or split, or damaged.
+        ValueError: it was opened with other `options` when it was packed.
     """
 
     camera = None
 
-    def __init__(self, folder: Path, name: str, split: str, joints: Joints):
+    def __init__(self, folder: Path, name: str, split: str, joints: Joints, options: Mapping[str, object] = _NONE):
         self.joints, self._windows = joints, Path(folder) / WINDOWS
         path = Path(folder) / INDEX
         try:
             with np.load(path) as index:
                 self._index = {key: index[key] for key in index.files}
             held = str(self._index["dataset"]), str(self._index["part"])
+            said = json.loads(str(self._index["options"]))
             offset, size = self._index["offset"], self._windows.stat().st_size
             counts = {len(self._index[key]) for key in ("camera", *_FIELDS)}
         except Exception as error:  # NumPy raises whatever a damaged file makes it trip over
             raise DatasetError(path, f"is no readable index of a packed dataset ({error})") from error
         if held != (name, split):
             raise DatasetError(path, f"holds {' '.join(held)}, not {name} {split}")
+        if said != _said(options):
+            raise ValueError(f"{folder} was packed with {said or 'no options'}, not {_said(options) or 'none'}")
         if counts != {len(offset) - 1} or offset[0] != 0 or offset[-1] != size or (np.diff(offset) <= 0).any():
             raise DatasetError(self._windows, f"is {size} bytes, and the index does not fit it", offset=size)
 
@@ -129,10 +146,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--root", required=True, type=Path, help="folder of the official files")
     parser.add_argument("--split", choices=SPLITS, default="train")
     parser.add_argument("--out", required=True, type=Path, help="folder to write to; a folder a split is made in it")
+    parser.add_argument("--held-out", help="MSRA: the subject that is not trained on, P0 to P8")
+    parser.add_argument("--centres", type=Path, help="ICVL, NYU, MSRA: precomputed centres of the split's cubes")
     arguments = parser.parse_args(argv)
+    options = {name: value for name in ("held_out", "centres") if (value := getattr(arguments, name)) is not None}
     try:
-        dataset = open_dataset(arguments.dataset, arguments.root, arguments.split)
-        pack(dataset, arguments.dataset, arguments.split, arguments.out / arguments.split)
+        dataset = open_dataset(arguments.dataset, arguments.root, arguments.split, **options)
+        pack(dataset, arguments.dataset, arguments.split, arguments.out / arguments.split, options)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

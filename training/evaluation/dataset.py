@@ -20,29 +20,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.network import load_network
-from fingerpose_ros.perception.prediction import Backend, Prediction
+from fingerpose_ros.perception.prediction import Backend
 from training import metrics
+from training.as_trained import AsTrained
 from training.datasets import DATASETS, DatasetError, HandDataset, Sample, open_dataset
 from training.datasets.ho3d import MIDDLE_MCP, WRIST
 from training.datasets.msra import CUBES_M
+from training.datasets.pack import Packed
 from training.datasets.reading import read_lines
+from training.evaluation.frames import add_model_arguments, make_backend
 from training.predictions import write_predictions
 from training.report import figure, table
 from training.submissions import write_hands2019, write_ho3d
 
 BATCH = 16
+CHALLENGES = ("hands2019", "ho3d")
+"""Datasets whose results go to a server."""
 SPLITS = ("extrapolation", "interpolation", "shape", "articulation", "viewpoint")
 """Of HANDS2019's test set."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from .frames import add_model_arguments
-
     parser.add_argument("--dataset", required=True, choices=DATASETS)
     parser.add_argument("--root", required=True, type=Path, help="folder of the official files")
     parser.add_argument("--held-out", choices=CUBES_M, help="MSRA: the subject to test on")
@@ -58,53 +60,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from .frames import make_backend
-
     options = {name: value for name in ("held_out", "centres") if (value := getattr(arguments, name)) is not None}
-    try:
-        dataset = open_dataset(arguments.dataset, arguments.root, "test", **options)
-    except TypeError as error:
-        raise ValueError(f"{arguments.dataset} takes none of: {', '.join(options)}") from error
-    if arguments.weights and arguments.model:
-        raise ValueError("--weights and --model are both given; one network can be evaluated")
-    backend = TrainedWeights(arguments.weights, arguments.size) if arguments.weights else make_backend(arguments)
+    dataset = open_dataset(arguments.dataset, arguments.root, "test", **options)
+    check(dataset, arguments)
+    if arguments.weights:
+        backend: Backend = AsTrained(load_network(arguments.weights), arguments.size)
+    else:
+        backend = make_backend(arguments)
     evaluate(dataset, backend, arguments)
 
 
-class TrainedWeights:
-    """A network as training leaves it, uncalibrated: `Backend` for where only positions count.
+def check(dataset: HandDataset, arguments: argparse.Namespace) -> None:
+    """Refuse what would fail only after hours.
 
     Raises:
-        FileNotFoundError, ValueError: see `fingerpose_ros.perception.network.load_network`.
+        ValueError: outputs that the dataset has none of, or two networks.
+        FileNotFoundError: there is no such file of splits.
     """
-
-    def __init__(self, path: Path, size: int):
-        self._network = load_network(path)
-        self.input_size, self.description = size, f"{path}, PyTorch"
-
-    @torch.no_grad()
-    def infer(self, images: np.ndarray) -> Prediction:
-        out = self._network(torch.from_numpy(images))
-        right, present = out.logits.sigmoid().unbind(1)
-        return Prediction(out.uvd.numpy(), out.sigma.numpy(), right.numpy(), present.numpy())
+    name = arguments.dataset
+    if arguments.weights and arguments.model:
+        raise ValueError("--weights and --model are both given; one network can be evaluated")
+    if arguments.submission and name not in CHALLENGES:
+        raise ValueError(f"{name} has no challenge to submit to; use --predictions")
+    if arguments.predictions and name in CHALLENGES:
+        raise ValueError(f"{name} has no results in the common text format; use --submission")
+    if arguments.predictions and isinstance(dataset, Packed):
+        raise ValueError(f"{arguments.root} is packed, its images cut: --predictions needs the official files")
+    if arguments.splits and name != "hands2019":
+        raise ValueError(f"--splits is for hands2019, not {name}")
+    if arguments.splits and not arguments.splits.is_file():
+        raise FileNotFoundError(f"{arguments.splits} is no file")
 
 
 def evaluate(dataset: HandDataset, backend: Backend, arguments: argparse.Namespace) -> None:
     """Estimate every frame of `dataset`, and print and write what `arguments` ask for."""
     estimate, truth, valid, names = estimate_all(dataset, backend)
     if arguments.predictions:
-        if dataset.camera is None or arguments.dataset == "hands2019":
-            raise ValueError(f"{arguments.dataset} has no results in the common text format; use --submission")
         write_predictions(arguments.predictions, estimate, dataset.camera)
     if arguments.submission:
-        if arguments.dataset not in ("hands2019", "ho3d"):
-            raise ValueError(f"{arguments.dataset} has no challenge to submit to; use --predictions")
         if arguments.dataset == "hands2019":
             write_hands2019(arguments.submission, names, estimate)
         else:
             write_ho3d(arguments.submission, estimate)
     if not valid.all():
-        print("The test joints are not there to compare with: no errors.")
+        print("The test joints are not there to compare with: no errors, and neither --json nor --figure is written.")
         return
     scores, notes = score(arguments.dataset, dataset, estimate, truth, names, arguments.splits)
     if arguments.dataset in ("icvl", "nyu", "msra") and not arguments.centres:

@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> None:
     for name, folder in folders.items():
         cut = [without_hand(folder.depth(i), folder.camera, joints) for i, joints in enumerate(folder.joints)]
         real[name] = [confidence(backend, depth, folder.camera) for depth in cut]
-        lingers[name] = {"lost_hand_stays": float(np.mean([stays(backend, folder, i, d) for i, d in enumerate(cut)]))}
+        stayed = [s for i, depth in enumerate(cut) if (s := stays(backend, folder, i, depth)) is not None]
+        lingers[name] = {"hands_lost": len(stayed), "lost_hand_stays": float(np.mean(stayed)) if stayed else None}
     report["real"] = {name: result | lingers.get(name, {}) for name, result in shares(real).items()}
     for part in ("synthetic", "real"):
         for name, result in report[part].items():
@@ -71,12 +72,15 @@ def confidence(backend, depth: np.ndarray, camera: Camera) -> float:
     return max((look.present for _, look in seen), default=0.0)
 
 
-def stays(backend, folder: FrameFolder, index: int, cut: np.ndarray) -> bool:
-    """Whether the true hand, if seen in a frame, is still seen in the third of the images `cut` that follow it."""
+def stays(backend, folder: FrameFolder, index: int, cut: np.ndarray) -> bool | None:
+    """Whether the true hand, seen in a frame, is still seen in the third of the images `cut` that follow it; None if it
+    is not seen."""
     estimator, centre = HandPoseEstimator(backend, EstimatorSettings()), hand_centre(folder.joints[index])
     first = estimator.observe(folder.depth(index), folder.camera, 0.0)
-    last = [estimator.observe(cut, folder.camera, i / 30) for i in (1, 2, 3)][-1]
     its = {track.id for track, look in first if 1000 * np.linalg.norm(look.centre - centre) < NEAR_MM}
+    if not its:
+        return None
+    last = [estimator.observe(cut, folder.camera, i / 30) for i in (1, 2, 3)][-1]
     return any(track.id in its for track, _ in last)
 
 
@@ -102,6 +106,6 @@ def line(name: str, result: dict) -> str:
     """The figures, for people."""
     at = ", ".join(f"{share:.1%} at {c}" for c, share in result["with_hand_at_confidence"].items())
     text = f"{name}: {result['frames']} frames, {result['with_hand']:.1%} with a hand ({at})"
-    if "lost_hand_stays" in result:
-        text += f", a lost hand stays in {result['lost_hand_stays']:.1%}"
+    if result.get("hands_lost"):
+        text += f", of {result['hands_lost']} lost hands {result['lost_hand_stays']:.1%} stay"
     return text

@@ -140,16 +140,22 @@ def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
     result["worst_joint_mm"] = float(metrics.worst_joint(errors).mean())
     centred = np.where(found[:, None], np.linalg.norm(relative(positions) - relative(truth), axis=2), MISSED_MM)
     result["hand_centred_mm"] = float(centred.mean())
-    result["constant_pose_mm"] = constant_pose(truth)
+    if len(truth) > 1:
+        result["constant_pose_mm"] = constant_pose(truth)
     if found.sum() < 4:
         return result
     hands, truth, positions, errors = [h for h in hands if h], truth[found], positions[found], errors[found]
-    sides = [hand.handedness for hand in hands]
-    result["offset_corrected_mm"] = offset_corrected(positions, truth, sides)
-    result |= pip_flexion(positions, truth, sides)
+    side = true_side(folder.joints)
+    result["offset_corrected_mm"] = offset_corrected(positions, truth, side)
+    result |= pip_flexion(positions, truth, side)
     covariance = np.array([hand.crop.to_covariance(hand.uvd, hand.sigma) for hand in hands])
     result |= uncertainty(np.sqrt(np.einsum("...ii->...i", covariance)) * 1000, positions - truth)
     return result
+
+
+def true_side(truth: np.ndarray) -> str:
+    """Which hand a recording's joints (frames, 21, 3) are of: that as which its fingers bend forwards."""
+    return max((RIGHT, LEFT), key=lambda side: np.nanmean([joint_angles(hand, side)[0][1:] for hand in truth]))
 
 
 def relative(joints: np.ndarray) -> np.ndarray:
@@ -178,9 +184,9 @@ def constant_pose(truth: np.ndarray) -> float:
     return float(total / len(truth))
 
 
-def offset_corrected(positions: np.ndarray, truth: np.ndarray, sides: list[str]) -> float:
+def offset_corrected(positions: np.ndarray, truth: np.ndarray, side: str) -> float:
     """Error after a fixed offset per joint, in the palm's frame, fitted on the other half."""
-    palms = np.array([joint_frames(p, side)[0] for p, side in zip(positions, sides, strict=True)])
+    palms = np.array([joint_frames(p, side)[0] for p in positions])
     offset = np.einsum("nji,nkj->nki", palms, truth - positions)
     corrected = np.empty(positions.shape[:2])
     for fit, test in halves(len(truth)):
@@ -188,11 +194,11 @@ def offset_corrected(positions: np.ndarray, truth: np.ndarray, sides: list[str])
     return float(corrected.mean())
 
 
-def pip_flexion(positions: np.ndarray, truth: np.ndarray, sides: list[str]) -> dict:
+def pip_flexion(positions: np.ndarray, truth: np.ndarray, side: str) -> dict:
     """Mean absolute error of the PIP angles of index to little finger, degrees, and their correlation with truth."""
 
     def angles(joints: np.ndarray) -> np.ndarray:
-        return np.degrees([joint_angles(p, side)[0][1:, 1] for p, side in zip(joints, sides, strict=True)])
+        return np.degrees([joint_angles(p, side)[0][1:, 1] for p in joints])
 
     ours, true = angles(positions), angles(truth)
     return {

@@ -53,7 +53,11 @@ def load_network(path: Path) -> FingerPoseNet:
     tensors, metadata = load_tensors(path)
     if CONFIG_KEY not in metadata:
         raise ValueError(f"{path} holds no FingerPoseNet: its header has no {CONFIG_KEY!r}")
-    network = FingerPoseNet(NetworkConfig(**json.loads(metadata[CONFIG_KEY])))
+    try:
+        config = NetworkConfig(**json.loads(metadata[CONFIG_KEY]))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is of another version of FingerPoseNet: {error}") from error
+    network = FingerPoseNet(config)
     try:
         network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(GRAPH_PREFIX)})
     except RuntimeError as error:
