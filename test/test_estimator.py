@@ -234,6 +234,22 @@ def test_a_hand_that_is_tracked_is_not_new_and_nobody_gives_way_to_it(oracle, mo
     )
 
 
+@pytest.mark.parametrize("scene", (right_at(), left_at()), ids=("right", "left"))
+def test_a_hand_that_the_network_only_knows_as_what_it_is_is_found(oracle, monkeypatch, scene):
+    said, (_, handedness) = oracle._of, scene
+
+    def knows(crop):
+        uvd, sigma, right, present = said(crop)
+        return uvd, sigma, right, present if crop.mirrored == (handedness == "left") else 0.1 * present
+
+    monkeypatch.setattr(oracle, "_of", knows)
+    assert len(see(estimator(oracle, min_confidence=0.4), oracle, [scene], 0.0)) == 1
+    later = estimator(oracle, min_confidence=0.4)
+    see(later, oracle, [], 0.0)
+    seen = [see(later, oracle, [scene], i / 30) for i in range(1, 5)]
+    assert len(seen[-1]) == 1
+
+
 def test_a_hand_that_is_in_doubt_off_centre_is_looked_at_again(oracle, monkeypatch):
     scene = right_at(0.16)
     off = Candidate(hand_centre(scene[0]) + (0.009, 0, 0), 0.3)

@@ -205,28 +205,25 @@ class HandPoseEstimator:
             self._tracks.remove(weakest)
         self._tracks.append(track)
 
-    @property
-    def _first_guess(self) -> str:
-        return RIGHT if self._settings.handedness == "both" else self._settings.handedness
-
     def _search(self, see: Eye) -> list[Prospect]:
-        """What the finder sees, as far as it is to be looked at.
+        """What the finder sees, as far as it is to be looked at, and as which hand.
 
-        Not all of its candidates each time: that would take longer than an image lasts. All when there was no image
-        before this one; then the best and, in turn, one of the others; beside a tracked hand every other time the best.
+        Not all of its candidates each time, nor as both hands: that would take longer than an image lasts. All, and as
+        both, when there was no image before this one; then the best and, in turn, one of the others; beside a tracked
+        hand every other time the best. What is taken for the wrong hand may not look like one at all.
         """
         settings, expected = self._settings, [track.expected(self._stamp) for track in self._tracks]
         count = CANDIDATES + len(expected)
         found = find_hands(see.depth_m, see.camera, settings.min_distance, settings.max_distance, count)
         found = [c for c in found if all(np.linalg.norm(c.centre - e) > 2 * SAME_HAND for e in expected)]
-        places = [Prospect(candidate.centre, self._first_guess, candidate.score) for candidate in found]
+        sides = (RIGHT, LEFT) if settings.handedness == "both" else (settings.handedness,)
         turn, self._searches = self._searches, self._searches + 1
-        if turn == 0 or len(places) < 2:
-            return places
-        best, others = places[0], places[1:]
-        if expected:
-            return [best if turn % 2 else others[turn // 2 % len(others)]]
-        return [best, others[turn % len(others)]]
+        if turn > 0:
+            sides = (sides[turn // 2 % len(sides)],)
+            best, others = found[:1], found[1:]
+            other = [others[(turn // 2 if expected else turn) % len(others)]] if others else []
+            found = (best if turn % 2 or not other else other) if expected else best + other
+        return [Prospect(candidate.centre, side, candidate.score) for candidate in found for side in sides]
 
     def _follow(self, see: Eye) -> list[tuple[Track, Look]]:
         """The tracked hands that are seen."""
