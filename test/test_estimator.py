@@ -176,6 +176,20 @@ def test_a_moving_hand_stays_the_same_hand(oracle, speed):
     assert len(seen) >= 10 and {track for track, _ in seen} == {1} and max(off for _, off in seen) < 1e-4
 
 
+def test_a_fast_hand_that_turns_back_all_at_once_is_not_lost(oracle, monkeypatch):
+    said = oracle._of
+
+    def knows_the_middle(crop):
+        off = min(np.linalg.norm(hand_centre(joints) - crop.centre) for joints, _ in oracle.hands)
+        return *said(crop)[:3], 0.97 if off < 0.05 else 0.1
+
+    monkeypatch.setattr(oracle, "_of", knows_the_middle)
+    follow = estimator(oracle, max_hands=1)
+    places = [*np.arange(-0.14, 0.15, 0.04), *np.arange(0.10, -0.15, -0.04)]  # 1.2 m/s, there and back
+    hands = [see(follow, oracle, [right_at(x)], i / 30) for i, x in enumerate(places)]
+    assert [hand.track_id for seen in hands for hand in seen] == [1] * len(places)
+
+
 def test_two_hands_keep_their_names(oracle):
     follow = estimator(oracle)
     for i in range(12):

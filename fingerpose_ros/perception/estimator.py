@@ -227,9 +227,12 @@ class HandPoseEstimator:
 
     def _follow(self, see: Eye) -> list[tuple[Track, Look]]:
         """The tracked hands that are seen."""
-        looks = see.look([see.crop(track.expected(self._stamp), track.handedness) for track in self._tracks])
+        expected = [track.expected(self._stamp) for track in self._tracks]
+        looks = see.look([see.crop(e, track.handedness) for e, track in zip(expected, self._tracks, strict=True)])
         seen = []
-        for track, look in zip(self._tracks, looks, strict=True):
+        for track, where, look in zip(self._tracks, expected, looks, strict=True):
+            if not self._is_hand(look) and np.linalg.norm(where - track.centre) > IN_THE_MIDDLE:
+                (look,) = see.look([see.crop(track.centre, track.handedness)])  # it stopped, or turned back
             judged = self._is_hand(look) and self._settings.handedness == "both"
             if judged and track.doubts_handedness(look.right, self._stamp):
                 look, right = self._likelier(look, self._mirrored(see, look))
