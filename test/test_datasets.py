@@ -247,7 +247,7 @@ def test_left_hands_are_shown_as_right_ones(fixtures):
 @pytest.mark.parametrize("name", DATASETS)
 def test_packed_is_the_same_data(fixtures, name, tmp_path):
     dataset, _, _ = opened(fixtures, name, "train")
-    pack(dataset, name, "train", tmp_path, OPTIONS.get(name, {}))
+    pack(dataset, name, "train", tmp_path, **OPTIONS.get(name, {}))
     packed = open_split(name, tmp_path, "train")
     assert len(packed) == len(dataset)
     for augment in (True, False):

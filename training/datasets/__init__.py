@@ -38,5 +38,5 @@ def open_dataset(name: str, root: Path, split: str, **options: object) -> HandDa
     if unknown:
         raise ValueError(f"{name} takes no {', '.join(sorted(unknown))}")
     if (root / INDEX).is_file():
-        return Packed(root, name, split, kind.joints, options)
+        return Packed(root, name, split, kind.joints, **options)
     return kind(root, split, **options)

@@ -69,15 +69,12 @@ class DatasetBatches:
         count = len(self.dataset)
         rng = np.random.default_rng((self.seed, 1, index))
         places = np.arange(index * self.batch, (index + 1) * self.batch)
-        orders = {epoch: self._order(epoch) for epoch in set(places // count)}
+        orders = {epoch: _permutation(self.seed, int(epoch), count) for epoch in set(places // count)}
         items = [self._item(self.dataset[int(orders[place // count][place % count])], rng) for place in places]
         image, uvd, valid, visible = (np.stack(part) for part in zip(*items, strict=True))
         everywhere = np.ones(self.batch, bool)
         return {"image": image[:, None], "uvd": uvd, "valid": valid, "visible": visible, "present": everywhere,
                 "right": everywhere.copy()}  # fmt: skip
-
-    def _order(self, epoch: int) -> np.ndarray:
-        return _permutation(self.seed, int(epoch), len(self.dataset))
 
     def _item(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         crop = self._crop(sample, rng)

@@ -14,7 +14,6 @@ import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from tqdm import tqdm
@@ -30,12 +29,11 @@ UNIT_M = 0.000125
 """Of the packed depths: an eighth of a millimetre holds whole millimetres exactly, up to 8.1 m."""
 MARGIN_M = 4 * JITTER_M
 """Beyond the largest, rolled cube: how far its centre may be shifted."""
-_NONE: Mapping[str, object] = MappingProxyType({})
 LEVEL = 1
 """Of zlib: the fastest to write; higher ones save little."""
 
 
-def pack(dataset: HandDataset, name: str, split: str, folder: Path, options: Mapping[str, object] = _NONE) -> None:
+def pack(dataset: HandDataset, name: str, split: str, folder: Path, **options: object) -> None:
     """Write `dataset`, the split `split` of the dataset `name` opened with `options`, to `folder`, which must not hold
     one already.
 
@@ -99,7 +97,7 @@ class Packed:
 
     camera = None
 
-    def __init__(self, folder: Path, name: str, split: str, joints: Joints, options: Mapping[str, object] = _NONE):
+    def __init__(self, folder: Path, name: str, split: str, joints: Joints, **options: object):
         self.joints, self._windows = joints, Path(folder) / WINDOWS
         path = Path(folder) / INDEX
         try:
@@ -152,7 +150,7 @@ def main(argv: list[str]) -> int:
     options = {name: value for name in ("held_out", "centres") if (value := getattr(arguments, name)) is not None}
     try:
         dataset = open_dataset(arguments.dataset, arguments.root, arguments.split, **options)
-        pack(dataset, arguments.dataset, arguments.split, arguments.out / arguments.split, options)
+        pack(dataset, arguments.dataset, arguments.split, arguments.out / arguments.split, **options)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
