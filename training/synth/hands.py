@@ -12,11 +12,44 @@ from scipy.spatial.transform import Rotation
 
 BANK = Path(__file__).with_name("hand_bank.npz")
 
+PALMAR = np.array([-1.0, 0, 0])
+"""Out of the palm, in the wrist bone's frame."""
+
 FLESH = (0.0014, 0.0007, -0.0003, 0.0032)
 """What is put on the skin of each shape's digits, in metres on an adult hand: mean, standard deviation, least, most.
 
 The body model's hands are slender: at 187 mm of length the index is 17.8 and 15.3 mm broad at its joints and the thumb
 18.2, of people 20, 17.5 and 21.5 (means of men and women; Pheasant, Bodyspace, 2nd edition, 1996).
+"""
+
+THUMB_METACARPAL = 0.22
+"""From CMC to MCP of the thumb, as a share of the hand's length: 41 mm of an adult's (30 in the rig, 45 by Buchholz)."""
+
+PROXIMAL = (0.234, 0.254, 0.233, 0.195)
+"""From the axis of the MCP to the PIP of index to little, as shares of the hand's length.
+
+The rig bends fingers at their webs (0.172, 0.173, 0.153, 0.147). People's bend 10 to 17 mm deeper in the hand, in the
+heads of the metacarpals: from there it is 0.245, 0.266, 0.244 and 0.204 of the hand's length (Buchholz et al.,
+Ergonomics 35, 1992, 261), measured from the crease of the wrist, which lies 8 mm beyond its axis, where ours begins.
+"""
+
+KNUCKLE_DEPTH = 0.02
+"""How much nearer the palm than in the rig the MCPs are, as a share of the hand's length.
+
+The rig bends fingers 5.5 mm below the skin of the knuckle. The extensor tendon alone, which lies under that skin,
+passes the axis of the MCP at 8.6 mm (of the PIP at 2.8, of the DIP at 2.2: with the skin, where the rig has them;
+An et al., J. Biomech. 16, 1983, 419).
+"""
+
+KNUCKLE_BREADTH = 1.1
+"""How much farther apart the MCPs are than on the rig's metacarpals: a finger's breadth from each other."""
+
+KNUCKLE_ROLL = (4, 3, 7, -8)
+"""Degrees by which the axes of the MCPs are turned about the fingers: bent, the rig's run into one another."""
+
+KNUCKLE_GAP = 0.04
+"""From the axis of an MCP to the base of the finger's first bone, as a share of the hand's length: the radius of the
+metacarpal's head. There the joint is labelled, nearer where the datasets and other hand models have it.
 """
 
 BONES = (
@@ -29,9 +62,11 @@ ARM, ARM_END, WRIST = 0, 1, 2
 THUMB = (3, 4, 5)
 METACARPALS = (6, 10, 14, 18)
 FINGERS = tuple((m + 1, m + 2, m + 3) for m in METACARPALS)
+MCPS = [finger[0] for finger in FINGERS]
 
 JOINT_BONES = (WRIST, *THUMB, THUMB[2], *(bone for finger in FINGERS for bone in (*finger, finger[2])))
-"""The bone that carries each of the 21 joints: a joint is the head of its bone, a tip rides on the last one."""
+"""The bone that carries each of the 21 joints: a joint is the head of its bone (an MCP a little further along it, see
+`KNUCKLE_GAP`), a tip rides on the last one."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +127,13 @@ class HandBank:
             self.child = bank["child"]
             tips = bank["tips"].astype(np.int64)
         self.tips = self.vertices[:, tips].astype(np.float64)
-        joints = self.rest_joints()
+        joints = self.rest[:, list(JOINT_BONES)][..., :3, 3]
+        joints[:, 4::4] = self.tips
         # Tips are those of the body model: as far below the skin as the flesh is thick.
         self.length = sum(
             np.linalg.norm(joints[:, b] - joints[:, a], axis=1) for a, b in ((0, 9), (9, 10), (10, 11), (11, 12))
         )
+        self._place_knuckles()
         mean, deviation, least, most = FLESH
         flesh = np.clip(np.random.default_rng(0).normal(mean, deviation, len(self.length)), least, most)
         flesh = (flesh * self.length / 0.187).astype(np.float32)
@@ -112,11 +149,24 @@ class HandBank:
         self._inverse = np.linalg.inv(self.rest)
         self._straight = self._straighten()
 
-    def rest_joints(self) -> np.ndarray:
-        """The 21 joints of every shape at rest, (shapes, 21, 3)."""
-        joints = self.rest[:, list(JOINT_BONES)][..., :3, 3]
-        joints[:, 4::4] = self.tips
-        return joints
+    def _place_knuckles(self):
+        """Move the first joint of each digit to where people's is, and turn the axes of the bones that meet there."""
+        at = self.rest[:, :, :3, 3]
+        along, reach = _between(at[:, THUMB[0]], at[:, THUMB[1]])
+        at[:, THUMB[0]] -= (THUMB_METACARPAL * self.length - reach)[:, None] * along
+        for metacarpal, (mcp, pip, _), share in zip(METACARPALS, FINGERS, PROXIMAL, strict=True):
+            along, _ = _between(at[:, metacarpal], at[:, mcp])
+            _, reach = _between(at[:, mcp], at[:, pip])
+            at[:, mcp] -= (share * self.length - reach)[:, None] * along
+            at[:, mcp] += (KNUCKLE_DEPTH * self.length)[:, None] * (PALMAR - (along @ PALMAR)[:, None] * along)
+        middle = at[:, MCPS, 2].mean(axis=1, keepdims=True)
+        at[:, MCPS, 2] += (KNUCKLE_BREADTH - 1) * (at[:, MCPS, 2] - middle)
+        for metacarpal, (mcp, pip, _), roll in zip(METACARPALS, FINGERS, np.radians(KNUCKLE_ROLL), strict=True):
+            for bone, end, turn in ((metacarpal, mcp, 0.0), (mcp, pip, roll)):  # axes run from joint to joint
+                frame = self.rest[:, bone, :3, :3]
+                x, y, z = np.einsum("nij,ni->jn", frame, _between(at[:, bone], at[:, end])[0])
+                angles = np.stack([np.arctan2(z, y), -np.arcsin(x), np.full_like(x, turn)], axis=1)
+                frame[:] = frame @ _rotation("XZY", angles)
 
     def _straighten(self) -> np.ndarray:
         """What each bone at rest is bent by, to be taken off its angles: flexion and spread, (shapes, 22, 2).
@@ -164,6 +214,7 @@ class HandBank:
         transforms = frames @ self._inverse[shapes]
 
         joints = frames[:, list(JOINT_BONES)][..., :3, 3]
+        joints[:, 5::4] += KNUCKLE_GAP * self.length[shapes, None, None] * frames[..., :3, 1][:, MCPS]
         last = transforms[:, [THUMB[2], *(finger[2] for finger in FINGERS)]]
         joints[:, 4::4] = np.einsum("nfij,nfj->nfi", last[..., :3, :3], self.tips[shapes]) + last[..., :3, 3]
         return transforms, joints
@@ -189,6 +240,12 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     for k in range(3):
         np.add.at(normals, (slice(None), faces[:, k]), across)
     return normals / np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-12)
+
+
+def _between(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From points `start` to `end`, (n, 3) each: unit vectors (n, 3) and distances (n,)."""
+    distance = np.linalg.norm(end - start, axis=1)
+    return (end - start) / distance[:, None], distance
 
 
 def _rotation(axes: str, angles: np.ndarray) -> np.ndarray:

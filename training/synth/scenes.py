@@ -11,13 +11,13 @@ from scipy.spatial.transform import Rotation
 
 from fingerpose_ros.perception.skeleton import KNUCKLES, PARENTS, TIPS, WRIST
 
+from .hands import PALMAR
 from .render import BOX, CYLINDER, NOTHING, SPHERE
 
 FREE, TABLE, BODY, WALL = "free", "table", "body", "wall"
 SURROUNDINGS = (FREE, TABLE, BODY, WALL)
 MAX_SOLIDS = 16
 
-PALMAR = np.array([-1.0, 0, 0])
 FLESH = 0.009
 """Metres of flesh around a joint."""
 

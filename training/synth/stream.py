@@ -24,6 +24,9 @@ ADULT_LENGTH, CHILD_LENGTH = (0.187, 0.014, 0.152, 0.222), (0.135, 0.015, 0.105,
 OFF_CENTRE = 0.11
 """A crop whose centre is farther than this from the hand's, in metres, does not count as showing it."""
 
+HOLE_SHARE, HOLE_RADIUS = 0.5, (0.08, 0.2)
+"""Of arms without a hand so many have a hole in the image where it would be, its radius in metres: the hand may be
+hidden, out of range or black to the sensor."""
 
 BORDER_SHARE, IN_VIEW = 0.12, 7
 """Of crops that the border of the camera's image cuts: hands come into view, and work at its rim; and of how many of
@@ -40,15 +43,24 @@ def _lures(size: int) -> Lures:
     return Lures(size)
 
 
+def _pixels(size: int) -> np.ndarray:
+    """The u and v (size, size, 2) of a crop's pixels."""
+    grid = (np.arange(size) + 0.5) * 2 / size - 1
+    return np.stack(np.meshgrid(grid, grid), axis=-1)
+
+
+def _discs(size: int, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Pixels (n, size, size) of crops within `radii` (n,) of `centres` (n, 2), in u and v."""
+    return np.linalg.norm(_pixels(size) - centres[:, None, None], axis=-1) < radii[:, None, None]
+
+
 def _within_borders(rng: np.random.Generator, joints: np.ndarray, size: int, share: float) -> np.ndarray:
     """Pixels (n, size, size) of crops with `joints` (n, 21, 2) that are in the camera's image.
 
     All, but in `share` of the crops one border, or two at a corner, runs through, anywhere beyond the middle, if it
     leaves enough of the hand. Seen from the crop it is a little askew.
     """
-    n = len(joints)
-    grid = (np.arange(size) + 0.5) * 2 / size - 1
-    pixels = np.stack(np.meshgrid(grid, grid), axis=-1)
+    n, pixels = len(joints), _pixels(size)
     cut, corner = rng.uniform(0, 1, (2, n))
     turn = np.pi / 2 * rng.integers(0, 4, n) + np.radians(rng.normal(0, 4, n))
     inside, kept = np.ones((n, size, size), bool), np.ones(joints.shape[:2], bool)
@@ -92,7 +104,7 @@ class SynthBatches:
     difficulty: float = 1.0
     device: str = "cpu"
     left_share: float = 0.3
-    empty_share: float = 0.2
+    empty_share: float = 0.22
     sensors: tuple[str, ...] = tuple(SENSORS)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
@@ -140,7 +152,7 @@ class SynthBatches:
         kind = rng.uniform(0, 1, n)
         empty = kind < self.empty_share
         misplaced = kind < 0.3 * self.empty_share
-        bare = empty & ~misplaced & (kind < 0.5 * self.empty_share)  # a forearm without a hand; else nobody at all
+        bare = empty & ~misplaced & (kind < 0.6 * self.empty_share)  # a forearm without a hand; else nobody at all
         radius = np.abs(rng.normal(0, 0.016, n)) + (rng.uniform(0, 1, n) < 0.15) * rng.uniform(0, 0.05, n)
         radius = np.where(misplaced, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
         offset = rng.normal(0, 1, (n, 3))
@@ -194,6 +206,9 @@ class SynthBatches:
         ], axis=-1)  # fmt: skip
         borders = np.random.default_rng((self.seed, index, 2))
         in_view = _within_borders(borders, uvd[..., :2], self.size, BORDER_SHARE * self.difficulty)
+        holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE)
+        radii = np.where(holes, decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * distance / points[..., 2].mean(1)
+        in_view &= ~_discs(self.size, uvd[..., :2].mean(1), radii)
         measured = np.where(in_view, measured, 0)
         d = (measured - distance[:, None, None]) / HALF_SIZE
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)

@@ -17,7 +17,7 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 6
+VERSION = 7
 FINGERPRINT = {"uvd": -0.000824, "image": 0.6327, "visible": 0.618617, "roughness": 0.038177}
 """`fingerprint` of this version."""
 
