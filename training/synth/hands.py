@@ -23,7 +23,7 @@ The body model's hands are slender: at 187 mm of length the index is 17.8 and 15
 """
 
 THUMB_METACARPAL = 0.22
-"""From CMC to MCP of the thumb, as a share of the hand's length: 41 mm of an adult's (30 in the rig, 45 by Buchholz)."""
+"""From CMC to MCP of the thumb, as a share of the hand's length: 41 mm in an adult (rig 30, Buchholz et al. 45)."""
 
 PROXIMAL = (0.234, 0.254, 0.233, 0.195)
 """From the axis of the MCP to the PIP of index to little, as shares of the hand's length.
