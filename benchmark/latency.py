@@ -30,9 +30,10 @@ from fingerpose_ros.frames import FrameFolder  # noqa: E402
 from fingerpose_ros.perception import backends  # noqa: E402
 from fingerpose_ros.perception.camera import Camera  # noqa: E402
 from fingerpose_ros.perception.crop import Crop  # noqa: E402
-from fingerpose_ros.perception.estimator import EstimatorSettings, HandPoseEstimator  # noqa: E402
+from fingerpose_ros.perception.estimator import HandPoseEstimator  # noqa: E402
 from fingerpose_ros.perception.kinematics import hand_centre  # noqa: E402
 from fingerpose_ros.perception.prediction import Backend  # noqa: E402
+from fingerpose_ros.perception.settings import EstimatorSettings  # noqa: E402
 
 RATES = (30.0, 60.0, 90.0)
 BATCHES = (1, 2, 4, 8, 16, 32)

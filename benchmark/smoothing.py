@@ -18,7 +18,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 
 from articulated_hand import ArticulatedHand  # noqa: E402
 
-from fingerpose_ros.perception.estimator import EstimatorSettings  # noqa: E402
+from fingerpose_ros.perception.settings import EstimatorSettings  # noqa: E402
 from fingerpose_ros.perception.skeleton import PARENTS, TIPS  # noqa: E402
 from fingerpose_ros.perception.tracking import PoseFilter  # noqa: E402
 

@@ -13,7 +13,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from .perception.estimator import EstimatorSettings
+from .perception.settings import EstimatorSettings
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from scipy.stats import norm
 from fingerpose_ros.perception import estimator as estimator_module
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.crop import Crop
-from fingerpose_ros.perception.estimator import MAX_GAP, EstimatorSettings, HandPoseEstimator
+from fingerpose_ros.perception.estimator import MAX_GAP, HandPoseEstimator
 from fingerpose_ros.perception.hand_finder import Candidate
 from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.perception.prediction import Prediction
+from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.perception.skeleton import JOINTS
 from fingerpose_ros.perception.uncertainty import probability_within
 

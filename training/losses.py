@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fingerpose_ros.perception.estimator import EstimatorSettings
 from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet, TrainingOutput
 from fingerpose_ros.perception.network.readout import cell_positions, votes
+from fingerpose_ros.perception.settings import EstimatorSettings
 
 HALF_CUBE_MM = 1000 * EstimatorSettings.cube_half_size
 """Half of the usual cube, to tell errors in millimetres (exact for d, and for u and v at the cube's centre)."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..frames import read_camera, read_depth
 from ..perception import backends
-from ..perception.estimator import EstimatorSettings, HandPoseEstimator
+from ..perception.estimator import HandPoseEstimator
 from ..perception.hand import Hand
+from ..perception.settings import EstimatorSettings
 from ..perception.skeleton import JOINTS
 from . import CommandError
 

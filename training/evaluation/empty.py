@@ -20,8 +20,9 @@ import numpy as np
 
 from fingerpose_ros.frames import FrameFolder
 from fingerpose_ros.perception.camera import Camera
-from fingerpose_ros.perception.estimator import EstimatorSettings, HandPoseEstimator
+from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.kinematics import hand_centre
+from fingerpose_ros.perception.settings import EstimatorSettings
 from training.evaluation.frames import NEAR_MM, add_model_arguments, make_backend
 from training.synth.empty import EmptyImages, cut_away
 

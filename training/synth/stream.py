@@ -7,7 +7,7 @@ import numpy as np
 import warp as wp
 
 from fingerpose_ros.perception.crop import BACKGROUND
-from fingerpose_ros.perception.estimator import EstimatorSettings
+from fingerpose_ros.perception.settings import EstimatorSettings
 
 from . import poses, scenes
 from .hands import HandBank
