@@ -10,8 +10,9 @@ from hypothesis import settings
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
+pytest_plugins = ["oracle"]
 if importlib.util.find_spec("rclpy"):
-    pytest_plugins = ["fingerpose_ros.testing", "observed_node"]
+    pytest_plugins += ["fingerpose_ros.testing", "observed_node"]
 
 # A robot has nothing of what the network is made with, and need not test it.
 collect_ignore = []

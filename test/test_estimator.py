@@ -1,104 +1,13 @@
-"""The estimator from depth image to hands, with an oracle in the network's place: it knows the scene's true hands."""
-
-import time
-from dataclasses import dataclass, field
-from functools import lru_cache
+"""The estimator finding hands and following them, with an oracle in the network's place (see `oracle`)."""
 
 import numpy as np
 import pytest
-from articulated_hand import ArticulatedHand
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from rendered_scene import CAMERA, hand_balls, placed, render
-from scipy.stats import norm
+from oracle import LEFT, RIGHT, TABLE, estimator, left_at, right_at, see
 
 from fingerpose_ros.perception import estimator as estimator_module
-from fingerpose_ros.perception.camera import Camera
-from fingerpose_ros.perception.crop import Crop
-from fingerpose_ros.perception.estimator import MAX_GAP, HandPoseEstimator
+from fingerpose_ros.perception.estimator import MAX_GAP
 from fingerpose_ros.perception.hand_finder import Candidate
 from fingerpose_ros.perception.kinematics import hand_centre
-from fingerpose_ros.perception.prediction import Prediction
-from fingerpose_ros.perception.settings import EstimatorSettings
-from fingerpose_ros.perception.skeleton import JOINTS
-from fingerpose_ros.perception.uncertainty import probability_within
-
-RIGHT, LEFT = ArticulatedHand("right"), ArticulatedHand("left")
-TABLE = ((0.0, 0.6, 0.8), 0.75)
-
-
-@dataclass
-class Oracle:
-    """A network that is always right about the hands (joints, handedness) of the scene, and unsure as it is told.
-
-    `present` says of right and left ones how likely it finds them to be hands, if not very.
-    If it `leans`, so much is added to the probability that a hand, as shown, is a right one.
-    """
-
-    hands: list = field(default_factory=list)
-    sigma: np.ndarray = field(default_factory=lambda: np.full((21, 3), 0.03))
-    right: float | None = None
-    leans: float = 0.0
-    present: dict = field(default_factory=dict)
-    input_size: int = 32
-    description: str = "oracle"
-    batches: list = field(default_factory=list)
-    crops: dict = field(default_factory=dict)
-
-    def infer(self, images):
-        assert images.dtype == np.float32 and images.shape[1:] == (1, self.input_size, self.input_size)
-        self.batches.append(len(images))
-        said = [self._of(self.crops[image.tobytes()]) for image in images]
-        return Prediction(*(np.array(values) for values in zip(*said, strict=True)))
-
-    def _of(self, crop):
-        distances = [np.linalg.norm(hand_centre(joints) - crop.centre) for joints, _ in self.hands]
-        if not distances or min(distances) > 0.1:
-            return np.zeros((21, 3)), np.ones((21, 3)), 0.5, 0.03
-        joints, handedness = self.hands[int(np.argmin(distances))]
-        right = 0.95 if handedness == "right" else 0.05
-        right = right if self.right is None else self.right
-        shown = (1 - right if crop.mirrored else right) + self.leans
-        return crop.to_uvd(joints), self.sigma, shown, self.present.get(handedness, 0.97)
-
-
-@pytest.fixture
-def oracle(monkeypatch):
-    """It learns which crop an image is of by listening in."""
-    oracle, image_of = Oracle(), Crop.image
-
-    def image(crop, *arguments):
-        picture = image_of(crop, *arguments)
-        oracle.crops[picture.tobytes()] = crop
-        return picture
-
-    monkeypatch.setattr(Crop, "image", image)
-    return oracle
-
-
-def estimator(oracle, **changes):
-    return HandPoseEstimator(oracle, EstimatorSettings(**{"smoothing": False, **changes}))
-
-
-def see(estimator, oracle, hands, stamp, planes=(TABLE,)):
-    """One image of these hands, (joints, handedness) each."""
-    oracle.hands = hands
-    return estimator.estimate(picture(tuple(joints.tobytes() for joints, _ in hands), planes), CAMERA, stamp)
-
-
-@lru_cache(maxsize=32)
-def picture(hands, planes):
-    """The depth image of hands given as the bytes of their joints."""
-    joints = [np.frombuffer(hand).reshape(21, 3) for hand in hands]
-    return render(CAMERA, [ball for hand in joints for ball in hand_balls(hand, forearm=0.6)], planes)
-
-
-def right_at(x=0.0, y=0.0, z=0.6, turn=-1.6):
-    return placed(RIGHT, (x, y, z), (0, 0, turn)), "right"
-
-
-def left_at(x=0.0, y=0.0, z=0.6, turn=-1.6):
-    return placed(LEFT, (x, y, z), (0, 0, turn)), "left"
 
 
 @pytest.mark.parametrize("scene", (right_at(), left_at(), right_at(0.15, -0.1, 0.45, 0.5), left_at(-0.1, 0.1, 0.7, 2)))
@@ -112,14 +21,6 @@ def test_a_hand_is_there_at_once_as_it_is(oracle, scene):
     assert np.allclose(hand.palm_rotation, hand.rotations[0])
     truth = (RIGHT if handedness == "right" else LEFT).flexion["index"]
     assert np.allclose(hand.fingers["index"].flexion, truth, atol=0.05)
-
-
-def test_every_finger_and_joint_is_there_and_calibrated_by_the_network(oracle):
-    (hand,) = see(estimator(oracle), oracle, [right_at()], 1.0)
-    assert hand.positions.shape == hand.sigma.shape == (21, 3) and hand.rotations.shape == (21, 3, 3)
-    assert list(hand.fingers) == ["thumb", "index", "middle", "ring", "little"]
-    assert np.allclose(hand.sigma, 0.03 * 0.14, rtol=0.2)
-    assert (hand.joint_confidence > 0.98).all()
 
 
 def test_following_one_hand_costs_one_pass_of_one_crop_an_image(oracle):
@@ -344,60 +245,10 @@ def test_handedness_that_is_set_is_never_doubted(oracle, handedness):
     assert {crop.mirrored for crop in oracle.crops.values()} == {handedness == "left"}
 
 
-def test_smoothing_calms_and_can_be_off(oracle):
-    random = np.random.default_rng(0)
-    raw, smooth = estimator(oracle), estimator(oracle, smoothing=True)
-    joints, handedness = right_at()
-    depth = render(CAMERA, hand_balls(joints, forearm=0.6))
-    seen = []
-    for i in range(30):
-        oracle.hands = [(joints + random.normal(0, 0.003, joints.shape), handedness)]
-        seen.append([which.estimate(depth, CAMERA, i / 30)[0].positions for which in (raw, smooth)])
-    spread = np.array(seen)[10:].std(axis=0).mean(axis=(1, 2))
-    assert spread[0] == pytest.approx(0.003, rel=0.2) and spread[1] < 0.6 * spread[0]
-
-
-def test_an_unsure_joint_is_not_known_and_neither_is_what_needs_it(oracle):
-    oracle.sigma[JOINTS.index("middle_tip")] = (0.01, 0.01, 0.3)
-    (hand,) = see(estimator(oracle), oracle, [right_at()], 0.0)
-    unknown = {JOINTS[j] for j in np.flatnonzero(~hand.valid)}
-    assert unknown == {"middle_tip"} and np.isnan(hand.positions[12]).all() and np.isnan(hand.rotations[12]).all()
-    assert np.isfinite(hand.positions[hand.valid]).all()
-    without_axes = {JOINTS[j] for j in np.flatnonzero(np.isnan(hand.rotations).any(axis=(1, 2)))}
-    assert without_axes == {"middle_dip", "middle_tip"}  # the bone that starts at the one ends in the other
-    assert np.isnan(hand.fingers["middle"].flexion).tolist() == [False, False, True]
-    assert np.isnan(hand.fingers["middle"].thumb_distance) and np.isfinite(hand.fingers["index"].thumb_distance)
-    assert hand.joint_confidence[12] < 0.6 and hand.sigma[12].max() > 0.03
-    (hand,) = see(estimator(oracle, max_sigma=0.1), oracle, [right_at()], 0.0)
-    assert hand.valid.all()
-
-
-def test_no_orientation_rests_on_a_joint_that_is_not_known(oracle):
-    oracle.sigma[JOINTS.index("little_mcp")] = 0.3
-    (hand,) = see(estimator(oracle), oracle, [right_at()], 0.0)
-    assert hand.valid.sum() == 20 and np.isfinite(hand.positions[hand.valid]).all()
-    assert np.isnan(hand.rotations).all() and np.isnan(hand.palm_rotation).all()
-
-
 def test_a_camera_of_one_image_a_second_keeps_its_hand(oracle):
     follow = estimator(oracle)
     seen = [see(follow, oracle, [right_at(0.02 * i)], float(i)) for i in range(5)]
     assert [hand.track_id for hands in seen for hand in hands] == [1] * 5
-
-
-def test_a_joint_outside_the_image_is_not_known(oracle):
-    joints, handedness = right_at(x=0.28, turn=-0.2)
-    (hand,) = see(estimator(oracle), oracle, [(joints, handedness)], 0.0)
-    inside = (CAMERA.project(joints) < (639.5, 479.5)).all(axis=1)
-    assert 0 < inside.sum() < 21 and (hand.valid == inside).all()
-
-
-def test_a_joint_outside_the_cube_is_not_known(oracle):
-    joints, handedness = right_at()
-    joints = joints.copy()
-    joints[JOINTS.index("index_tip")] += (0, 0, 0.2)
-    (hand,) = see(estimator(oracle), oracle, [(joints, handedness)], 0.0)
-    assert {JOINTS[j] for j in np.flatnonzero(~hand.valid)} == {"index_tip"}
 
 
 def test_a_hand_out_of_the_working_range_is_not_there(oracle):
@@ -409,127 +260,5 @@ def test_a_hand_out_of_the_working_range_is_not_there(oracle):
     assert hands == []
 
 
-@pytest.mark.parametrize("empty", (0.0, np.nan, np.inf))
-def test_an_image_without_readings_has_no_hand_and_asks_no_network(oracle, empty):
-    assert estimator(oracle).estimate(np.full((480, 640), empty, np.float32), CAMERA, 0.0) == []
-    assert oracle.batches == []
-
-
 def test_a_doubtful_hand_is_none(oracle):
     assert see(estimator(oracle, min_confidence=0.98), oracle, [right_at()], 0.0) == []
-
-
-@pytest.mark.parametrize(
-    ("depth", "stamp", "said"),
-    [
-        (np.zeros((10, 640), np.float32), 0.0, "10, 640.*480 x 640"),
-        (np.zeros((480, 640, 1), np.float32), 0.0, "480, 640, 1"),
-        (np.zeros((480, 640), np.float32), float("nan"), "nan"),
-    ],
-)
-def test_what_is_no_image_is_refused(oracle, depth, stamp, said):
-    with pytest.raises(ValueError, match=said):
-        estimator(oracle).estimate(depth, CAMERA, stamp)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"handedness": "up"}, "'up' is not one of both, right, left"),
-        ({"max_hands": 0}, "max_hands is 0"),
-        ({"min_distance": 0.0}, "min_distance is 0.0"),
-        ({"max_distance": float("inf")}, "max_distance is inf"),
-        ({"min_distance": 2.0}, "min_distance 2.0 m is not less than max_distance 1.5 m"),
-        ({"min_distance": 0.05}, "more than 0.07 m"),
-        ({"max_sigma": -1.0}, "max_sigma is -1.0"),
-        ({"smoothing_min_cutoff": 0.0}, "smoothing_min_cutoff is 0.0"),
-        ({"smoothing_beta": -1.0}, "smoothing_beta is -1.0"),
-        ({"min_confidence": 1.0}, "min_confidence is 1.0"),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused_with_the_value(changes, said):
-    with pytest.raises(ValueError, match=said):
-        EstimatorSettings(**changes)
-
-
-def test_a_network_that_gives_no_numbers_is_an_error_not_a_hand(oracle):
-    oracle.sigma[3] = np.nan
-    with pytest.raises(RuntimeError, match="sigma is not finite .oracle."):
-        see(estimator(oracle), oracle, [right_at()], 0.0)
-
-
-class Wild:
-    """A network that says anything."""
-
-    input_size, description = 16, "wild"
-
-    def __init__(self, seed):
-        self.random = np.random.default_rng(seed)
-
-    def infer(self, images):
-        n = len(images)
-        size = 10.0 ** self.random.uniform(-2, 1)
-        return Prediction(
-            self.random.normal(0, size, (n, 21, 3)),
-            self.random.exponential(0.1, (n, 21, 3)),
-            self.random.random(n),
-            self.random.random(n),
-        )
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.integers(0, 2**32 - 1), st.sampled_from(("both", "right", "left")), st.booleans(), st.integers(1, 3))
-def test_whatever_image_and_network_say_hands_are_well_formed(seed, handedness, smoothing, max_hands):
-    random = np.random.default_rng(seed)
-    camera = Camera(80, 60, 70.0, 70.0, 40.0, 30.0)
-    wild = HandPoseEstimator(
-        Wild(seed), EstimatorSettings(handedness=handedness, smoothing=smoothing, max_hands=max_hands)
-    )
-    stamp = 0.0
-    for _ in range(12):
-        stamp += random.choice([0, 0.03, 0.03, 0.1, -1, 3])
-        depth = random.choice(
-            np.array([0, np.nan, np.inf, -1, 0.4, 0.5], np.float32), (60, 80), p=(0.1, 0.1, 0.1, 0.1, 0.3, 0.3)
-        )
-        hands = wild.estimate(depth, camera, stamp)
-        assert len(hands) <= max_hands and len({hand.track_id for hand in hands}) == len(hands)
-        for hand in hands:
-            assert hand.handedness in ("right", "left") and 0.5 <= hand.handedness_score <= 1
-            assert 0.5 <= hand.confidence <= 1
-            assert ((hand.joint_confidence >= 0) & (hand.joint_confidence <= 1)).all()
-            assert np.isfinite(hand.positions[hand.valid]).all() and np.isnan(hand.positions[~hand.valid]).all()
-            turned = hand.rotations[np.isfinite(hand.rotations).all(axis=(1, 2))]
-            assert np.allclose(np.swapaxes(turned, -1, -2) @ turned, np.eye(3), atol=1e-6)
-            assert np.isnan(hand.rotations[~hand.valid]).all()
-
-
-def test_the_estimator_itself_costs_little(oracle):
-    """All but the network, of one tracked hand in VGA."""
-    follow = estimator(oracle, smoothing=True, max_hands=1)
-    joints, handedness = right_at()
-    oracle.hands, oracle.input_size = [(joints, handedness)], 128
-    depth = render(CAMERA, hand_balls(joints, forearm=0.6), [TABLE])
-    seconds = []
-    for i in range(40):
-        start = time.process_time()
-        follow.estimate(depth, CAMERA, i / 30)
-        seconds.append(time.process_time() - start)
-    assert np.median(seconds[5:]) < 4e-3  # about 1.2 ms on an idle core
-
-
-@pytest.mark.parametrize(
-    "axes", [(0.01,) * 3, (0.004, 0.01, 0.02), (0.03,) * 3, (0.005, 0.005, 0.03), (0.1, 0.02, 0.02)]
-)
-def test_joint_confidence_is_the_share_of_errors_that_are_small(axes):
-    random = np.random.default_rng(0)
-    rotation = np.linalg.qr(random.normal(size=(3, 3)))[0]
-    covariance = rotation @ np.diag(np.square(axes)) @ rotation.T
-    errors = random.multivariate_normal(np.zeros(3), covariance, 200_000)
-    share = (np.linalg.norm(errors, axis=1) < 0.02).mean()
-    assert probability_within(covariance, 0.02) == pytest.approx(share, abs=0.008)
-
-
-def test_joint_confidence_in_one_dimension_is_the_normal_distributions():
-    thin = np.diag([1e-12, 1e-12, 0.01**2])
-    assert probability_within(thin, 0.02) == pytest.approx(norm.cdf(2) - norm.cdf(-2), abs=0.02)
-    assert probability_within(np.zeros((2, 3, 3)), 0.02) == pytest.approx([1, 1])
