@@ -127,6 +127,7 @@ def run_command(*arguments: object) -> subprocess.CompletedProcess:
     [
         (["--root", "."], "go with --dataset"),
         (["--dataset", "nyu"], "--dataset needs --root"),
+        (["--dataset", "nyu", "--root", ".", "--synthetic-share", "0.001"], "leaves none of the one kind"),
         (["--dataset", "nyu", "--root", "nowhere"], "nowhere/train/joint_data.mat: cannot be read"),
     ],
 )

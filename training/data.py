@@ -53,14 +53,24 @@ class Mixed:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in parts[1]}
 
 
+def rendered_of(batch: int, synthetic_share: float) -> int:
+    """How many images of a batch are rendered.
+
+    Raises:
+        ValueError: none, or all, although a share of them should be.
+    """
+    rendered = round(synthetic_share * batch)
+    if rendered in (0, batch) and synthetic_share:
+        raise ValueError(f"a share of {synthetic_share} of {batch} images leaves none of the one kind or the other")
+    return rendered
+
+
 def from_dataset(dataset: "HandDataset", augment: bool, synthetic_share: float = 0.0) -> MakeBatches:
     """Crops of a dataset on disk; `synthetic_share` of every batch are rendered hands instead."""
     from .datasets.batches import DatasetBatches
 
     def make(size: int, batch: int, seed: int, difficulty: float) -> Batches:
-        rendered = round(synthetic_share * batch)
-        if rendered in (0, batch) and synthetic_share:
-            raise ValueError(f"a share of {synthetic_share} of {batch} images leaves none of the one kind or the other")
+        rendered = rendered_of(batch, synthetic_share)
         alike = rendered > 0  # where other joints are meant by the same name, the rendered hands' count
         own = DatasetBatches(dataset, size, batch - rendered, seed, augment, alike)
         return Mixed(own, synthetic(size, rendered, seed, difficulty)) if rendered else own

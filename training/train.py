@@ -34,7 +34,7 @@ from fingerpose_ros.perception.network.weights import load_tensors
 
 from .checkpoint import CHECKPOINT, Average, Progress, load_checkpoint, save_checkpoint
 from .config import FREEZABLE, Stage, TrainingConfig, load_config
-from .data import MakeBatches, from_dataset, loader, synthetic, to_device
+from .data import MakeBatches, from_dataset, loader, rendered_of, synthetic, to_device
 from .datasets import DATASETS, open_dataset
 from .datasets.msra import CUBES_M
 from .datasets.sample import hold_out
@@ -285,7 +285,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _data(arguments: argparse.Namespace) -> tuple[MakeBatches, MakeBatches, dict]:
+def _data(arguments: argparse.Namespace, stages: tuple[Stage, ...]) -> tuple[MakeBatches, MakeBatches, dict]:
     """What makes the batches to train on, and those to validate on: of a dataset, frames that are not trained on; and
     what that is, by its name.
 
@@ -298,6 +298,8 @@ def _data(arguments: argparse.Namespace) -> tuple[MakeBatches, MakeBatches, dict
         return synthetic, synthetic, {}
     if not arguments.root or not 0 <= arguments.synthetic_share < 1:
         raise ValueError("--dataset needs --root, and --synthetic-share is from 0 to below 1")
+    for stage in stages:
+        rendered_of(stage.batch, arguments.synthetic_share)
     options = {"held_out": arguments.held_out} if arguments.held_out else {}
     training, validation = hold_out(open_dataset(arguments.dataset, arguments.root, "train", **options))
     data = {"dataset": arguments.dataset, "synthetic_share": arguments.synthetic_share, **options}
@@ -328,7 +330,8 @@ def main() -> None:
     try:
         device = choose_device(arguments.device)
         arguments.out.mkdir(parents=True, exist_ok=True)
-        trainer = Trainer(load_config(arguments.config), arguments.out, device, *_data(arguments))
+        config = load_config(arguments.config)
+        trainer = Trainer(config, arguments.out, device, *_data(arguments, config.stages))
         if arguments.resume:
             trainer.resume()
         elif arguments.weights:
