@@ -192,7 +192,13 @@ def test_a_lost_hand_is_gone_within_three_images_and_keeps_its_name_if_back_at_o
     assert [hand.track_id for hand in see(follow, oracle, [right_at()], 2 / 30)] == [1]
     for i in range(3, 7):
         assert see(follow, oracle, [], i / 30, planes) == []
-    assert [hand.track_id for hand in see(follow, oracle, [right_at()], 7 / 30)] == [2]
+    back, looks = [], []
+    for i in (7, 8):
+        oracle.batches.clear()
+        back.append([hand.track_id for hand in see(follow, oracle, [right_at()], i / 30)])
+        looks.append(sum(oracle.batches))
+    assert back in ([[2], [2]], [[], [2]])  # taken for a left one, it is looked at again in the next image
+    assert max(looks) <= 3  # no image waits for long
 
 
 @pytest.mark.parametrize("step", (-0.01, -100.0, MAX_GAP + 0.01))

@@ -22,11 +22,12 @@ CANDIDATES = 4
 SEARCH_EVERY = 5
 """Beside tracked hands the finder is asked for others in one image of so many: most then cost one look a hand."""
 
-PASSES = 3
-"""Looks at a new hand at most, each centred on what the one before saw."""
+PASSES, IN_THE_MIDDLE = 3, 0.01
+"""A new hand is looked at so often at most, each time centred on what the look before saw, until that is so near to the
+middle, in metres."""
 
-IN_THE_MIDDLE = 0.01
-"""A hand whose centre is as near to the middle of what was looked at, in metres, need not be looked at again."""
+LATER_PASSES, NEAR_THE_MIDDLE = 2, 0.03
+"""The same when more images are waiting, with one look an image. The next will be centred like any tracked hand's."""
 
 MAX_MISSED = 2
 """Images in a row that a hand may go unseen. It is absent from each of them; seen again, it is still the same hand."""
@@ -112,7 +113,7 @@ class HandPoseEstimator:
         if self._tracks:
             seen = self._follow(see)
         else:
-            self._prospects = self._search(see)
+            self._prospects = self._prospects or self._search(see)
             seen = self._acquire(see)
         seen = sorted(_one_track_a_hand(seen), key=lambda pair: pair[0].id)
         unseen = [track for track in self._tracks if 0 < track.missed <= MAX_MISSED]
@@ -133,10 +134,10 @@ class HandPoseEstimator:
             RuntimeError: the network gave numbers that are not finite.
         """
         see, self._not_looked_around = self._not_looked_around, None
-        if see is None:
+        if see is None or not self._tracks:
             return
         full = len(self._tracks) >= self._settings.max_hands
-        if not self._tracks or (full and all(track.confidence >= SURE for track in self._tracks)):
+        if full and all(track.confidence >= SURE for track in self._tracks):
             self._prospects = []
         elif self._prospects:
             for track, _ in self._acquire(see):
@@ -195,16 +196,18 @@ class HandPoseEstimator:
     def _acquire(self, see: Eye) -> list[tuple[Track, Look]]:
         """New tracks, of the prospects that are hands: each is looked at again, from its middle and as what it seems.
 
-        At once while nothing is tracked, else in the images that follow. If they are too many, the finder's word counts
+        At once in the first image, later on in the images that follow. If they are too many, the finder's word counts
         as much as the network's: it judges what is around the hand, which the network sees little of, and so tells the
         hand from the arm that leads to it.
         """
         prospects, self._prospects = self._prospects, []
+        later = self._searches > 1
+        passes, reach = (LATER_PASSES, NEAR_THE_MIDDLE) if later else (PASSES, IN_THE_MIDDLE)
         while prospects:
             looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
             judged = [pair for pair in zip(prospects, looks, strict=True) if self._may_be_new(pair[1])]
             judged.sort(key=lambda pair: -pair[0].score * pair[1].present)
-            if prospects[0].looks == PASSES - 1 or all(self._is_settled(*pair) for pair in judged):
+            if prospects[0].looks == passes - 1 or all(self._is_settled(*pair, reach) for pair in judged):
                 sure = _apart([pair for pair in judged if self._is_hand(pair[1])])
                 new = (self._new_track(see, look) for _, look in sure)
                 return list(islice(filter(None, new), max(1, self._settings.max_hands - len(self._tracks))))
@@ -212,7 +215,7 @@ class HandPoseEstimator:
                 Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1)
                 for prospect, look in _apart(judged)
             ]
-            if self._tracks:
+            if later:
                 self._prospects = prospects
                 break
         return []
@@ -222,9 +225,9 @@ class HandPoseEstimator:
         places = [track.expected(self._stamp) for track in self._tracks]
         return self._is_hand(look, doubt=0.5) and all(np.linalg.norm(look.centre - p) > SAME_HAND for p in places)
 
-    def _is_settled(self, prospect: Prospect, look: Look) -> bool:
+    def _is_settled(self, prospect: Prospect, look: Look, reach: float) -> bool:
         """Whether a look leaves no doubt, and another would show the same."""
-        in_the_middle = np.linalg.norm(look.centre - prospect.centre) < IN_THE_MIDDLE
+        in_the_middle = np.linalg.norm(look.centre - prospect.centre) < reach
         return self._is_hand(look) and bool(in_the_middle) and self._side(look.right) == prospect.handedness
 
     def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
