@@ -47,9 +47,9 @@ KNUCKLE_BREADTH = 1.1
 KNUCKLE_ROLL = (4, 3, 7, -8)
 """Degrees by which the axes of the MCPs are turned about the fingers: bent, the rig's run into one another."""
 
-KNUCKLE_GAP = 0.04
-"""From the axis of an MCP to the base of the finger's first bone, as a share of the hand's length: the radius of the
-metacarpal's head. There the joint is labelled, nearer where the datasets and other hand models have it.
+GAP = 0.04
+"""From the axis of a digit's first joint to where it is labelled, as a share of the hand's length: at the base of the
+bone that it moves, nearer where the datasets and other hand models have it.
 """
 
 BONES = (
@@ -65,8 +65,8 @@ FINGERS = tuple((m + 1, m + 2, m + 3) for m in METACARPALS)
 MCPS = [finger[0] for finger in FINGERS]
 
 JOINT_BONES = (WRIST, *THUMB, THUMB[2], *(bone for finger in FINGERS for bone in (*finger, finger[2])))
-"""The bone that carries each of the 21 joints: a joint is the head of its bone (an MCP a little further along it, see
-`KNUCKLE_GAP`), a tip rides on the last one."""
+"""The bone that carries each of the 21 joints: a joint is the head of its bone (a digit's first a little further along,
+see `GAP`), a tip rides on the last one."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class HandBank:
         transforms = frames @ self._inverse[shapes]
 
         joints = frames[:, list(JOINT_BONES)][..., :3, 3]
-        joints[:, 5::4] += KNUCKLE_GAP * self.length[shapes, None, None] * frames[..., :3, 1][:, MCPS]
+        joints[:, 1::4] += GAP * self.length[shapes, None, None] * frames[..., :3, 1][:, [THUMB[0], *MCPS]]
         last = transforms[:, [THUMB[2], *(finger[2] for finger in FINGERS)]]
         joints[:, 4::4] = np.einsum("nfij,nfj->nfi", last[..., :3, :3], self.tips[shapes]) + last[..., :3, 3]
         return transforms, joints
