@@ -115,9 +115,9 @@ class SynthBatches:
         # Hands: each image's own, and one more for the images that show a second.
         child = rng.uniform(0, 1, n) < 0.15 * self.difficulty
         shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
-        grasping = rng.uniform(0, 1, n) < 0.28 * self.difficulty
+        grasping = rng.uniform(0, 1, n) < 0.32 * self.difficulty
         resting = ~grasping & (rng.uniform(0, 1, n) < 0.25 * self.difficulty)
-        picking = grasping & (rng.uniform(0, 1, n) < 0.45)
+        picking = grasping & (rng.uniform(0, 1, n) < 0.6)
         angles = poses.sample(rng, bank, shapes, grasping, resting)
         transforms, joints = bank.pose(shapes, angles)
         length = np.where(
