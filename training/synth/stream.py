@@ -33,6 +33,11 @@ BORDER_SHARE, IN_VIEW = 0.12, 7
 its joints a hand must keep at least."""
 
 
+LEAVING_SHARE, LEAVING_REACH = 0.6, (-0.2, 0.8)
+"""Of crops that show the arm so many are cut by the border of the image where the arm leaves it, there from the crop's
+middle, in u and v: as the arm mostly does, and looks like a hand that is half out of view."""
+
+
 @lru_cache(maxsize=2)
 def _renderer(device: str) -> Renderer:
     return Renderer(HandBank(), device)
@@ -52,6 +57,14 @@ def _pixels(size: int) -> np.ndarray:
 def _discs(size: int, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
     """Pixels (n, size, size) of crops within `radii` (n,) of `centres` (n, 2), in u and v."""
     return np.linalg.norm(_pixels(size) - centres[:, None, None], axis=-1) < radii[:, None, None]
+
+
+def _where_it_leaves(rng: np.random.Generator, arms: np.ndarray, size: int) -> np.ndarray:
+    """Pixels (n, size, size) that are in the image where arms, pointing along `arms` (n, 2), leave it."""
+    turn = np.arctan2(arms[:, 1], arms[:, 0]) + np.radians(rng.normal(0, 25, len(arms)))
+    outward = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    reach = rng.uniform(*LEAVING_REACH, len(arms))
+    return np.einsum("yxk,nk->nyx", _pixels(size), outward) < reach[:, None, None]
 
 
 def _within_borders(rng: np.random.Generator, joints: np.ndarray, size: int, share: float) -> np.ndarray:
@@ -165,6 +178,7 @@ class SynthBatches:
         up_arm = bare | (misplaced & (decoys.uniform(0, 1, n) < 0.6))
         reach = np.where(bare, decoys.uniform(-0.02, 0.26, n), decoys.uniform(0.1, 0.28, n))
         middle[up_arm] = (arms[:, :, 0] * reach[:, None])[up_arm]
+        leaving = up_arm & (decoys.uniform(0, 1, n) < LEAVING_SHARE * self.difficulty)
         offset[up_arm] *= 0.016 / np.linalg.norm(offset[up_arm], axis=1, keepdims=True)
         for i in np.flatnonzero(empty & ~misplaced & ~bare):
             scenes.add_decoy(decoys, composed[i], middle[i])
@@ -179,6 +193,7 @@ class SynthBatches:
         everyone = np.arange(n)
         arm_length = rng.uniform(0.06, 0.26, n)
         arm_length = np.where(up_arm, np.maximum(reach + decoys.uniform(-0.03, 0.06, n), 0.06) / scale, arm_length)
+        arm_length[leaving] = bank.face_reach[-1]
         arm_end = np.searchsorted(bank.face_reach, arm_length)
         placed = to_camera.copy()
         placed[:, :3, :3] *= scale[:, None, None]
@@ -208,6 +223,8 @@ class SynthBatches:
         in_view = _within_borders(borders, uvd[..., :2], self.size, BORDER_SHARE * self.difficulty)
         holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE)
         radii = np.where(holes, decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * distance / points[..., 2].mean(1)
+        directions = np.einsum("nij,nj->ni", to_camera[:, :2, :3], arms[:, :, 0])
+        in_view[leaving] &= _where_it_leaves(decoys, directions[leaving], self.size)
         in_view &= ~_discs(self.size, uvd[..., :2].mean(1), radii)
         measured = np.where(in_view, measured, 0)
         d = (measured - distance[:, None, None]) / HALF_SIZE
