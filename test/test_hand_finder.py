@@ -38,6 +38,16 @@ def test_a_hand_in_the_air_is_the_best_candidate(turn, distance):
     assert miss(found[0], joints) < 0.06
 
 
+@pytest.mark.parametrize(
+    ("at", "turn"), [((0.1, -0.1), -2.5), ((-0.1, 0.08), 0.4), ((-0.2, 0.1), 2.2), ((0.15, 0.12), 1.9)]
+)
+def test_an_arm_that_the_border_cuts_is_not_another_hand(at, turn):
+    joints = placed(ArticulatedHand("right"), (*at, 0.6), (0, 0, turn))
+    first, *others = find(render(CAMERA, hand_balls(joints, forearm=0.6), [((0.0, 0.6, 0.8), 0.75)]))
+    assert miss(first, joints) < 0.06
+    assert all(np.linalg.norm(other.centre - first.centre) > 0.3 for other in others)
+
+
 @pytest.mark.parametrize("posture", ("fist", "open"))
 def test_fist_and_open_hand_are_both_found(posture):
     hand = ArticulatedHand()

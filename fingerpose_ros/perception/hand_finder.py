@@ -37,6 +37,10 @@ SKIN_TO_CENTRE = 0.01
 HAND_AREA = 0.008
 """What a hand shows the camera, square metres; a quarter of it is enough to be looked at."""
 
+ARM_REACH, FAINT = 0.3, 0.2
+"""What is no farther than this from a place, in metres, and scores less than this share of it, is the arm that leads
+there, not another hand: cut by the border of the image, an arm looks like one."""
+
 PLANE_AREA = 0.08
 """A plane with more surface than this is a table or a wall, and not a hand with its forearm (0.03), square metres."""
 
@@ -66,10 +70,16 @@ def find_hands(
     for i in np.argsort(-scores):
         if scores[i] <= 0 or len(found) == count:
             break
-        centre = _centre(seeds[i], ways[i], surface)
-        if all(np.linalg.norm(centre - other.centre) > 1.2 * HAND_RADIUS for other in found):
-            found.append(Candidate(centre, float(scores[i])))
+        place = Candidate(_centre(seeds[i], ways[i], surface), float(scores[i]))
+        if all(_is_another(place, other) for other in found):
+            found.append(place)
     return found
+
+
+def _is_another(place: Candidate, better: Candidate) -> bool:
+    """Whether a place is not the hand at a `better` one, nor the arm that leads to it."""
+    apart = np.linalg.norm(place.centre - better.centre)
+    return bool(apart > (ARM_REACH if place.score < FAINT * better.score else 1.2 * HAND_RADIUS))
 
 
 @dataclass(frozen=True)
