@@ -4,13 +4,14 @@ import numpy as np
 
 from .hands import Angles, HandBank
 
+LIMITS = ((-25, 98), (0, 122), (-8, 88))
+"""Flexion of MCP, PIP and DIP, degrees. A fist bends PIPs by 102 to 108 and DIPs by 63 to 72 on average (AAOS, Joint
+Motion, 1965); people differ."""
+
 # Degrees. Index to little: (MCP, PIP); the spread of each; thumb: radial, palmar, MCP, IP.
 # Spread is positive towards the little finger, so that a hand opens with (-, 0, +, +): people's fingers part by 17, 14
 # and 32 degrees at most (means; Chatzioglou et al., Anat Cell Biol 2024), and bent they converge on the thumb's base.
 CLOSED, OPEN_SPREAD = (-2, 0, 2, 7), (-15, 0, 13, 30)
-# A fist bends PIPs by 102 to 108 and DIPs by 63 to 72 on average (AAOS, Joint Motion, 1965); people differ.
-LIMITS = ((-25, 98), (0, 122), (-8, 88))
-"""Flexion of MCP, PIP and DIP, degrees."""
 LIBRARY = {
     "flat": ([(0, 3)] * 4, CLOSED, (35, 15, 5, 0)),
     "open": ([(-5, 3)] * 4, OPEN_SPREAD, (60, 20, 0, -5)),
@@ -94,8 +95,9 @@ def _anatomical(rng: np.random.Generator, n: int) -> Angles:
     together = rng.uniform(0, 1, (n, 1)) < 0.6
     share = np.where(together, rng.beta(0.8, 0.8, (n, 1)) + rng.normal(0, 0.12, (n, 4)), rng.beta(0.7, 0.7, (n, 4)))
     pip_share = np.clip(np.where(rng.uniform(0, 1, (n, 1)) < 0.6, share, rng.beta(0.7, 0.7, (n, 4))), 0, 1)
-    mcp = np.radians(-25 + 123 * np.clip(share + rng.normal(0, 0.1, (n, 4)), 0, 1))
-    pip = np.radians(122) * np.clip(pip_share + rng.normal(0, 0.06, (n, 4)), 0, 1)
+    low, high = np.radians(LIMITS).T
+    mcp = low[0] + (high[0] - low[0]) * np.clip(share + rng.normal(0, 0.1, (n, 4)), 0, 1)
+    pip = high[1] * np.clip(pip_share + rng.normal(0, 0.06, (n, 4)), 0, 1)
     dip = 0.62 * pip + np.radians(rng.normal(0, 5, (n, 4)))
     fan = np.radians([-17, -1, 13, 38]) * rng.uniform(-0.15, 1.2, (n, 1)) + np.radians(rng.normal(0, 4, (n, 4)))
     converged = np.radians([3, -1, -6, -11]) * np.clip(mcp / np.radians(80), 0, 1)
