@@ -192,13 +192,41 @@ def test_a_lost_hand_is_gone_within_three_images_and_keeps_its_name_if_back_at_o
     assert [hand.track_id for hand in see(follow, oracle, [right_at()], 2 / 30)] == [1]
     for i in range(3, 7):
         assert see(follow, oracle, [], i / 30, planes) == []
-    back, looks = [], []
-    for i in (7, 8):
+    assert 2 in [hand.track_id for i in (7, 8) for hand in see(follow, oracle, [right_at()], i / 30)]
+
+
+def found_again(oracle, monkeypatch, off: float, seconds: float) -> tuple[list[int], list[int], list[int]]:
+    """How many hands, looks and searches two images have, so far apart, in which a hand is back that was lost."""
+    follow, places = estimator(oracle, handedness="right"), []
+
+    def find_hands(*_):
+        places.append(hand_centre(right_at()[0]) + (0, off, 0))
+        return [Candidate(places[-1], 1.0)]
+
+    monkeypatch.setattr(estimator_module, "find_hands", find_hands)
+    see(follow, oracle, [right_at()], 0.0)
+    for i in range(1, 5):
+        see(follow, oracle, [], i * seconds)
+    hands, looks, searches = [], [], []
+    for i in (5, 6):
         oracle.batches.clear()
-        back.append([hand.track_id for hand in see(follow, oracle, [right_at()], i / 30)])
+        places.clear()
+        hands.append(len(see(follow, oracle, [right_at()], i * seconds)))
         looks.append(sum(oracle.batches))
-    assert back in ([[2], [2]], [[], [2]])  # taken for a left one, it is looked at again in the next image
-    assert max(looks) <= 3  # no image waits for long
+        searches.append(len(places))
+    return hands, looks, searches
+
+
+def test_a_hand_that_is_found_near_its_middle_is_back_at_once(oracle, monkeypatch):
+    assert found_again(oracle, monkeypatch, off=0.02, seconds=1 / 30) == ([1, 1], [1, 1], [1, 0])
+
+
+def test_a_hand_that_must_be_looked_at_again_is_when_the_next_image_is_there(oracle, monkeypatch):
+    assert found_again(oracle, monkeypatch, off=0.05, seconds=1 / 30) == ([0, 1], [1, 1], [1, 0])
+
+
+def test_where_there_is_time_it_is_looked_at_again_at_once(oracle, monkeypatch):
+    assert found_again(oracle, monkeypatch, off=0.05, seconds=0.2) == ([1, 1], [2, 1], [1, 0])
 
 
 @pytest.mark.parametrize("step", (-0.01, -100.0, MAX_GAP + 0.01))

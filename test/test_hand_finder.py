@@ -48,6 +48,16 @@ def test_an_arm_that_the_border_cuts_is_not_another_hand(at, turn):
     assert all(np.linalg.norm(other.centre - first.centre) > 0.3 for other in others)
 
 
+def test_a_hand_beside_another_is_a_hand_however_it_is_turned():
+    joints = [
+        placed(ArticulatedHand("right"), (0.022, -0.006, 0.502), (0.34, -0.25, -1.17)),
+        placed(ArticulatedHand("left"), (-0.234, -0.044, 0.432), (-0.2, 0.05, -1.85)),
+    ]
+    balls = [ball for hand in joints for ball in hand_balls(hand, forearm=0.6)]
+    found = find(render(CAMERA, balls, [((0.0, 0.6, 0.8), 0.75)]))
+    assert all(min(miss(candidate, hand) for candidate in found) < 0.08 for hand in joints)
+
+
 @pytest.mark.parametrize("posture", ("fist", "open"))
 def test_fist_and_open_hand_are_both_found(posture):
     hand = ArticulatedHand()

@@ -26,8 +26,9 @@ PASSES, IN_THE_MIDDLE = 3, 0.01
 """A new hand is looked at so often at most, each time centred on what the look before saw, until that is so near to the
 middle, in metres."""
 
-LATER_PASSES, NEAR_THE_MIDDLE = 2, 0.03
-"""The same when more images are waiting, with one look an image. The next will be centred like any tracked hand's."""
+HURRY, HURRIED_PASSES, NEAR_THE_MIDDLE = 0.1, 2, 0.03
+"""The same where an image comes less than `HURRY` seconds after the one before, and with one of those looks in it: the
+next image waits already, and will be centred like any tracked hand's."""
 
 MAX_MISSED = 2
 """Images in a row that a hand may go unseen. It is absent from each of them; seen again, it is still the same hand."""
@@ -79,6 +80,7 @@ class HandPoseEstimator:
         self._tracks: list[Track] = []
         self._prospects: list[Prospect] = []
         self._stamp: float | None = None
+        self._hurried = False
         self._not_looked_around: Eye | None = None
         self._searches = self._frame = 0
 
@@ -107,10 +109,12 @@ class HandPoseEstimator:
         if self._stamp is not None and not 0 <= stamp - self._stamp <= MAX_GAP:
             self.reset()
         self.look_around()
+        self._hurried = self._stamp is not None and stamp - self._stamp < HURRY
         self._stamp = stamp
         see = Eye(self._backend, self._settings.cube_half_size, depth_m, camera)
 
-        if self._tracks:
+        following = bool(self._tracks)
+        if following:
             seen = self._follow(see)
         else:
             self._prospects = self._prospects or self._search(see)
@@ -118,6 +122,8 @@ class HandPoseEstimator:
         seen = sorted(_one_track_a_hand(seen), key=lambda pair: pair[0].id)
         unseen = [track for track in self._tracks if 0 < track.missed <= MAX_MISSED]
         self._tracks = sorted([track for track, _ in seen] + unseen, key=lambda track: track.id)
+        if following and not self._tracks:
+            self._prospects = []  # they are what was beside the hand, not where it may be now
         self._frame += 1
         self._not_looked_around = see
         return seen
@@ -196,13 +202,12 @@ class HandPoseEstimator:
     def _acquire(self, see: Eye) -> list[tuple[Track, Look]]:
         """New tracks, of the prospects that are hands: each is looked at again, from its middle and as what it seems.
 
-        At once in the first image, later on in the images that follow. If they are too many, the finder's word counts
+        At once in an image with time, else in the images that follow. If they are too many, the finder's word counts
         as much as the network's: it judges what is around the hand, which the network sees little of, and so tells the
         hand from the arm that leads to it.
         """
         prospects, self._prospects = self._prospects, []
-        later = self._searches > 1
-        passes, reach = (LATER_PASSES, NEAR_THE_MIDDLE) if later else (PASSES, IN_THE_MIDDLE)
+        passes, reach = (HURRIED_PASSES, NEAR_THE_MIDDLE) if self._hurried else (PASSES, IN_THE_MIDDLE)
         while prospects:
             looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
             judged = [pair for pair in zip(prospects, looks, strict=True) if self._may_be_new(pair[1])]
@@ -215,7 +220,7 @@ class HandPoseEstimator:
                 Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1)
                 for prospect, look in _apart(judged)
             ]
-            if later:
+            if self._hurried:
                 self._prospects = prospects
                 break
         return []

@@ -38,8 +38,8 @@ HAND_AREA = 0.008
 """What a hand shows the camera, square metres; a quarter of it is enough to be looked at."""
 
 ARM_REACH, FAINT = 0.3, 0.2
-"""What is no farther than this from a place, in metres, and scores less than this share of it, is the arm that leads
-there, not another hand: cut by the border of the image, an arm looks like one."""
+"""What lies up the arm of a place, no farther than this in metres, and scores less than this share of it, is that arm
+and not another hand: cut by the border of the image, an arm looks like one."""
 
 PLANE_AREA = 0.08
 """A plane with more surface than this is a table or a wall, and not a hand with its forearm (0.03), square metres."""
@@ -67,19 +67,23 @@ def find_hands(
     seeds = seeds[np.argsort(seeds[:, 2], kind="stable")[:SEEDS]]
     scores, ways = _score(seeds, surface)
     found: list[Candidate] = []
+    arms: list[np.ndarray] = []
     for i in np.argsort(-scores):
         if scores[i] <= 0 or len(found) == count:
             break
         place = Candidate(_centre(seeds[i], ways[i], surface), float(scores[i]))
-        if all(_is_another(place, other) for other in found):
+        if all(_is_another(place, *better) for better in zip(found, arms, strict=True)):
             found.append(place)
+            arms.append(ways[i])
     return found
 
 
-def _is_another(place: Candidate, better: Candidate) -> bool:
-    """Whether a place is not the hand at a `better` one, nor the arm that leads to it."""
-    apart = np.linalg.norm(place.centre - better.centre)
-    return bool(apart > (ARM_REACH if place.score < FAINT * better.score else 1.2 * HAND_RADIUS))
+def _is_another(place: Candidate, better: Candidate, arm: np.ndarray) -> bool:
+    """Whether a place is neither the hand at a `better` one, nor up the `arm` (3,) that leads there."""
+    way = place.centre - better.centre
+    apart = np.linalg.norm(way)
+    up_the_arm = apart < ARM_REACH and way @ arm > 0.7 * apart * np.linalg.norm(arm)
+    return bool(apart > 1.2 * HAND_RADIUS and not (up_the_arm and place.score < FAINT * better.score))
 
 
 @dataclass(frozen=True)

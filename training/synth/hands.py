@@ -26,7 +26,8 @@ THUMB_METACARPAL = 0.22
 """From CMC to MCP of the thumb, as a share of the hand's length: 41 mm in an adult (rig 30, Buchholz et al. 45)."""
 
 PROXIMAL = (0.234, 0.254, 0.233, 0.195)
-"""From the axis of the MCP to the PIP of index to little, as shares of the hand's length.
+"""From the axis of the MCP to the PIP of index to little, as shares of the hand's length, but for 2 mm that the shifts
+towards the palm and to the side, below, take off again.
 
 The rig bends fingers at their webs (0.172, 0.173, 0.153, 0.147). People's bend 10 to 17 mm deeper in the hand, in the
 heads of the metacarpals: from there it is 0.245, 0.266, 0.244 and 0.204 of the hand's length (Buchholz et al.,
@@ -111,7 +112,7 @@ class HandBank:
         bone_index, bone_weight: (V, 4) skinning.
         rest: (shapes, 22, 4, 4) bone frames at rest.
         tips: (shapes, 5, 3) fingertips at rest.
-        length: (shapes,) wrist to middle fingertip along the bones.
+        length: (shapes,) wrist to middle fingertip along the bones, as the body model has them.
         child: (shapes,) bool.
         hand_faces: how many of `faces` belong to the hand; the rest are the forearm's.
         face_reach: (F,) how far up the arm each face lies, metres from the wrist, growing.
@@ -171,7 +172,9 @@ class HandBank:
     def _straighten(self) -> np.ndarray:
         """What each bone at rest is bent by, to be taken off its angles: flexion and spread, (shapes, 22, 2).
 
-        Fingers are measured against the middle metacarpal, phalanges against the bone before.
+        Fingers are measured against the middle metacarpal, phalanges against the bone before. That is exact for bones
+        that are not twisted against each other; rolled knuckles (`KNUCKLE_ROLL`) leave the little PIP 5 degrees to the
+        side.
         """
         bent = np.zeros((len(self.rest), len(BONES), 2))
         chains = [

@@ -35,7 +35,7 @@ its joints a hand must keep at least."""
 
 LEAVING_SHARE, LEAVING_REACH = 0.6, (-0.2, 0.8)
 """Of crops that show the arm so many are cut by the border of the image where the arm leaves it, there from the crop's
-middle, in u and v: as the arm mostly does, and looks like a hand that is half out of view."""
+middle, in u and v, unless the forearm ends before: as an arm mostly does, and looks like a hand half out of view."""
 
 
 @lru_cache(maxsize=2)
@@ -221,7 +221,7 @@ class SynthBatches:
         ], axis=-1)  # fmt: skip
         borders = np.random.default_rng((self.seed, index, 2))
         in_view = _within_borders(borders, uvd[..., :2], self.size, BORDER_SHARE * self.difficulty)
-        holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE)
+        holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE * self.difficulty)
         radii = np.where(holes, decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * distance / points[..., 2].mean(1)
         directions = np.einsum("nij,nj->ni", to_camera[:, :2, :3], arms[:, :, 0])
         in_view[leaving] &= _where_it_leaves(decoys, directions[leaving], self.size)
