@@ -66,16 +66,14 @@ def find_hands(
     seeds = surface.points[np.unique(_cells(surface.points, 3 * PATCH), return_index=True)[1]]
     seeds = seeds[np.argsort(seeds[:, 2], kind="stable")[:SEEDS]]
     scores, ways = _score(seeds, surface)
-    found: list[Candidate] = []
-    arms: list[np.ndarray] = []
+    found: list[tuple[Candidate, np.ndarray]] = []  # each with the way its arm goes
     for i in np.argsort(-scores):
         if scores[i] <= 0 or len(found) == count:
             break
         place = Candidate(_centre(seeds[i], ways[i], surface), float(scores[i]))
-        if all(_is_another(place, *better) for better in zip(found, arms, strict=True)):
-            found.append(place)
-            arms.append(ways[i])
-    return found
+        if all(_is_another(place, *better) for better in found):
+            found.append((place, ways[i]))
+    return [place for place, _ in found]
 
 
 def _is_another(place: Candidate, better: Candidate, arm: np.ndarray) -> bool:

@@ -32,7 +32,6 @@ BORDER_SHARE, IN_VIEW = 0.12, 7
 """Of crops that the border of the camera's image cuts: hands come into view, and work at its rim; and of how many of
 its joints a hand must keep at least."""
 
-
 LEAVING_SHARE, LEAVING_REACH = 0.6, (-0.2, 0.8)
 """Of crops that show the arm so many are cut by the border of the image where the arm leaves it, there from the crop's
 middle, in u and v, unless the forearm ends before: as an arm mostly does, and looks like a hand half out of view."""
@@ -59,12 +58,20 @@ def _discs(size: int, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
     return np.linalg.norm(_pixels(size) - centres[:, None, None], axis=-1) < radii[:, None, None]
 
 
+def _this_side(size: int, outward: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Pixels (n, size, size) of crops on this side of a border, `reach` (n,) along `outward` (n, 2), in u and v."""
+    return np.einsum("yxk,nk->nyx", _pixels(size), outward) < reach[:, None, None]
+
+
+def _directions(turn: np.ndarray) -> np.ndarray:
+    """Unit vectors (n, 2) at angles (n,) from u towards v."""
+    return np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+
+
 def _where_it_leaves(rng: np.random.Generator, arms: np.ndarray, size: int) -> np.ndarray:
     """Pixels (n, size, size) that are in the image where arms, pointing along `arms` (n, 2), leave it."""
     turn = np.arctan2(arms[:, 1], arms[:, 0]) + np.radians(rng.normal(0, 25, len(arms)))
-    outward = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
-    reach = rng.uniform(*LEAVING_REACH, len(arms))
-    return np.einsum("yxk,nk->nyx", _pixels(size), outward) < reach[:, None, None]
+    return _this_side(size, _directions(turn), rng.uniform(*LEAVING_REACH, len(arms)))
 
 
 def _within_borders(rng: np.random.Generator, joints: np.ndarray, size: int, share: float) -> np.ndarray:
@@ -73,14 +80,13 @@ def _within_borders(rng: np.random.Generator, joints: np.ndarray, size: int, sha
     All, but in `share` of the crops one border, or two at a corner, runs through, anywhere beyond the middle, if it
     leaves enough of the hand. Seen from the crop it is a little askew.
     """
-    n, pixels = len(joints), _pixels(size)
+    n = len(joints)
     cut, corner = rng.uniform(0, 1, (2, n))
     turn = np.pi / 2 * rng.integers(0, 4, n) + np.radians(rng.normal(0, 4, n))
     inside, kept = np.ones((n, size, size), bool), np.ones(joints.shape[:2], bool)
     for quarter, cuts in ((0, cut < share), (np.pi / 2, (cut < share) & (corner < 0.15))):
-        outward = np.stack([np.cos(turn + quarter), np.sin(turn + quarter)], axis=-1)
-        reach = np.where(cuts, rng.uniform(0, 1, n), np.inf)
-        inside &= np.einsum("yxk,nk->nyx", pixels, outward) < reach[:, None, None]
+        outward, reach = _directions(turn + quarter), np.where(cuts, rng.uniform(0, 1, n), np.inf)
+        inside &= _this_side(size, outward, reach)
         kept &= np.einsum("njk,nk->nj", joints, outward) < reach[:, None]
     return inside | (kept.sum(1) < IN_VIEW)[:, None, None]
 
