@@ -26,8 +26,7 @@ THUMB_METACARPAL = 0.22
 """From CMC to MCP of the thumb, as a share of the hand's length: 41 mm in an adult (rig 30, Buchholz et al. 45)."""
 
 PROXIMAL = (0.234, 0.254, 0.233, 0.195)
-"""From the axis of the MCP to the PIP of index to little, as shares of the hand's length, but for 2 mm that the shifts
-towards the palm and to the side, below, take off again.
+"""From the axis of the MCP to the PIP of index to little, as shares of the hand's length.
 
 The rig bends fingers at their webs (0.172, 0.173, 0.153, 0.147). People's bend 10 to 17 mm deeper in the hand, in the
 heads of the metacarpals: from there it is 0.245, 0.266, 0.244 and 0.204 of the hand's length (Buchholz et al.,
@@ -155,13 +154,17 @@ class HandBank:
         at = self.rest[:, :, :3, 3]
         along, reach = _between(at[:, THUMB[0]], at[:, THUMB[1]])
         at[:, THUMB[0]] -= (THUMB_METACARPAL * self.length - reach)[:, None] * along
-        for metacarpal, (mcp, pip, _), share in zip(METACARPALS, FINGERS, PROXIMAL, strict=True):
+        for metacarpal, (mcp, _, _) in zip(METACARPALS, FINGERS, strict=True):
             along, _ = _between(at[:, metacarpal], at[:, mcp])
-            _, reach = _between(at[:, mcp], at[:, pip])
-            at[:, mcp] -= (share * self.length - reach)[:, None] * along
             at[:, mcp] += (KNUCKLE_DEPTH * self.length)[:, None] * (PALMAR - (along @ PALMAR)[:, None] * along)
         middle = at[:, MCPS, 2].mean(axis=1, keepdims=True)
         at[:, MCPS, 2] += (KNUCKLE_BREADTH - 1) * (at[:, MCPS, 2] - middle)
+        for metacarpal, (mcp, pip, _), share in zip(METACARPALS, FINGERS, PROXIMAL, strict=True):
+            along, _ = _between(at[:, metacarpal], at[:, mcp])
+            to_pip = at[:, pip] - at[:, mcp]
+            past = np.einsum("ni,ni->n", to_pip, along)  # of the PIP, seen along the metacarpal
+            beside = (to_pip**2).sum(1) - past**2
+            at[:, mcp] += (past - np.sqrt((share * self.length) ** 2 - beside))[:, None] * along
         for metacarpal, (mcp, pip, _), roll in zip(METACARPALS, FINGERS, np.radians(KNUCKLE_ROLL), strict=True):
             for bone, end, turn in ((metacarpal, mcp, 0.0), (mcp, pip, roll)):  # axes run from joint to joint
                 frame = self.rest[:, bone, :3, :3]
@@ -172,9 +175,8 @@ class HandBank:
     def _straighten(self) -> np.ndarray:
         """What each bone at rest is bent by, to be taken off its angles: flexion and spread, (shapes, 22, 2).
 
-        Fingers are measured against the middle metacarpal, phalanges against the bone before. That is exact for bones
-        that are not twisted against each other; rolled knuckles (`KNUCKLE_ROLL`) leave the little PIP 5 degrees to the
-        side.
+        Fingers are measured against the middle metacarpal, phalanges against the bone before. The thumb's stay as far
+        to the side as they are.
         """
         bent = np.zeros((len(self.rest), len(BONES), 2))
         chains = [
@@ -183,8 +185,8 @@ class HandBank:
             for bone, parent in zip(finger, (METACARPALS[1], *finger[:2]), strict=True)
         ]
         for bone, parent in (*chains, *zip(THUMB[1:], THUMB[:2], strict=True)):
-            y = np.einsum("nij,ni->nj", self.rest[:, parent, :3, :3], self.rest[:, bone, :3, 1])
-            bent[:, bone] = np.stack([np.arctan2(y[:, 2], y[:, 1]), np.arctan2(-y[:, 0], y[:, 1])], axis=1)
+            before = np.einsum("nij,ni->nj", self.rest[:, bone, :3, :3], self.rest[:, parent, :3, 1])
+            bent[:, bone] = np.stack([-np.arcsin(before[:, 2]), np.arctan2(before[:, 0], before[:, 1])], axis=1)
         return bent
 
     def pose(self, shapes: np.ndarray, angles: Angles) -> tuple[np.ndarray, np.ndarray]:

@@ -34,7 +34,10 @@ its joints a hand must keep at least."""
 
 LEAVING_SHARE, LEAVING_REACH = 0.6, (-0.2, 0.8)
 """Of crops that show the arm so many are cut by the border of the image where the arm leaves it, there from the crop's
-middle, in u and v, unless the forearm ends before: as an arm mostly does, and looks like a hand half out of view."""
+middle, in u and v, or before the forearm's end: as an arm mostly does, and looks like a hand half out of view."""
+
+SHOWN = 0.1
+"""A hand of whose silhouette less than this share is to be seen is not there: nothing says where it is."""
 
 
 @lru_cache(maxsize=2)
@@ -69,9 +72,11 @@ def _directions(turn: np.ndarray) -> np.ndarray:
 
 
 def _where_it_leaves(rng: np.random.Generator, arms: np.ndarray, size: int) -> np.ndarray:
-    """Pixels (n, size, size) that are in the image where arms, pointing along `arms` (n, 2), leave it."""
+    """Pixels (n, size, size) that are in the image where arms, which end at `arms` (n, 2) in u and v, leave it."""
     turn = np.arctan2(arms[:, 1], arms[:, 0]) + np.radians(rng.normal(0, 25, len(arms)))
-    return _this_side(size, _directions(turn), rng.uniform(*LEAVING_REACH, len(arms)))
+    least, most = LEAVING_REACH
+    reach = rng.uniform(least, np.clip(np.einsum("nk,nk->n", arms, _directions(turn)), least, most))
+    return _this_side(size, _directions(turn), reach)
 
 
 def _within_borders(rng: np.random.Generator, joints: np.ndarray, size: int, share: float) -> np.ndarray:
@@ -229,8 +234,8 @@ class SynthBatches:
         in_view = _within_borders(borders, uvd[..., :2], self.size, BORDER_SHARE * self.difficulty)
         holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE * self.difficulty)
         radii = np.where(holes, decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * distance / points[..., 2].mean(1)
-        directions = np.einsum("nij,nj->ni", to_camera[:, :2, :3], arms[:, :, 0])
-        in_view[leaving] &= _where_it_leaves(decoys, directions[leaving], self.size)
+        ends = np.einsum("nij,nj->ni", to_camera[:, :2, :3], arms[:, :, 0] * (arm_length * scale - reach)[:, None])
+        in_view[leaving] &= _where_it_leaves(decoys, ends[leaving] / HALF_SIZE, self.size)
         in_view &= ~_discs(self.size, uvd[..., :2].mean(1), radii)
         measured = np.where(in_view, measured, 0)
         d = (measured - distance[:, None, None]) / HALF_SIZE
@@ -242,6 +247,7 @@ class SynthBatches:
 
         visible = self._visible(perfect, np.where(in_view, own, np.inf), uvd, points[..., 2], scale)
         segment = np.where(own <= perfect, 1, np.where(arm <= perfect, 2, 0)) * (perfect < 1e5)
+        present = ~empty & (((segment == 1) & in_view).sum((1, 2)) > SHOWN * (own < 1e5).sum((1, 2)))
         left = rng.uniform(0, 1, n) < self.left_share
         image[left] = image[left, :, ::-1]
         segment[left] = segment[left, :, ::-1]
@@ -250,8 +256,8 @@ class SynthBatches:
             "image": image[:, None],
             "uvd": uvd.astype(np.float32),
             "visible": visible,
-            "present": ~empty,
-            "right": ~empty & ~left,
+            "present": present,
+            "right": present & ~left,
             "sensor": np.array([list(SENSORS).index(name) for name in names]),
             "surrounding": np.array([scenes.SURROUNDINGS.index(scene.surrounding) for scene in composed]),
             "touching": np.array([scene.touching for scene in composed]),
