@@ -166,14 +166,18 @@ def test_a_hand_that_the_network_only_knows_as_what_it_is_is_found(oracle, monke
     assert len(seen[-1]) == 1
 
 
-def test_a_hand_that_is_in_doubt_off_centre_is_looked_at_again(oracle, monkeypatch):
+@pytest.mark.parametrize(
+    ("says", "found"), [((0.4, 0.95), True), ((0.95, 0.45), True), ((0.3, 0.55, 0.55), False), ((0.2,), False)]
+)
+def test_a_hand_in_doubt_off_centre_is_what_all_looks_at_it_say_together(oracle, monkeypatch, says, found):
     scene = right_at(0.16)
-    off = Candidate(hand_centre(scene[0]) + (0.009, 0, 0), 0.3)
+    off = Candidate(hand_centre(scene[0]) + (0.02, 0, 0), 0.3)
     monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: [off])
-    told = iter([0.4, 0.95, 0.95, 0.95])
-    said = oracle._of
+    told, said = iter(says), oracle._of
     monkeypatch.setattr(oracle, "_of", lambda crop: (*said(crop)[:3], next(told)))
-    assert len(see(estimator(oracle), oracle, [scene], 0.0)) == 1
+    hands = see(estimator(oracle, handedness="right"), oracle, [scene], 0.0)
+    assert [hand.confidence for hand in hands] == ([pytest.approx(np.mean(says))] if found else [])
+    assert not list(told)
 
 
 @pytest.mark.parametrize(("scores", "side"), [((0.3, 0.1), "right"), ((0.1, 0.3), "left")])

@@ -1,6 +1,6 @@
 """The estimator: depth images in, one after the other, and the hands in each out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -59,12 +59,21 @@ class Prospect:
         handedness: what it is to be looked at as.
         score: the finder's, see `hand_finder.Candidate`.
         looks: how often the network has taken it for a hand.
+        present: the mean probability that it is one, over those looks.
     """
 
     centre: np.ndarray
     handedness: str
     score: float
     looks: int = 0
+    present: float = 0.0
+
+    def weigh(self, look: Look) -> Look:
+        """`look`, the next at this place, as sure of a hand as all looks are together.
+
+        Where little tells a hand from what it lies on, a centimetre's shift of the crop can turn one look's opinion.
+        """
+        return replace(look, present=self.present + (look.present - self.present) / (self.looks + 1))
 
 
 class HandPoseEstimator:
@@ -210,14 +219,15 @@ class HandPoseEstimator:
         passes, reach = (HURRIED_PASSES, NEAR_THE_MIDDLE) if self._hurried else (PASSES, IN_THE_MIDDLE)
         while prospects:
             looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
-            judged = [pair for pair in zip(prospects, looks, strict=True) if self._may_be_new(pair[1])]
+            seen = [(prospect, prospect.weigh(look)) for prospect, look in zip(prospects, looks, strict=True) if look]
+            judged = [pair for pair in seen if self._may_be_new(pair[1])]
             judged.sort(key=lambda pair: -pair[0].score * pair[1].present)
             if prospects[0].looks == passes - 1 or all(self._is_settled(*pair, reach) for pair in judged):
                 sure = _apart([pair for pair in judged if self._is_hand(pair[1])])
                 new = (self._new_track(see, look) for _, look in sure)
                 return list(islice(filter(None, new), max(1, self._settings.max_hands - len(self._tracks))))
             prospects = [
-                Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1)
+                Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1, look.present)
                 for prospect, look in _apart(judged)
             ]
             if self._hurried:
@@ -225,7 +235,7 @@ class HandPoseEstimator:
                 break
         return []
 
-    def _may_be_new(self, look: Look | None) -> bool:
+    def _may_be_new(self, look: Look) -> bool:
         """Whether a look, which if it is not the last may be in some doubt, shows a hand that is not tracked."""
         places = [track.expected(self._stamp) for track in self._tracks]
         return self._is_hand(look, doubt=0.5) and all(np.linalg.norm(look.centre - p) > SAME_HAND for p in places)
