@@ -21,7 +21,7 @@ from training.datasets import DATASETS
 from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.rendered import render
 from training.datasets.sample import Part, hold_out
-from training.train import AVERAGE, Trainer
+from training.trainer import AVERAGE, Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 FRAMES = 8
@@ -94,7 +94,8 @@ from pathlib import Path
 import torch
 from test_datasets_training import CONFIG, few
 from training.data import from_dataset
-from training.train import Trainer, choose_device
+from training.train import choose_device
+from training.trainer import Trainer
 
 torch.set_num_threads(1)
 device = choose_device("cpu")

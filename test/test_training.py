@@ -19,12 +19,13 @@ from fingerpose_ros.perception.network import FingerPoseNet, load_network
 from fingerpose_ros.perception.network.fingerposenet import NetworkConfig
 from fingerpose_ros.perception.network.resnet import ResNet
 from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
-from training import imagenet, train
+from training import imagenet, trainer
+from training.checkpoint import CHECKPOINT
 from training.config import Stage, TrainingConfig, load_config
 from training.losses import dense_losses, gaussian_nll
 from training.matmul import MatmulConv2d, use_matmul
 from training.optimiser import learning_rate
-from training.train import AVERAGE, CHECKPOINT, Trainer
+from training.trainer import AVERAGE, Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
@@ -158,7 +159,8 @@ from pathlib import Path
 import torch
 from fake_hands import FakeHands
 from test_training import TINY, STAGE
-from training.train import Trainer, choose_device
+from training.train import choose_device
+from training.trainer import Trainer
 
 torch.set_num_threads(1)
 device = choose_device("cpu")
@@ -183,9 +185,9 @@ def test_two_processes_train_as_one_does(tmp_path):
 
 
 def test_work_that_cannot_be_shared_out_is_refused_before_any_is_done(tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "_grouped", lambda: True)
-    monkeypatch.setattr(train.distributed, "get_rank", lambda: 0)
-    monkeypatch.setattr(train.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(trainer, "grouped", lambda: True)
+    monkeypatch.setattr(trainer.distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(trainer.distributed, "get_world_size", lambda: 2)
     shared = dataclasses.replace(STAGE, batches_per_step=2)
     Trainer(dataclasses.replace(TINY, stages=(shared,)), tmp_path, CPU, FakeHands)
     with pytest.raises(ValueError, match="cannot be shared out among 2 processes"):
