@@ -63,6 +63,14 @@ def test_variants_of_a_seed_see_the_same_images(kept, monkeypatch):
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+def test_a_folder_is_of_one_configuration(tmp_path):
+    out = tmp_path / "runs"
+    ablation.claim(out, CONFIG)
+    ablation.claim(out, CONFIG)
+    with pytest.raises(ValueError, match="another configuration"):
+        ablation.claim(out, dataclasses.replace(CONFIG, learning_rate=0.1))
+
+
 def test_an_interval_holds_the_mean_and_widens_with_what_seeds_disagree_on():
     rng = np.random.default_rng(0)
     noise = rng.normal(-1, 0.5, (3, 500))

@@ -9,8 +9,10 @@ images. What is finished is not done again. Prints the tables of `docs/ablation.
 
 import argparse
 import dataclasses
+import json
 import multiprocessing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +26,9 @@ from fingerpose_ros.perception.network.registry import config_named
 from .checkpoint import CHECKPOINT
 from .config import TrainingConfig, load_config
 from .data import loader, synthetic
-from .losses import HALF_CUBE_MM
 from .model_card import rows
 from .trainer import Trainer
+from .validation import joint_errors_mm
 
 CONFIG = Path(__file__).with_name("configs") / "ablation.yaml"
 VARIANTS = {
@@ -35,8 +37,7 @@ VARIANTS = {
     "ablation_c": "(C) and residual sharing",
     "ablation_d": "(D) and the fusion layer",
 }
-STEPS = (("ablation_a", "ablation_b"), ("ablation_b", "ablation_c"), ("ablation_c", "ablation_d"))
-PAIRS = (*STEPS, ("ablation_a", "ablation_d"))
+PAIRS = (*pairwise(VARIANTS), ("ablation_a", "ablation_d"))
 
 TEST_SEED, TEST_BATCHES = 20_250_611, 64
 """Of the images that are measured on: no run's seed, and how many batches."""
@@ -81,18 +82,25 @@ def train(out: Path, config: TrainingConfig) -> None:
     if (folder / CHECKPOINT).exists():
         trainer.resume()
     trainer.run()
-    np.save(result, errors_mm(trainer.average.network, test))
+    with torch.no_grad():
+        errors = [
+            joint_errors_mm(trainer.average.network(batch["image"]).uvd, batch)
+            for batch in loader(test, range(TEST_BATCHES), workers=0)
+        ]
+    np.save(result, torch.cat(errors).numpy())
 
 
-@torch.no_grad()
-def errors_mm(network: FingerPoseNet, test: Kept) -> np.ndarray:
-    """Mean joint error of each right hand in the test's images, millimetres."""
-    errors = []
-    for batch in loader(test, range(TEST_BATCHES), workers=0):
-        counts = batch["present"] & batch["right"]
-        miss = network(batch["image"]).uvd[counts] - batch["uvd"][counts]
-        errors.append(miss.norm(dim=-1).mean(1) * HALF_CUBE_MM)
-    return torch.cat(errors).numpy()
+def claim(out: Path, config: TrainingConfig) -> None:
+    """Make `out` the folder of these runs.
+
+    Raises:
+        ValueError: it holds those of another configuration, which would be taken for these.
+    """
+    own, note = json.dumps(dataclasses.asdict(config), indent=1), out / "config.json"
+    if note.exists() and note.read_text() != own:
+        raise ValueError(f"{out} holds runs of another configuration (config.json); use another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    note.write_text(own)
 
 
 def interval(differences: np.ndarray) -> tuple[float, float]:
@@ -140,7 +148,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each on one thread")
     arguments = parser.parse_args()
-    config = load_config(arguments.config)
+    try:
+        config = load_config(arguments.config)
+        claim(arguments.out, config)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     (stage,) = config.stages
     kind = {"size": stage.size, "batch": stage.batch, "difficulty": stage.difficulty}
     images = [("test", TEST_SEED, TEST_BATCHES), *((seed, 1000 * seed, stage.steps) for seed in arguments.seeds)]

@@ -8,6 +8,16 @@ from fingerpose_ros.perception.network import FingerPoseNet
 from .losses import HALF_CUBE_MM, mean_of
 
 
+def joint_errors_mm(uvd: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """Mean error (hands,) of the labelled joints of each right hand in a batch, of which `uvd` (B, 21, 3) is said."""
+    counts = batch["present"] & batch["right"]
+    return mean_of(_labelled(batch)[counts], (uvd - batch["uvd"])[counts].norm(dim=-1)) * HALF_CUBE_MM
+
+
+def _labelled(batch: dict[str, Tensor]) -> Tensor:
+    return batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool))
+
+
 @torch.no_grad()
 def validate(network: FingerPoseNet, batches: list[dict[str, Tensor]], autocast: torch.autocast) -> dict[str, float]:
     """Mean joint error, and that of the median hand, in mm; coverage of one sigma (0.68 if calibrated); and the shares
@@ -16,11 +26,10 @@ def validate(network: FingerPoseNet, batches: list[dict[str, Tensor]], autocast:
     for batch in batches:
         with autocast:
             out = network(batch["image"])
+        errors.append(joint_errors_mm(out.uvd, batch))
         counts = batch["present"] & batch["right"]
-        valid = batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool))[counts]
-        miss = out.uvd[counts] - batch["uvd"][counts]
-        errors.append(mean_of(valid, miss.norm(dim=-1)) * HALF_CUBE_MM)
-        covered.append(mean_of(valid, (miss.abs() < out.sigma[counts]).float().mean(2)))
+        within = ((out.uvd - batch["uvd"]).abs() < out.sigma).float().mean(2)
+        covered.append(mean_of(_labelled(batch)[counts], within[counts]))
         says_right, says_present = (out.logits > 0).unbind(1)
         handed.append((says_right == batch["right"])[batch["present"]].float())
         present.append((says_present == batch["present"]).float())

@@ -154,7 +154,7 @@ class HandBank:
         at = self.rest[:, :, :3, 3]
         along, reach = _between(at[:, THUMB[0]], at[:, THUMB[1]])
         at[:, THUMB[0]] -= (THUMB_METACARPAL * self.length - reach)[:, None] * along
-        for metacarpal, (mcp, _, _) in zip(METACARPALS, FINGERS, strict=True):
+        for metacarpal, mcp in zip(METACARPALS, MCPS, strict=True):
             along, _ = _between(at[:, metacarpal], at[:, mcp])
             at[:, mcp] += (KNUCKLE_DEPTH * self.length)[:, None] * (PALMAR - (along @ PALMAR)[:, None] * along)
         middle = at[:, MCPS, 2].mean(axis=1, keepdims=True)

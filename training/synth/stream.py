@@ -113,7 +113,7 @@ class SynthBatches:
         image: (batch, 1, size, size) float32, network input.
         uvd: (batch, 21, 3) float32, the joints in the crop's coordinates.
         visible: (batch, 21) bool: in the camera's image, and nothing lies before the joint's own flesh.
-        present: (batch,) bool: the crop shows a hand.
+        present: (batch,) bool: the crop shows a hand, and at least `SHOWN` of it.
         right: (batch,) bool: and, as shown, it is a right one.
         sensor, surrounding: (batch,) indices into `SENSORS` and `scenes.SURROUNDINGS`.
         touching, held, other_hand, child: (batch,) bool, see `scenes.Scene`.
