@@ -100,7 +100,13 @@ SETTINGS = (
     _of_estimator(
         "max_sigma", "A joint whose standard deviation exceeds this, in metres, is not valid.", low=0.001, high=1.0
     ),
-    _of_estimator("min_confidence", "Probability below which a hand is not taken for one.", low=0.01, high=0.99),
+    _of_estimator(
+        "min_detection_confidence", "Probability below which a new hand is not taken for one.", low=0.01, high=0.99
+    ),
+    _of_estimator(
+        "min_tracking_confidence", "Probability below which a hand that is followed is no longer seen.",
+        low=0.01, high=0.99,
+    ),
 )  # fmt: skip
 
 _FRAME_PREFIX = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_/]*)?")

@@ -114,7 +114,7 @@ def test_no_more_hands_than_asked_for(oracle):
     assert len(see(estimator(oracle, max_hands=1), oracle, [right_at(0.16), left_at(-0.16)], 0.0)) == 1
 
 
-@pytest.mark.parametrize(("false", "gives_way"), [(0.6, True), (0.79, False), (0.9, False)])
+@pytest.mark.parametrize(("false", "gives_way"), [(0.75, True), (0.79, False), (0.9, False)])
 def test_what_hardly_is_a_hand_gives_way_to_what_surely_is(oracle, false, gives_way):
     """The one that is there first, a right one, is tracked: no more hands may be."""
     follow, oracle.present = estimator(oracle, max_hands=1), {"right": false}
@@ -138,7 +138,7 @@ def test_a_track_that_is_seen_now_and_then_is_not_sure(oracle):
 
 
 def test_a_hand_that_is_tracked_is_not_new_and_nobody_gives_way_to_it(oracle, monkeypatch):
-    follow, oracle.present = estimator(oracle), {"left": 0.6}
+    follow, oracle.present = estimator(oracle), {"left": 0.75}
     near = [Candidate(hand_centre(right_at(0.06)[0]), 0.3)]  # beside the right hand, which then moves there
     for i in range(20):
         scene = [right_at(0.16 - 0.01 * min(i, 8)), left_at(-0.16)]
@@ -159,15 +159,15 @@ def test_a_hand_that_the_network_only_knows_as_what_it_is_is_found(oracle, monke
         return uvd, sigma, right, present if crop.mirrored == (handedness == "left") else 0.1 * present
 
     monkeypatch.setattr(oracle, "_of", knows)
-    assert len(see(estimator(oracle, min_confidence=0.4), oracle, [scene], 0.0)) == 1
-    later = estimator(oracle, min_confidence=0.4)
+    assert len(see(estimator(oracle, min_tracking_confidence=0.4), oracle, [scene], 0.0)) == 1
+    later = estimator(oracle, min_tracking_confidence=0.4)
     see(later, oracle, [], 0.0)
     seen = [see(later, oracle, [scene], i / 30) for i in range(1, 5)]
     assert len(seen[-1]) == 1
 
 
 @pytest.mark.parametrize(
-    ("says", "found"), [((0.4, 0.95), True), ((0.95, 0.45), True), ((0.3, 0.55, 0.55), False), ((0.2,), False)]
+    ("says", "found"), [((0.5, 0.95), True), ((0.95, 0.5), True), ((0.5, 0.75, 0.75), False), ((0.2,), False)]
 )
 def test_a_hand_in_doubt_off_centre_is_what_all_looks_at_it_say_together(oracle, monkeypatch, says, found):
     scene = right_at(0.16)
@@ -298,5 +298,13 @@ def test_a_hand_out_of_the_working_range_is_not_there(oracle):
     assert hands == []
 
 
+def test_a_hand_that_is_followed_may_be_in_more_doubt_than_a_new_one(oracle):
+    follow = estimator(oracle)
+    said = ((0.0, 0.6, 0), (0.1, 0.9, 1), (0.2, 0.6, 1), (0.3, 0.4, 0), (0.4, 0.6, 1), (4.0, 0.6, 0))
+    for stamp, present, seen in said:
+        oracle.present = {"right": present}
+        assert len(see(follow, oracle, [right_at()], stamp)) == seen
+
+
 def test_a_doubtful_hand_is_none(oracle):
-    assert see(estimator(oracle, min_confidence=0.98), oracle, [right_at()], 0.0) == []
+    assert see(estimator(oracle, min_detection_confidence=0.98), oracle, [right_at()], 0.0) == []

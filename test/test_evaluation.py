@@ -67,7 +67,7 @@ def test_hands_seen_without_a_hand_are_counted_by_kind_and_confidence(monkeypatc
     report = json.loads(output.read_text())
     body = report["synthetic"]["body"]
     assert body["frames"] == 1 and body["with_hand"] == share
-    assert body["with_hand_at_confidence"]["0.7"] == share and body["with_hand_at_confidence"]["0.9"] == 0
+    assert body["with_hand_at_confidence"]["0.8"] == share and body["with_hand_at_confidence"]["0.9"] == 0
     assert report["synthetic"]["all"]["frames"] == 5 and set(report["synthetic"]) == {*KINDS, "all"}
     real = report["real"][str(recording)]
     assert real["frames"] == 2 and real["hands_lost"] == 2 * share

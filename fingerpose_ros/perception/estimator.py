@@ -223,7 +223,7 @@ class HandPoseEstimator:
             judged = [pair for pair in seen if self._may_be_new(pair[1])]
             judged.sort(key=lambda pair: -pair[0].score * pair[1].present)
             if prospects[0].looks == passes - 1 or all(self._is_settled(*pair, reach) for pair in judged):
-                sure = _apart([pair for pair in judged if self._is_hand(pair[1])])
+                sure = _apart([pair for pair in judged if self._is_new_hand(pair[1])])
                 new = (self._new_track(see, look) for _, look in sure)
                 return list(islice(filter(None, new), max(1, self._settings.max_hands - len(self._tracks))))
             prospects = [
@@ -238,12 +238,13 @@ class HandPoseEstimator:
     def _may_be_new(self, look: Look) -> bool:
         """Whether a look, which if it is not the last may be in some doubt, shows a hand that is not tracked."""
         places = [track.expected(self._stamp) for track in self._tracks]
-        return self._is_hand(look, doubt=0.5) and all(np.linalg.norm(look.centre - p) > SAME_HAND for p in places)
+        in_doubt = 0.5 * self._settings.min_tracking_confidence
+        return self._shows_hand(look, in_doubt) and all(np.linalg.norm(look.centre - p) > SAME_HAND for p in places)
 
     def _is_settled(self, prospect: Prospect, look: Look, reach: float) -> bool:
         """Whether a look leaves no doubt, and another would show the same."""
         in_the_middle = np.linalg.norm(look.centre - prospect.centre) < reach
-        return self._is_hand(look) and bool(in_the_middle) and self._side(look.right) == prospect.handedness
+        return self._is_new_hand(look) and bool(in_the_middle) and self._side(look.right) == prospect.handedness
 
     def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
         """None if it looks less like a hand when its mirror image is considered, too."""
@@ -251,7 +252,7 @@ class HandPoseEstimator:
         if self._settings.handedness == "both":
             mirrored = self._mirrored(see, look)
             present = 0.5 * (present + mirrored.present) if mirrored else 0.0
-            if present < self._settings.min_confidence:
+            if present < self._settings.min_tracking_confidence:
                 return None
             look, right = self._likelier(look, mirrored)
         smooth = self._new_filter()
@@ -281,8 +282,14 @@ class HandPoseEstimator:
             return self._settings.handedness
         return RIGHT if right > 0.5 else LEFT
 
-    def _is_hand(self, look: Look | None, doubt: float = 1) -> bool:
-        if look is None or look.present < doubt * self._settings.min_confidence:
+    def _is_hand(self, look: Look | None) -> bool:
+        return self._shows_hand(look, self._settings.min_tracking_confidence)
+
+    def _is_new_hand(self, look: Look) -> bool:
+        return self._shows_hand(look, self._settings.min_detection_confidence)
+
+    def _shows_hand(self, look: Look | None, least: float) -> bool:
+        if look is None or look.present < least:
             return False
         return self._settings.min_distance <= look.centre[2] <= self._settings.max_distance
 

@@ -22,7 +22,8 @@ class EstimatorSettings:
         smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
         smoothing_beta: what speed adds to that cut-off, Hz per m/s.
         max_sigma: a joint whose standard deviation exceeds this, in metres, is not valid.
-        min_confidence: probability below which a hand is not taken for one.
+        min_detection_confidence: probability below which a new hand is not taken for one.
+        min_tracking_confidence: probability below which a hand that is followed is no longer seen.
 
     Raises:
         ValueError: a value out of range, or two that contradict each other.
@@ -37,7 +38,8 @@ class EstimatorSettings:
     smoothing_min_cutoff: float = 1.0
     smoothing_beta: float = 40.0
     max_sigma: float = 0.03
-    min_confidence: float = 0.5
+    min_detection_confidence: float = 0.7
+    min_tracking_confidence: float = 0.5
 
     def __post_init__(self):
         if self.handedness not in ("both", RIGHT, LEFT):
@@ -50,8 +52,15 @@ class EstimatorSettings:
                 raise ValueError(f"{name} is {value}; it must be a positive number")
         if not (np.isfinite(self.smoothing_beta) and self.smoothing_beta >= 0):
             raise ValueError(f"smoothing_beta is {self.smoothing_beta}; it must be 0 or more")
-        if not 0 < self.min_confidence < 1:
-            raise ValueError(f"min_confidence is {self.min_confidence}; a probability between 0 and 1 is needed")
+        for name in ("min_detection_confidence", "min_tracking_confidence"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise ValueError(f"{name} is {value}; a probability between 0 and 1 is needed")
+        if self.min_detection_confidence < self.min_tracking_confidence:
+            raise ValueError(
+                f"min_detection_confidence {self.min_detection_confidence} is less than min_tracking_confidence "
+                f"{self.min_tracking_confidence}: a hand would be found and lost at once"
+            )
         if self.min_distance >= self.max_distance:
             raise ValueError(f"min_distance {self.min_distance} m is not less than max_distance {self.max_distance} m")
         if self.min_distance <= self.cube_half_size / 2:

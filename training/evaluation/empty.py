@@ -29,7 +29,7 @@ from training.synth.empty import EmptyImages, cut_away
 SEED = 20_250_119
 """No training's."""
 
-CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+CONFIDENCES = (0.8, 0.9, 0.95, 0.99)
 
 CUT = 0.2
 """Metres around a true hand's centre in which nothing is left."""
