@@ -128,7 +128,7 @@ class SynthBatches:
     difficulty: float = 1.0
     device: str = "cpu"
     left_share: float = 0.3
-    empty_share: float = 0.22
+    empty_share: float = 0.26
     sensors: tuple[str, ...] = tuple(SENSORS)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
@@ -175,8 +175,8 @@ class SynthBatches:
         distance = near + (far - near) * rng.beta(1.1, 1.6, n)
         kind = rng.uniform(0, 1, n)
         empty = kind < self.empty_share
-        misplaced = kind < 0.3 * self.empty_share
-        bare = empty & ~misplaced & (kind < 0.6 * self.empty_share)  # a forearm without a hand; else nobody at all
+        misplaced = kind < 0.25 * self.empty_share
+        bare = empty & ~misplaced & (kind < 0.5 * self.empty_share)  # a forearm without a hand; else nobody at all
         radius = np.abs(rng.normal(0, 0.016, n)) + (rng.uniform(0, 1, n) < 0.15) * rng.uniform(0, 0.05, n)
         radius = np.where(misplaced, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
         offset = rng.normal(0, 1, (n, 3))
@@ -240,7 +240,7 @@ class SynthBatches:
         measured = np.where(in_view, measured, 0)
         d = (measured - distance[:, None, None]) / HALF_SIZE
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
-        lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.7 * self.difficulty))
+        lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.85 * self.difficulty))
         if len(lured):
             lures = _lures(self.size).draw(decoys, len(lured))
             image[lured[: len(lures)]] = lures
