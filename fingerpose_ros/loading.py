@@ -40,5 +40,6 @@ def load_estimator(settings: Mapping[str, Any]) -> tuple[Estimator, str]:
     """
     from .perception import backends  # here, so that an engine that is not installed is a refusal to configure
 
-    backend = backends.create(*(settings[name] for name in ("backend", "device", "model", "precision")))
+    chosen = (settings[name] for name in ("backend", "device", "model", "precision"))
+    backend = backends.create(*chosen, settings["threads"] or None)
     return HandPoseEstimator(backend, estimator_settings(settings)), backend.description

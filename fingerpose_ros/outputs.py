@@ -54,8 +54,9 @@ class Outputs:
         frames = transforms(header, self._frame_prefix, labels, hands)
         if frames.transforms:
             self._tf.publish(frames)
-        if hands:
-            self._joint_states.publish(hand_messages.joint_state(header, labels, hands))
+        angles = hand_messages.joint_state(header, labels, hands)
+        if angles.name:
+            self._joint_states.publish(angles)
         drawn = {label for label, hand in zip(labels, hands, strict=True) if hand.valid.any()}
         gone = self._drawn - drawn
         if drawn or gone:

@@ -77,6 +77,7 @@ SETTINGS = (
         "precision", "auto", "Numbers the network computes in. auto: bf16 where the processor has it, else f32.",
         choices=("auto", "f32", "bf16"),
     ),
+    Setting("threads", 0, "CPU threads that the network may use. 0: as many as the engine likes.", low=0, high=64),
     _of_estimator("min_distance", "Metres from the camera at which hands are first looked for.", low=0.05, high=5.0),
     _of_estimator("max_distance", "Metres from the camera up to which hands are looked for.", low=0.1, high=5.0),
     _of_estimator(

@@ -34,7 +34,8 @@ ARGUMENTS = (
     argument("model", "", "path of other weights; empty: as params_file says"),
     argument("params_file", str(PARAMETERS), "the node's parameters"),
     argument("rviz", "false", "whether to start RViz", SWITCH),
-    argument("use_sim_time", "false", "whether to take time from /clock", SWITCH),
+    argument("fixed_frame", "", "RViz's fixed frame; empty: that of RealSense's depth images"),
+    argument("use_sim_time", "", "whether to take time from /clock; empty: as params_file says", ("", *SWITCH)),
     argument("bag", "", "folder of a rosbag2 recording to replay, in simulated time"),
     argument("bag_image_topic", "", "which depth images of the bag, if it has several topics of them"),
     argument("bag_info_topic", "", "their camera info in the bag, if it is not beside them"),
@@ -62,9 +63,9 @@ def start(context: LaunchContext) -> list:
     namespace = given["namespace"].strip("/")
     root = f"/{namespace}" if namespace else ""
     image, info = topics(given, namespace)
-    sim_time = bool(given["bag"]) or given["use_sim_time"] == "true"
     parameters = {name: given[name] for name in ("backend", "model") if given[name]}
-    parameters["use_sim_time"] = sim_time
+    if given["bag"] or given["use_sim_time"]:
+        parameters["use_sim_time"] = bool(given["bag"]) or given["use_sim_time"] == "true"
     remappings = [("depth/image_rect_raw", image), ("depth/camera_info", info)]
     actions = []
     if given["camera"] == "realsense":
@@ -89,11 +90,12 @@ def start(context: LaunchContext) -> list:
         )
     )  # fmt: skip
     if given["rviz"] == "true":
+        fixed = ["-f", given["fixed_frame"]] if given["fixed_frame"] else []
         shown = [*remappings, ("hand_markers", "hand_markers"), ("overlay", "overlay")]
         actions.append(
             Node(
-                package="rviz2", executable="rviz2", arguments=["-d", str(SHARE / "config" / "hand.rviz")],
-                parameters=[{"use_sim_time": sim_time}],
+                package="rviz2", executable="rviz2", arguments=["-d", str(SHARE / "config" / "hand.rviz"), *fixed],
+                parameters=[{"use_sim_time": parameters.get("use_sim_time", False)}],
                 remappings=[(f"/{name}", topic if topic[0] == "/" else f"{root}/{topic}") for name, topic in shown],
             )
         )  # fmt: skip
@@ -106,6 +108,10 @@ def check(given: dict[str, str]) -> None:
         raise RuntimeError(f"params_file:={given['params_file']} is no file; give the path of one like {PARAMETERS}")
     if not is_positive(given["rate"]):
         raise RuntimeError(f"rate:={given['rate']} is not a positive number, such as 0.5 for half the speed")
+    if given["bag"] and given["camera"] != "none":
+        raise RuntimeError(
+            f"camera:={given['camera']} and bag:={given['bag']} would both send images: give one of them"
+        )
     if given["rviz"] == "true":
         share_of("rviz2", "rviz:=true")
 

@@ -6,7 +6,7 @@ from articulated_hand import ArticulatedHand
 from scipy.spatial.transform import Rotation
 
 from fingerpose_ros.perception.hand import Hand
-from fingerpose_ros.perception.kinematics import finger_states, joint_frames, palm_position
+from fingerpose_ros.perception.kinematics import known_parts
 
 NEAR = 1.0
 """Metres up to which a stand-in hand is looked for."""
@@ -25,21 +25,14 @@ def make_hand(centre, handedness="right", track_id=1, bend=0.3, valid=None, turn
     rotation = Rotation.from_euler("xyz", [turn, 0.5 * turn, 0]).as_matrix() @ FACING
     positions = articulated.positions() @ rotation.T + centre
     valid = np.ones(21, bool) if valid is None else np.asarray(valid)
-    rotations = joint_frames(positions, handedness)
-    seen = np.where(valid[:, None], positions, np.nan)
     return Hand(
         track_id=track_id,
         handedness=handedness,
         handedness_score=0.9,
         confidence=0.8,
-        positions=seen,
-        rotations=np.where(valid[:, None, None], rotations, np.nan),
         sigma=np.full((21, 3), 0.004),
         joint_confidence=np.full(21, 0.95),
-        valid=valid,
-        palm_position=palm_position(seen),
-        palm_rotation=rotations[0],
-        fingers=finger_states(seen, handedness),
+        **known_parts(positions, valid, handedness),
     )
 
 

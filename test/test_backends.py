@@ -216,6 +216,13 @@ def test_a_missing_engine_says_how_to_install_it(model, monkeypatch, name):
         backends.create(name, "cpu", model)
 
 
+def test_a_machine_without_any_of_it_says_how_to_install_all():
+    script = "import sys; sys.modules['safetensors'] = None; from fingerpose_ros.perception import backends; "
+    command = [sys.executable, "-c", script + "backends.create('openvino')"]
+    said = subprocess.run(command, capture_output=True, text=True).stderr
+    assert "safetensors, which reads weights, is not installed" in said and "pip install openvino safetensors" in said
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -15,11 +15,13 @@ from fingerpose_ros.perception.kinematics import (
     hand_centre,
     joint_angles,
     joint_frames,
+    known_parts,
     palm_position,
 )
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, FINGERS, JOINTS, OPENXR, TIPS
 
 HANDS = ("right", "left")
+ALL = np.ones(21, bool)
 SOMEWHERE = Rotation.from_rotvec([0.4, -1.1, 2.0])
 angle = st.floats(-1, 1)
 motions = st.builds(
@@ -71,9 +73,9 @@ def test_a_straight_hand_has_no_flexion_and_a_fist_has(handedness):
     flat = ArticulatedHand(handedness, {f: np.zeros(3) for f in FINGERS}, {f: 0.0 for f in FINGERS})
     flexion, abduction = joint_angles(moved(flat), handedness)
     assert np.allclose(flexion, 0, atol=1e-6) and np.allclose(abduction, 0, atol=1e-6)
-    assert all(finger.curl < 1e-6 for finger in finger_states(moved(flat), handedness).values())
+    assert all(finger.curl < 1e-6 for finger in finger_states(moved(flat), ALL, handedness).values())
     fist = ArticulatedHand(handedness, {f: np.radians([90, 108, 68]) for f in FINGERS}, flat.abduction)
-    assert all(finger.curl > 0.95 for finger in finger_states(moved(fist), handedness).values())
+    assert all(finger.curl > 0.95 for finger in finger_states(moved(fist), ALL, handedness).values())
 
 
 @pytest.mark.parametrize("handedness", HANDS)
@@ -176,20 +178,41 @@ def test_noise_on_a_straight_hand_does_not_turn_its_frames_over(handedness):
         assert np.degrees(turn).max() < 50
 
 
-def test_what_depends_on_an_unknown_joint_is_unknown_and_nothing_else_is():
+RING, OTHERS = [f"ring_{joint}" for joint in ("mcp", "pip", "dip", "tip")], [f for f in FINGERS if f != "ring"]
+
+
+@pytest.mark.parametrize(
+    ("unknown", "frames", "flexion", "abduction", "distance"),
+    [
+        ("ring_mcp", RING[1:], [False, False, True], False, True),
+        ("ring_pip", RING[2:], [False, False, False], False, True),
+        ("ring_dip", RING[:1], [True, False, False], True, True),
+        ("ring_tip", RING[:2], [True, True, False], True, False),
+    ],
+)
+def test_what_depends_on_an_unknown_joint_is_unknown_and_nothing_else_is(unknown, frames, flexion, abduction, distance):
     joints = ArticulatedHand().positions()
-    known = joint_angles(joints, "right")
-    joints[JOINTS.index("ring_dip")] = np.nan
-    flexion, abduction = joint_angles(joints, "right")
-    unknown = np.isnan(flexion)
-    assert unknown[3].tolist() == [False, True, True] and unknown.sum() == 2
-    assert np.allclose(flexion[~unknown], known[0][~unknown]) and np.allclose(abduction, known[1])
-    states = finger_states(joints, "right")
-    assert np.isnan(states["ring"].curl) and states["ring"].thumb_distance > 0
-    frames = np.isnan(joint_frames(joints, "right")).any(axis=(-1, -2))
-    assert {JOINTS[j] for j in np.flatnonzero(frames)} == {"ring_pip", "ring_dip", "ring_tip"}
-    joints[0] = np.nan
-    assert np.isnan(joint_angles(joints, "right")[0]).all()
+    whole, valid = known_parts(joints, ALL, "right"), ALL.copy()
+    valid[JOINTS.index(unknown)] = False
+    parts = known_parts(joints, valid, "right")
+    known = np.isfinite(parts["rotations"]).all((1, 2))
+    assert {JOINTS[j] for j in np.flatnonzero(known)} == {j for j in JOINTS if not j.startswith("ring")} | set(frames)
+    assert np.allclose(parts["rotations"][known], whole["rotations"][known])
+    ring = parts["fingers"]["ring"]
+    assert np.isfinite(ring.flexion).tolist() == flexion and np.isfinite(ring.abduction) == abduction
+    assert np.isfinite(ring.thumb_distance) == distance and np.isfinite(ring.curl) == all(flexion)
+    assert np.isfinite([parts["fingers"][f].abduction for f in OTHERS]).all()
+    assert np.isnan(parts["positions"]).any(1).tolist() == [j == unknown for j in JOINTS]
+
+
+@pytest.mark.parametrize("unknown", ["wrist", "index_mcp", "middle_mcp", "little_mcp"])
+def test_without_its_palm_a_hand_has_no_orientation_but_its_fingers_bend(unknown):
+    valid = ALL.copy()
+    valid[JOINTS.index(unknown)] = False
+    parts = known_parts(ArticulatedHand().positions(), valid, "right")
+    assert np.isnan(parts["rotations"]).all() and np.isnan(parts["palm_position"]).all()
+    assert np.isfinite(parts["fingers"]["ring"].flexion).tolist() == [False, True, True]
+    assert np.isnan(parts["fingers"]["ring"].abduction)
 
 
 def test_many_hands_at_once_are_each_measured_alike():
@@ -201,7 +224,7 @@ def test_many_hands_at_once_are_each_measured_alike():
 
 def test_thumb_distance_is_from_tip_to_tip():
     joints = ArticulatedHand().positions()
-    states = finger_states(joints, "right")
+    states = finger_states(joints, ALL, "right")
     assert states["thumb"].thumb_distance == 0
     assert states["little"].thumb_distance == pytest.approx(np.linalg.norm(joints[20] - joints[4]))
 
@@ -218,6 +241,8 @@ def test_openxr_names_every_joint_of_ours_once():
 
 def test_one_hand_costs_little():
     joints = ArticulatedHand().positions()
-    both = lambda: (joint_frames(joints, "right"), finger_states(joints, "right"))  # noqa: E731
-    seconds = min(timeit.repeat(both, number=20, repeat=20, timer=time.process_time)) / 20
+    seconds = (
+        min(timeit.repeat(lambda: known_parts(joints, ALL, "right"), number=20, repeat=20, timer=time.process_time))
+        / 20
+    )
     assert seconds < 1e-3  # 0.35 ms on an idle core; a busy one shares its caches

@@ -118,6 +118,7 @@ def test_a_profile_that_the_user_has_is_left_alone(monkeypatch):
         ("backend:=tensorflow", "openvino"),
         ("params_file:=/no/such.yaml", "params_file:=/no/such.yaml is no file"),
         ("bag:=/no/such", "bag:=/no/such cannot be replayed"),
+        ("bag:=/a/bag camera:=realsense", "camera:=realsense and bag:=/a/bag would both send images"),
         ("rate:=fast", "rate:=fast is not a positive number"),
         ("rate:=-1", "rate:=-1 is not a positive number"),
         ("bag_image_topic:=/no/such", "no /no/such; its image topics: /camera/depth/image_rect_raw"),
@@ -125,10 +126,10 @@ def test_a_profile_that_the_user_has_is_left_alone(monkeypatch):
 )
 def test_what_cannot_be_is_refused_before_anything_starts(launched, tmp_path, argument, said):
     bag = [f"bag:={write_bag(tmp_path / 'bag', [depth_frame(0)])}"] if argument.startswith("bag_") else []
-    process, output = launched("hand.launch.py", argument, *bag)
+    process, output = launched("hand.launch.py", *argument.split(), *bag)
     assert process.wait(20) != 0
     text = output.read_text()
-    assert said in text and argument.partition(":=")[2] in text and "process started" not in text
+    assert said in text and argument.split()[0].partition(":=")[2] in text and "process started" not in text
 
 
 @pytest.mark.parametrize(

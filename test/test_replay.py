@@ -191,7 +191,7 @@ def test_the_program_plays_a_bag_into_simulated_time(ros_context, bag):
     )
     node.start()
     with spinning(node):
-        command = [sys.executable, "-m", "fingerpose_ros.replay", str(bag), "--lockstep", "--clock"]
+        command = [sys.executable, "-m", "fingerpose_ros.replay", str(bag), "--lock-step", "--clock"]
         played = subprocess.run(
             [*command, "--ros-args", "-r", "__ns:=/arm"], cwd=ROOT, capture_output=True, text=True, timeout=60
         )

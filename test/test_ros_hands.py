@@ -15,6 +15,7 @@ from messages import header
 from stand_in import make_hand
 from visualization_msgs.msg import Marker
 
+from fingerpose_ros.perception.estimator import MAX_MISSED
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, FINGERS, JOINTS
 from fingerpose_ros.ros import quaternion
 from fingerpose_ros.ros.hand_labels import HandLabels
@@ -76,13 +77,12 @@ def test_a_hand_pose_holds_the_hand(valid):
     ]  # fmt: skip
     for i, joint in enumerate(joints_of(message)):
         assert joint.valid == valid[i]
-        pose = matrix(joint.pose.position, joint.pose.orientation) if valid[i] else None
-        if valid[i]:
-            np.testing.assert_allclose(pose[:3, 3], hand.positions[i], atol=1e-12)
-            np.testing.assert_allclose(pose[:3, :3], hand.rotations[i], atol=1e-9)
+        p, q = joint.pose.position, joint.pose.orientation
+        np.testing.assert_allclose([p.x, p.y, p.z], hand.positions[i], atol=1e-12)
+        if np.isfinite(hand.rotations[i]).all():
+            np.testing.assert_allclose(matrix(p, q)[:3, :3], hand.rotations[i], atol=1e-9)
         else:
-            p, q = joint.pose.position, joint.pose.orientation
-            assert np.isnan([p.x, p.y, p.z, q.x, q.y, q.z, q.w]).all()
+            assert np.isnan([q.x, q.y, q.z, q.w]).all()
         np.testing.assert_allclose(joint.position_stddev, hand.sigma[i], rtol=1e-6)
     for name, finger in zip(FINGERS, message.fingers, strict=True):
         np.testing.assert_allclose(finger.flexion, hand.fingers[name].flexion, rtol=1e-5)
@@ -108,7 +108,7 @@ def test_the_frames_are_one_tree_and_stand_where_the_poses_do(first, second):
     expected = {
         f"arm/{label}_hand_{JOINTS[i]}": (hand.positions[i], hand.rotations[i])
         for label, hand in zip(["right", "left"], hands, strict=True)
-        for i in np.flatnonzero(hand.valid)
+        for i in np.flatnonzero(np.isfinite(hand.rotations).all((1, 2)))
     }
     assert placed.keys() - {HEADER.frame_id} == expected.keys()
     for name, (position, rotation) in expected.items():
@@ -128,11 +128,12 @@ def test_frames_are_a_chain_along_each_finger():
 
 def test_the_child_of_an_unknown_joint_hangs_from_the_next_known_one():
     valid = np.ones(21, bool)
-    valid[[0, JOINTS.index("index_pip"), JOINTS.index("index_dip")]] = False
+    valid[[JOINTS.index("ring_mcp"), JOINTS.index("index_pip")]] = False
     hand = make_hand(CENTRE, valid=valid)
     parents = {t.child_frame_id: t.header.frame_id for t in transforms(HEADER, "", ["right"], [hand]).transforms}
-    assert parents["right_hand_index_tip"] == "right_hand_index_mcp"
-    assert parents["right_hand_index_mcp"] == HEADER.frame_id
+    assert parents["right_hand_ring_pip"] == "right_hand_wrist"
+    assert parents["right_hand_index_dip"] == "right_hand_wrist"  # the knuckle's frame lies along a bone of unknown end
+    assert "right_hand_index_mcp" not in parents
 
 
 def test_joint_states_name_each_angle_and_leave_out_the_unknown():
@@ -151,10 +152,22 @@ def test_labels_are_unique_kept_and_used_again():
     a, b, c = (make_hand(CENTRE, "right", i) for i in (1, 2, 3))
     left = make_hand(CENTRE, "left", 4)
     assert labels.assign([b, a, left]) == ["right_2", "right", "left"]
-    assert labels.assign([b]) == ["right_2"]
+    for _ in range(MAX_MISSED + 1):
+        assert labels.assign([b]) == ["right_2"]
     assert labels.assign([b, c]) == ["right_2", "right"]
     assert labels.assign([]) == []
     assert labels.assign([c]) == ["right"]
+
+
+def test_no_other_hand_takes_the_label_of_one_that_is_unseen_for_a_moment():
+    labels = HandLabels()
+    a, b, c = (make_hand(CENTRE, "right", i) for i in (1, 2, 3))
+    assert labels.assign([a, b]) == ["right", "right_2"]
+    for _ in range(MAX_MISSED):
+        assert labels.assign([]) == []
+    assert labels.assign([b, c]) == ["right_2", "right"]  # the third image without the first hand: it is gone
+    assert labels.assign([c]) == ["right"]
+    assert labels.assign([b, c]) == ["right_2", "right"]
 
 
 def test_a_hand_that_turns_out_to_be_the_other_one_changes_its_label():

@@ -4,9 +4,12 @@ import ctypes
 import importlib.util
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .model_file import ModelFile
 from .prediction import Backend
+
+if TYPE_CHECKING:
+    from .model_file import ModelFile
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +20,9 @@ PRECISIONS = ("auto", "f32", "bf16")
 INSTALL = {
     "openvino": "install it into a virtual environment, and start this where that is active: "
     "python3 -m venv --system-site-packages ~/fingerpose && . ~/fingerpose/bin/activate && pip install "
-    "openvino \"numpy==$(python3 -c 'import numpy; print(numpy.__version__)')\"",
-    "torch": "install it as https://pytorch.org/get-started/locally tells, or with: python3 -m pip install torch",
+    "openvino safetensors \"numpy==$(python3 -c 'import numpy; print(numpy.__version__)')\"",
+    "torch": "install it as https://pytorch.org/get-started/locally tells, or with: "
+    "python3 -m pip install torch safetensors",
 }
 
 
@@ -39,7 +43,7 @@ def create(
 
     Raises:
         FileNotFoundError: there is no model, or no checksum beside it.
-        ImportError: the engine is not installed; the message says how to install it.
+        ImportError: the engine, or safetensors, is not installed; the message says how to install it.
         ValueError: a value that is none of those allowed, a damaged model, CUDA where there is none, or bf16 on a
             processor without.
     """
@@ -55,12 +59,16 @@ def create(
         log.info("backend %s: %s", backend, reason)
     if not _installed(backend):
         raise ImportError(f"backend {backend} is not installed in this Python; {INSTALL[backend]}")
+    if not _installed("safetensors"):
+        raise ImportError(f"safetensors, which reads weights, is not installed in this Python; {INSTALL[backend]}")
+    from .model_file import ModelFile
+
     chosen = _make(backend, device, ModelFile.open(model), precision, threads)
     log.info("network runs on %s", chosen.description)
     return chosen
 
 
-def _make(backend: str, device: str, model: ModelFile, precision: str, threads: int | None) -> Backend:
+def _make(backend: str, device: str, model: "ModelFile", precision: str, threads: int | None) -> Backend:
     if backend == "torch":
         from .torch_backend import TorchBackend
 

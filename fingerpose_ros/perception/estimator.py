@@ -8,11 +8,10 @@ import numpy as np
 from .camera import Camera
 from .hand import LEFT, RIGHT, Hand
 from .hand_finder import find_hands
-from .kinematics import finger_states, joint_frames, palm_position
+from .kinematics import known_parts
 from .looking import Eye, Look
 from .prediction import Backend
 from .settings import EstimatorSettings
-from .skeleton import WRIST
 from .tracking import PoseFilter, Track
 from .uncertainty import probability_within
 
@@ -308,23 +307,14 @@ class HandPoseEstimator:
             & (pixels >= -0.5).all(axis=-1)
             & (pixels <= (camera.width - 0.5, camera.height - 0.5)).all(axis=-1)
         )
-        known = np.where(valid[:, None], positions, np.nan)
-        rotations = joint_frames(known, track.handedness)
-        rotations[~np.isfinite(rotations).all(axis=(-2, -1))] = np.nan  # an axis alone is no orientation
-        palm = palm_position(known)
         return Hand(
             track_id=track.id,
             handedness=track.handedness,
             handedness_score=track.handedness_score if self._settings.handedness == "both" else 1.0,
             confidence=look.present,
-            positions=known,
-            rotations=rotations,
             sigma=sigma,
             joint_confidence=probability_within(covariance, SMALL_ERROR),
-            valid=valid,
-            palm_position=palm,
-            palm_rotation=rotations[WRIST] if np.isfinite(palm).all() else np.full((3, 3), np.nan),
-            fingers=finger_states(known, track.handedness),
+            **known_parts(positions, valid, track.handedness),
         )
 
 

@@ -11,6 +11,8 @@ against the palm like any finger's base: its flexion takes the thumb out of the 
 the index finger within it.
 """
 
+from typing import Any
+
 import numpy as np
 
 from .hand import LEFT, RIGHT, Finger
@@ -18,6 +20,7 @@ from .skeleton import FINGER_JOINTS, FINGERS, JOINTS, TIPS, WRIST
 
 _CHAINS = np.array([FINGER_JOINTS[finger] for finger in FINGERS])
 _INDEX, _MIDDLE, _LITTLE = (JOINTS.index(f"{finger}_mcp") for finger in ("index", "middle", "little"))
+_PALM_AXES = [WRIST, _INDEX, _MIDDLE, _LITTLE]
 _PALM = [WRIST, *(JOINTS.index(f"{finger}_mcp") for finger in ("index", "middle", "ring", "little"))]
 
 _THUMB_ROLL = np.radians(60.0)
@@ -93,15 +96,59 @@ def joint_angles(positions: np.ndarray, handedness: str) -> tuple[np.ndarray, np
     return np.concatenate([base[..., None], hinges[..., 0]], axis=-1), abduction
 
 
-def finger_states(positions: np.ndarray, handedness: str) -> dict[str, Finger]:
-    """Positions (21, 3) of one hand, NaN where not known -> the angles of its five fingers, by name, thumb first."""
+def known_parts(positions: np.ndarray, valid: np.ndarray, handedness: str) -> dict[str, Any]:
+    """What is known of a hand of which some joints are not: fields of `Hand`.
+
+    Args:
+        positions: (21, 3) of all joints, as well as they can be told; NaN where not at all.
+        valid: (21,) bool, which of them are known.
+    """
+    frames, known = joint_frames(positions, handedness), np.where(valid[:, None], positions, np.nan)
+    oriented = _oriented(valid) & np.isfinite(frames).all(axis=(1, 2))  # an axis alone is no orientation
+    rotations = np.where(oriented[:, None, None], frames, np.nan)
+    return {
+        "positions": known,
+        "rotations": rotations,
+        "valid": valid,
+        "palm_position": palm_position(known),
+        "palm_rotation": rotations[WRIST],
+        "fingers": finger_states(positions, valid, handedness),
+    }
+
+
+def finger_states(positions: np.ndarray, valid: np.ndarray, handedness: str) -> dict[str, Finger]:
+    """The angles of the five fingers of one hand, by name, thumb first; arguments as of `known_parts`.
+
+    A hinge's angle is known if the bones that meet there are, a base's if its bone and the palm are.
+    """
     flexion, abduction = joint_angles(positions, handedness)
+    bones = _known_bones(valid)
+    bases = bones[:, :1] & valid[_PALM_AXES].all()
+    flexion = np.where(np.concatenate([bases, bones[:, 1:] & bones[:, :-1]], axis=1), flexion, np.nan)
+    abduction = np.where(bases[:, 0], abduction, np.nan)
+    positions = np.where(valid[:, None], positions, np.nan)
     curl = np.clip(np.where(_FULL_CURL > 0, flexion, 0).sum(axis=-1) / _FULL_CURL.sum(axis=-1), 0, 1)
     distance = _length(positions[TIPS, :] - positions[TIPS[0]])[:, 0]
     return {
         name: Finger(flexion[i], float(abduction[i]), float(curl[i]), float(distance[i]))
         for i, name in enumerate(FINGERS)
     }
+
+
+def _oriented(valid: np.ndarray) -> np.ndarray:
+    """Which joints (21,) have a known orientation: those whose bone is known, if the palm is, which turns it."""
+    bones = _known_bones(valid)
+    oriented = np.empty(21, bool)
+    oriented[WRIST] = True
+    oriented[_CHAINS[:, :3]] = bones
+    oriented[list(TIPS)] = bones[:, 2]
+    return oriented & valid[_PALM_AXES].all()
+
+
+def _known_bones(valid: np.ndarray) -> np.ndarray:
+    """Which bones (5, 3) of the fingers are known: those with both ends."""
+    chains = valid[_CHAINS]
+    return chains[:, 1:] & chains[:, :-1]
 
 
 def _side(handedness: str) -> float:

@@ -9,8 +9,7 @@ from fingerpose_ros.msg import HandPoseArray
 
 from ..perception.camera import Camera
 from ..perception.hand import LEFT, RIGHT, Hand
-from ..perception.kinematics import finger_states, joint_frames, palm_position
-from ..perception.skeleton import WRIST
+from ..perception.kinematics import known_parts
 from .hand_messages import hand_pose_array
 
 TRACKS = {RIGHT: 1, LEFT: 2}
@@ -30,19 +29,12 @@ def _hand(handedness: str, positions: np.ndarray, camera: Camera) -> Hand:
     with np.errstate(invalid="ignore", divide="ignore"):
         pixels = np.where(positions[:, 2:] > 0, camera.project(positions), np.nan)
         valid = np.all((pixels > -0.5) & (pixels < (camera.width - 0.5, camera.height - 0.5)), axis=1)
-    rotations = joint_frames(positions, handedness)
-    seen = np.where(valid[:, None], positions, np.nan)
     return Hand(
         track_id=TRACKS[handedness],
         handedness=handedness,
         handedness_score=1.0,
         confidence=1.0,
-        positions=seen,
-        rotations=np.where(valid[:, None, None], rotations, np.nan),
         sigma=np.where(valid[:, None], np.zeros((21, 3)), np.nan),
         joint_confidence=valid.astype(float),
-        valid=valid,
-        palm_position=palm_position(seen),
-        palm_rotation=rotations[WRIST] if valid[WRIST] else np.full((3, 3), np.nan),
-        fingers=finger_states(seen, handedness),
+        **known_parts(positions, valid, handedness),
     )
