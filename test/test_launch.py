@@ -94,6 +94,16 @@ def test_the_node_comes_up_with_its_parameters_in_its_namespace(launched, ros_co
     assert "Traceback" not in output.read_text()
 
 
+def test_time_is_taken_from_where_the_parameter_file_says(launched, ros_context, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    use_sim_time: true\n    threads: 1\n")
+    launched("hand.launch.py", f"params_file:={file}")
+    node = Node("observer", context=ros_context)
+    with spinning(node):
+        sim_time, threads = read_parameters(node, "/hand_pose_node", "use_sim_time", "threads")
+    assert sim_time.bool_value and threads.integer_value == 1
+
+
 def pid_of_node(output):
     found = re.search(r"\[hand_pose_node-\d\]: process started with pid \[(\d+)\]", output.read_text())
     assert found, output.read_text()
