@@ -153,7 +153,7 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument("bag", help="folder of a rosbag2 recording")
     parser.add_argument("--image-topic", help="depth images, if the bag has several topics of them")
     parser.add_argument("--info-topic", help="their camera info, if it is not beside them")
-    parser.add_argument("--lock-step", dest="lockstep", action="store_true", help="send the next image when the last is answered")
+    parser.add_argument("--lock-step", action="store_true", help="send the next image when the last is answered")
     parser.add_argument("--rate", type=positive, default=1.0, help="speed against that of the recording")
     parser.add_argument("--clock", action="store_true", help="publish /clock, for nodes with use_sim_time")
     parser.add_argument("--tell-transport", action="store_true", help="print how the images are recorded; play nothing")
@@ -166,7 +166,7 @@ def main(args: list[str] | None = None) -> int:
         with session(args), DepthBag(options.bag, options.image_topic, options.info_topic) as bag:
             player = Player(bag.transport, options.clock)
             player.wait_for_node()
-            playback = player.play(bag, lockstep=options.lockstep, rate=options.rate)
+            playback = player.play(bag, lockstep=options.lock_step, rate=options.rate)
             player.node.get_logger().info(f"{len(playback.sent)} images played, {len(playback.answered)} answered")
             player.close()
     except (BadArguments, BagError, FileNotFoundError, TimeoutError) as error:
