@@ -83,6 +83,13 @@ def test_an_interval_holds_the_mean_and_widens_with_what_seeds_disagree_on():
 def test_tables_show_what_each_step_brings():
     errors = {name: np.full((2, 50), error) for name, error in zip(ablation.VARIANTS, (20, 19, 17, 18), strict=True)}
     text = ablation.tables(errors, [1, 2], 64)
-    assert "| B to C | -2.00 | -2.00 to -2.00 | -2.00, -2.00 |" in text
+    assert "| B to C | -2.00 | -2.00 to -2.00 | -2.00 to -2.00 | -2.00, -2.00 |" in text
     assert "| C to D | +1.00 |" in text
     assert "| A to D | -2.00 |" in text
+
+
+def test_three_seeds_say_less_than_their_images_seem_to():
+    """Student's t of two degrees of freedom at 97.5 % is 4.303."""
+    assert ablation.interval_over_seeds(np.array([-2.0, -1.0, 0.0])) == pytest.approx(
+        (-1 - 4.303 / 3**0.5, -1 + 4.303 / 3**0.5), abs=1e-3
+    )

@@ -72,10 +72,24 @@ def test_joints_that_are_not_labelled_teach_nothing(roots, tmp_path):
         assert objective({**batch, "valid": torch.zeros_like(valid)})[0].isfinite()
 
 
+def test_hands_alone_teach_neither_presence_nor_handedness(roots, tmp_path):
+    torch.set_num_threads(1)
+    make = from_dataset(few(roots["icvl"], "icvl"), augment=False)
+    batch = {key: torch.from_numpy(value) for key, value in make(size=64, batch=4, seed=0, difficulty=0)[0].items()}
+    objective = Trainer(CONFIG, tmp_path, torch.device("cpu"), make).objective.eval()
+    with torch.no_grad():
+        alone, told = (
+            objective(one)[1] for one in (batch, {**batch, "tells": torch.tensor([True, False, False, False])})
+        )
+    for term in ("loss/present", "loss/right"):
+        assert alone[term] == 0 and told[term] > 0
+
+
 def test_rendered_hands_fill_their_share_of_a_batch(roots):
     batch = from_dataset(few(roots["nyu"], "nyu"), True, 0.5)(size=64, batch=8, seed=0, difficulty=0.5)[0]
     assert batch["image"].shape == (8, 1, 64, 64)
     assert (batch["valid"][:4].sum(1) == len(DATASETS["nyu"].joints.alike)).all() and batch["valid"][4:].all()
+    assert batch["tells"].tolist() == [False] * 4 + [True] * 4
 
 
 def test_held_out_frames_are_the_last_and_not_trained_on(roots):

@@ -335,7 +335,7 @@ def test_the_skin_of_longer_fingers_is_drawn_out_evenly(bank):
         rise = [np.einsum("nei,ni->ne", v[:, edges[:, 0]] - v[:, edges[:, 1]], along) for v in (before, bank.vertices)]
         tall = np.abs(rise[0]) > 0.003
         ratio = rise[1][tall] / rise[0][tall]
-        assert 0.4 < ratio.min() and ratio.max() < 2
+        assert 0.4 < ratio.min() and ratio.max() < 2.2
 
 
 def test_views_look_at_the_hand_from_where_they_say():

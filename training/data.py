@@ -50,6 +50,7 @@ class Mixed:
         parts = self.first[index], self.second[index]
         for part in parts:
             part.setdefault("valid", np.ones(part["uvd"].shape[:2], bool))
+            part.setdefault("tells", np.ones(len(part["uvd"]), bool))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in parts[1]}
 
 
@@ -97,7 +98,7 @@ def loader(batches: Batches, indices: Iterable[int], workers: int) -> DataLoader
 
 def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     """The tensors that training needs, on `device`, images in channels-last order."""
-    names = [name for name in ("image", "uvd", "present", "right", "valid") if name in batch]
+    names = [name for name in ("image", "uvd", "present", "right", "valid", "tells") if name in batch]
     needed = {name: batch[name].to(device, non_blocking=True) for name in names}
     needed["image"] = needed["image"].contiguous(memory_format=torch.channels_last)
     return needed

@@ -48,7 +48,8 @@ class Objective(nn.Module):
         """Batch as `training.synth.stream.SynthBatches` gives it -> the loss, and scalars to log.
 
         Positions count of left hands too, see `LEFT_JOINTS`. Of a hand those joints count that are labelled: all of
-        them, unless the batch says which by `valid` (B, 21) bool.
+        them, unless the batch says which by `valid` (B, 21) bool. Of `tells` (B,) bool, if it is there, only samples
+        that do teach presence and handedness.
         """
         out = self.network.forward_training(batch["image"])
         with torch.autocast(batch["image"].device.type, enabled=False):
@@ -81,9 +82,11 @@ class Objective(nn.Module):
         right, present = out.output.logits.unbind(1)
         target_right, target_present = batch["right"].float(), batch["present"].float()
         handedness = functional.binary_cross_entropy_with_logits(right, target_right, reduction="none")
-        weight = target_present * torch.where(batch["right"], 1.0, LEFT_WEIGHT)
+        tells = batch.get("tells", torch.ones_like(counts)).float()
+        weight = tells * target_present * torch.where(batch["right"], 1.0, LEFT_WEIGHT)
         terms["right"] = (handedness * weight).sum() / weight.sum().clamp_min(1)
-        terms["present"] = functional.binary_cross_entropy_with_logits(present, target_present)
+        presence = functional.binary_cross_entropy_with_logits(present, target_present, reduction="none")
+        terms["present"] = (presence * tells).sum() / tells.sum().clamp_min(1)
         loss = sum(WEIGHTS[name] * term for name, term in terms.items())
 
         with torch.no_grad():

@@ -78,10 +78,11 @@ def synthetic_table(report: dict) -> str:
 
 def frames_table(reports: list[dict]) -> str:
     """Errors on recorded sequences, by how the crop's centre was found."""
-    keys = ("mean_joint_error_mm", "hand_centred_mm", "constant_pose_mm", "offset_corrected_mm")
-    keys += ("pip_flexion_error_deg", "pip_flexion_correlation", "sigma_rank_correlation")
+    keys = ("mean_joint_error_mm", "hand_centred_mm", "constant_pose_mm", "found_frames_mm", "offset_corrected_mm")
+    keys += ("pip_flexion_error_deg", "pip_flexion_correlation", "sigma_rank_correlation", "coverage_68", "coverage_95")
     head = ["sequence", "centre", "frames", "found", "error, mm (95 % interval)", "hand-centred", "constant pose"]
-    head += ["offset-corrected", "PIP error, degrees", "PIP correlation", "sigma rank correlation"]
+    head += ["found frames: error", "offset-corrected", "PIP error, degrees", "PIP correlation"]
+    head += ["sigma rank correlation", "within 68 %", "within 95 %"]
     body = []
     for report in reports:
         for path, result in report["sequences"].items():

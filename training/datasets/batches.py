@@ -53,6 +53,8 @@ class DatasetBatches:
         visible: (batch, 21) bool: it is labelled, inside the crop, and nothing is measured before its flesh.
         present: (batch,) bool, all true: every image of the benchmarks shows a hand.
         right: (batch,) bool, all true: left hands are mirrored.
+        tells: (batch,) bool, all false: of hands alone, all shown as right ones, neither presence nor handedness can be
+            learnt.
 
     Raises (on access):
         DatasetError: a file of the dataset cannot be read, or the sample has no label to train on.
@@ -74,7 +76,7 @@ class DatasetBatches:
         image, uvd, valid, visible = (np.stack(part) for part in zip(*items, strict=True))
         everywhere = np.ones(self.batch, bool)
         return {"image": image[:, None], "uvd": uvd, "valid": valid, "visible": visible, "present": everywhere,
-                "right": everywhere.copy()}  # fmt: skip
+                "right": everywhere.copy(), "tells": ~everywhere}  # fmt: skip
 
     def _item(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         crop = self._crop(sample, rng)

@@ -33,12 +33,12 @@ heads of the metacarpals: from there it is 0.245, 0.266, 0.244 and 0.204 of the 
 Ergonomics 35, 1992, 261), measured from the crease of the wrist, which lies 8 mm beyond its axis, where ours begins.
 """
 
-MIDDLE, DISTAL = (0.129, 0.150, 0.149, 0.111), (0.119, 0.139, 0.138, 0.125)
-"""From PIP to DIP and from there to the tip of index to little, as shares of the hand's length.
+OUTER = ((0.197, 0.162), (0.129, 0.119), (0.150, 0.139), (0.149, 0.138), (0.111, 0.125))
+"""From each digit's second joint to its third and from there to its tip, as shares of the hand's length, thumb first.
 
-With the rig's (0.128, 0.150, 0.128, 0.085 and 0.143, 0.139, 0.144, 0.107) index, ring and little end 6, 15 and 48 mm
-before the middle finger; people's end 11, 11 and 37 mm before it (Chatzioglou et al., Anat Cell Biol 57, 2024, 172).
-The middle finger is left as it is; the others are halfway between what those measures and what Buchholz's lengths ask.
+With the rig's (index 0.128 and 0.143, ring 0.128 and 0.144, little 0.085 and 0.107) these end 6, 15 and 48 mm before
+the middle finger; people's end 11, 11 and 37 mm before it (Chatzioglou et al., Anat Cell Biol 57, 2024, 172). Thumb and
+middle finger are left as they are; the others are halfway between what those measures and Buchholz's lengths ask.
 """
 
 VARIETY = (0.03, 0.025, 0.03)
@@ -200,8 +200,8 @@ class HandBank:
             for k, bone in enumerate(bones):
                 head = self.rest[:, bone, :3, 3].copy()
                 along, length = _between(head, ends[:, d, k])
-                if d and k:
-                    factors[:, d, k] *= (MIDDLE, DISTAL)[k - 1][d - 1] * self.length / length
+                if k:
+                    factors[:, d, k] *= OUTER[d][k - 1] * self.length / length
                 longer = factors[:, d, k] - 1
                 weight = (self.bone_weight * (self.bone_index == bone)).sum(1)
                 past = np.maximum(np.einsum("nvi,ni->nv", self.vertices - head[:, None], along), 0)

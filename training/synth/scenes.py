@@ -280,7 +280,8 @@ def compose(
     if rng.uniform() < 0.15 * difficulty:
         scene.other_hand = np.eye(4)
         scene.other_hand[:3, :3] = Rotation.random(random_state=rng).as_matrix()
-        scene.other_hand[:3, 3] = centre + random_direction(rng) * rng.uniform(0.06, 0.17)
+        middle = centre + random_direction(rng) * rng.uniform(0.09, 0.18)  # two hands are not in one place
+        scene.other_hand[:3, 3] = middle - scene.other_hand[:3, :3] @ centre
     return scene
 
 

@@ -36,6 +36,9 @@ LEAVING_SHARE, LEAVING_REACH = 0.6, (-0.2, 0.8)
 """Of crops that show the arm so many are cut by the border of the image where the arm leaves it, there from the crop's
 middle, in u and v, or before the forearm's end: as an arm mostly does, and looks like a hand half out of view."""
 
+COARSE_SHARE = 0.25
+"""Of images in so many pixels are twice as wide: cameras offer such modes, and drivers thin images out."""
+
 SHOWN = 0.1
 """A hand of whose silhouette less than this share is to be seen is not there: nothing says where it is."""
 
@@ -218,13 +221,16 @@ class SynthBatches:
             depth, focal, skinned, everyone, placed, start, np.where(bare | ~empty | misplaced, arm_end, start)
         )
         arm = depth.numpy().copy()
-        self._draw_others(rng, renderer, depth, focal, composed, to_camera)
+        beside = np.flatnonzero([scene.other_hand is not None for scene in composed] & ~empty)
+        if len(beside):
+            self._draw_others(rng, renderer, depth, focal, beside, [composed[i] for i in beside], to_camera[beside])
         solids = [scene.padded() for scene in composed]
         kinds = np.array([k for k, _ in solids])
         renderer.draw_solids(depth, focal, kinds, to_camera[:, None] @ np.array([p for _, p in solids]))
 
         perfect, own = depth.numpy(), hand.numpy()
-        pixel = focal_px / np.array([s.focal for s in sensors])
+        coarse = np.random.default_rng((self.seed, index, 3)).uniform(0, 1, n) < COARSE_SHARE * self.difficulty
+        pixel = focal_px / np.array([s.focal for s in sensors]) * np.where(coarse, 2, 1)
         measured = measure(depth, list(names), focal, pixel, rng, self.difficulty).numpy()
         uvd = np.concatenate([
             points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None],
@@ -245,7 +251,7 @@ class SynthBatches:
             lures = _lures(self.size).draw(decoys, len(lured))
             image[lured[: len(lures)]] = lures
 
-        visible = self._visible(perfect, np.where(in_view, own, np.inf), uvd, points[..., 2], scale)
+        visible = self._visible(perfect, np.where(in_view, arm, np.inf), uvd, points[..., 2], length / 0.187)
         segment = np.where(own <= perfect, 1, np.where(arm <= perfect, 2, 0)) * (perfect < 1e5)
         present = ~empty & (((segment == 1) & in_view).sum((1, 2)) > SHOWN * (own < 1e5).sum((1, 2)))
         left = rng.uniform(0, 1, n) < self.left_share
@@ -269,11 +275,8 @@ class SynthBatches:
             "segment": segment.astype(np.uint8),
         }
 
-    def _draw_others(self, rng, renderer: Renderer, depth, focal, composed: list, to_camera: np.ndarray):
-        """Draw the second hands, left ones mostly."""
-        which = np.array([i for i, scene in enumerate(composed) if scene.other_hand is not None], int)
-        if not len(which):
-            return
+    def _draw_others(self, rng, renderer: Renderer, depth, focal, which: np.ndarray, composed: list, to_camera):
+        """Draw the second hands of the scenes `composed`, those of the images `which`; left ones mostly."""
         bank = renderer.bank
         shapes = rng.choice(np.flatnonzero(~bank.child), len(which))
         transforms, _ = bank.pose(shapes, poses.sample(rng, bank, shapes))
@@ -282,7 +285,7 @@ class SynthBatches:
             np.stack([np.ones(len(which)), np.ones(len(which)), mirror], axis=1)
             * (0.187 / bank.length[shapes])[:, None]
         )
-        placed = to_camera[which] @ np.array([composed[i].other_hand for i in which])
+        placed = to_camera @ np.array([scene.other_hand for scene in composed])
         placed[:, :3, :3] *= size[:, None, :]
         first, last = np.zeros(len(which)), np.full(len(which), len(bank.faces))
         renderer.draw_hands(depth, focal, renderer.skin(shapes, transforms), which, placed, first, last)
