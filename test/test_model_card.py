@@ -75,6 +75,18 @@ def test_no_log_is_refused(tmp_path):
         model_card.curve_table(tmp_path)
 
 
+def test_figures_of_two_models_are_not_put_in_one_card(tmp_path, monkeypatch, capsys):
+    card, export, synthetic = (tmp_path / name for name in ("README.md", "export.json", "synthetic.json"))
+    card.write_text(model_card.CARD.read_text())
+    export.write_text(json.dumps(REPORT))
+    synthetic.write_text(json.dumps({**SYNTHETIC, "sha256": "cd" * 32}))
+    given = ["--export", str(export), "--synthetic", str(synthetic), "--card", str(card)]
+    monkeypatch.setattr(sys, "argv", ["model_card", *given])
+    with pytest.raises(SystemExit):
+        model_card.main()
+    assert "different models" in capsys.readouterr().err and card.read_text() == model_card.CARD.read_text()
+
+
 def test_only_what_is_given_is_filled(tmp_path, monkeypatch):
     card, report = tmp_path / "README.md", tmp_path / "export.json"
     card.write_text(model_card.CARD.read_text())

@@ -116,17 +116,23 @@ def main() -> None:
     parser.add_argument("--empty", type=Path)
     parser.add_argument("--card", type=Path, default=CARD)
     arguments = parser.parse_args()
+    files = {name: getattr(arguments, name) for name in ("export", "synthetic", "frames", "empty")}
+    files = {name: paths if isinstance(paths, list) else [paths] for name, paths in files.items() if paths}
+    reports = {name: [json.loads(path.read_text()) for path in paths] for name, paths in files.items()}
+    models = {str(report.get("sha256")) for several in reports.values() for report in several}
+    if len(models) > 1:
+        parser.error(f"the reports are of different models, with the SHA-256 {', '.join(sorted(models))}")
+    tables = {
+        "export": lambda reports: export_table(*reports),
+        "synthetic": lambda reports: synthetic_table(*reports),
+        "frames": frames_table,
+        "empty": lambda reports: empty_table(*reports),
+    }
     card = arguments.card.read_text()
-    if arguments.export:
-        card = fill(card, "export", export_table(json.loads(arguments.export.read_text())))
+    for name, several in reports.items():
+        card = fill(card, name, tables[name](several))
     if arguments.log:
         card = fill(card, "curve", curve_table(arguments.log))
-    if arguments.synthetic:
-        card = fill(card, "synthetic", synthetic_table(json.loads(arguments.synthetic.read_text())))
-    if arguments.frames:
-        card = fill(card, "frames", frames_table([json.loads(path.read_text()) for path in arguments.frames]))
-    if arguments.empty:
-        card = fill(card, "empty", empty_table(json.loads(arguments.empty.read_text())))
     arguments.card.write_text(card)
 
 

@@ -23,7 +23,7 @@ from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.perception.settings import EstimatorSettings
-from training.evaluation.frames import NEAR_MM, add_model_arguments, make_backend
+from training.evaluation.frames import NEAR_MM, about, add_model_arguments, make_backend
 from training.synth.empty import EmptyImages, cut_away
 
 SEED = 20_250_119
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     for k in range(arguments.count):
         kind, camera, depth = images[k]
         synthetic[kind].append(confidence(backend, depth, camera))
-    report = {"model": backend.description, "synthetic": shares(synthetic)}
+    report = about(arguments, backend) | {"synthetic": shares(synthetic)}
     real, lingers = defaultdict(list), {}
     for name, folder in folders.items():
         cut = [without_hand(folder.depth(i), folder.camera, joints) for i, joints in enumerate(folder.joints)]

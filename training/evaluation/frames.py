@@ -31,6 +31,7 @@ from fingerpose_ros.perception.hand import LEFT, RIGHT
 from fingerpose_ros.perception.hand_finder import find_hands
 from fingerpose_ros.perception.kinematics import hand_centre, joint_angles, joint_frames
 from fingerpose_ros.perception.looking import Eye, Look
+from fingerpose_ros.perception.model_file import ModelFile, checksum
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, JOINTS, SUBTASKS
 from fingerpose_ros.scoring import MISSED_MM
@@ -62,6 +63,11 @@ def make_backend(arguments: argparse.Namespace):
     return backends.create(arguments.backend, arguments.device, arguments.model, arguments.precision)
 
 
+def about(arguments: argparse.Namespace, backend) -> dict[str, str]:
+    """What a report says of the model that it is of."""
+    return {"model": backend.description, "sha256": checksum(ModelFile.open(arguments.model).path)}
+
+
 def run(arguments: argparse.Namespace) -> None:
     backend = make_backend(arguments)
     results = {}
@@ -80,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
     for name, result in results.items():
         print(line(name, result))
     if arguments.json:
-        report = {"model": backend.description, "centre": arguments.centre, "sequences": results}
+        report = about(arguments, backend) | {"centre": arguments.centre, "sequences": results}
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
 from training import metrics
-from training.evaluation.frames import add_model_arguments, interval, make_backend
+from training.evaluation.frames import about, add_model_arguments, interval, make_backend
 from training.synth import testset
 from training.synth.stream import HALF_SIZE
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     uvd, sigma, right, present = (
         np.concatenate([getattr(a, name) for a in answers]) for name in ("uvd", "sigma", "right", "present")
     )
-    report = {"model": backend.description, "set": f"synthetic test set, version {testset.VERSION}"}
+    report = about(arguments, backend) | {"set": f"synthetic test set, version {testset.VERSION}"}
     report |= score(whole, uvd, sigma)
     report |= {"handedness": float((right > 0.5).mean()), "presence": float((present > 0.5).mean())}
     print(table(report))

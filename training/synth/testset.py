@@ -3,7 +3,7 @@
 It is defined by its seed and this code rather than stored, and by a fingerprint: a change to the generator that changes
 the set is noticed, and makes it another version, not to be compared with the one before.
 
-Equal parts of eleven sensors and of four views (palm, back of the hand, sides, from the fingertips or the arm); at least
+Equal parts of eleven sensors and four views (palm, back of the hand, sides, from the fingertips or the arm); at least
 40 % touch or are near a table, wall or body, 30 % hold something or have a second hand before them, 20 % are
 children's; a forearm in all; centres off as a finder errs; some cut by the border of the camera's image. All are right
 hands, as the network is only asked for those.
