@@ -91,7 +91,7 @@ def test_the_cube_holds_the_hand(fixtures, name):
         dataset, frames, _ = opened(fixtures, name, split)
         sample = dataset[0]
         # Of HO-3D's test hands only the wrist is given: half a hand away, along the line of sight as well.
-        reach = 0.1 if (name, split) == ("ho3d", "test") else 0.06
+        reach = 0.1 if name == "ho3d" else 0.06
         assert np.linalg.norm(sample.centre_m - frames[0].joints_m.mean(0)) < reach
         uvd = Crop(sample.centre_m, sample.cube_m / 2).to_uvd(frames[0].joints_m)
         assert (np.abs(uvd) < (1.3 if name == "msra" else 1.01)).all()

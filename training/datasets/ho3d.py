@@ -9,8 +9,8 @@ bottom). 78,297 training and 20,137 evaluation frames. All of it as the dataset'
 (shreyashampali/ho3d).
 
 Joints, MANO's order: wrist; three of index, middle, little and ring finger and thumb; the tips of thumb, index,
-middle, ring and little finger. The cube is ours, 300 mm: around the labelled joints' mean, and in the evaluation split
-around the centre of the box at the wrist's depth.
+middle, ring and little finger. The cube is ours, 300 mm around the middle of the joints' box in the image, at the
+wrist's depth: more is not known of an evaluation frame, and it is trained with what it is tested with.
 
 Verified: the authors' scripts (shreyashampali/ho3d, utils/vis_utils.py) read the fixtures to the same depth and joints
 as this loader.
@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 
 from fingerpose_ros.perception.camera import Camera
-from fingerpose_ros.perception.kinematics import hand_centre
 
 from .pickles import array, read_metadata
 from .reading import check_joints, metres, read_bytes, read_lines, read_png, two_byte_depth
@@ -86,11 +85,12 @@ class Ho3d:
         joints, valid = np.full((21, 3), np.nan), np.zeros(21, bool)
         if self._split == "train":
             joints[:], valid[:] = array(metadata, "handJoints3D", (21, 3), meta) * TO_OPTICAL, True
-            centre = hand_centre(JOINTS.hand(joints, valid)[0])
+            pixels = camera.project(joints)
+            left, top, right, bottom = (*pixels.min(axis=0), *pixels.max(axis=0))
         else:
             joints[WRIST], valid[WRIST] = array(metadata, "handJoints3D", (3,), meta) * TO_OPTICAL, True
             left, top, right, bottom = array(metadata, "handBoundingBox", (4,), meta)
-            centre = camera.back_project(np.array([(left + right) / 2, (top + bottom) / 2]), joints[WRIST, 2])
+        centre = camera.back_project(np.array([(left + right) / 2, (top + bottom) / 2]), joints[WRIST, 2])
         if self._published is not None:
             joints, valid = self._published[index], np.ones(21, bool)
         check_joints(joints[valid], camera, meta)
