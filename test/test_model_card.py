@@ -36,7 +36,7 @@ def test_the_card_has_a_place_for_every_table_and_keeps_the_rest():
     tables = {
         "export": model_card.export_table(REPORT),
         "synthetic": model_card.synthetic_table(SYNTHETIC),
-        "frames": model_card.frames_table([FRAMES]),
+        "frames": model_card.frames_table(FRAMES),
         "empty": model_card.empty_table(EMPTY),
         "curve": "| 1 |",
     }

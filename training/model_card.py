@@ -76,7 +76,7 @@ def synthetic_table(report: dict) -> str:
     return rows([report["set"], "mean joint error, mm"], body)
 
 
-def frames_table(reports: list[dict]) -> str:
+def frames_table(*reports: dict) -> str:
     """Errors on recorded sequences, by how the crop's centre was found."""
     keys = ("mean_joint_error_mm", "hand_centred_mm", "constant_pose_mm", "found_frames_mm", "offset_corrected_mm")
     keys += ("pip_flexion_error_deg", "pip_flexion_correlation", "sigma_rank_correlation", "coverage_68", "coverage_95")
@@ -107,30 +107,27 @@ def empty_table(report: dict) -> str:
     return rows(["images", "of", "count", "with a hand", "a lost hand is still seen in the third image"], body)
 
 
+TABLES = {"export": export_table, "synthetic": synthetic_table, "frames": frames_table, "empty": empty_table}
+"""Those that are made of reports."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--export", type=Path)
+    parser.add_argument("--export", type=Path, nargs=1)
     parser.add_argument("--log", type=Path)
-    parser.add_argument("--synthetic", type=Path)
+    parser.add_argument("--synthetic", type=Path, nargs=1)
     parser.add_argument("--frames", type=Path, nargs="+")
-    parser.add_argument("--empty", type=Path)
+    parser.add_argument("--empty", type=Path, nargs=1)
     parser.add_argument("--card", type=Path, default=CARD)
     arguments = parser.parse_args()
-    files = {name: getattr(arguments, name) for name in ("export", "synthetic", "frames", "empty")}
-    files = {name: paths if isinstance(paths, list) else [paths] for name, paths in files.items() if paths}
+    files = {name: paths for name in TABLES if (paths := getattr(arguments, name))}
     reports = {name: [json.loads(path.read_text()) for path in paths] for name, paths in files.items()}
     models = {str(report.get("sha256")) for several in reports.values() for report in several}
     if len(models) > 1:
         parser.error(f"the reports are of different models, with the SHA-256 {', '.join(sorted(models))}")
-    tables = {
-        "export": lambda reports: export_table(*reports),
-        "synthetic": lambda reports: synthetic_table(*reports),
-        "frames": frames_table,
-        "empty": lambda reports: empty_table(*reports),
-    }
     card = arguments.card.read_text()
     for name, several in reports.items():
-        card = fill(card, name, tables[name](several))
+        card = fill(card, name, TABLES[name](*several))
     if arguments.log:
         card = fill(card, "curve", curve_table(arguments.log))
     arguments.card.write_text(card)

@@ -54,7 +54,8 @@ def build(count: int = COUNT) -> dict[str, np.ndarray]:
     while left.sum():
         batch = stream[index]
         index += 1
-        cell = camera_of[batch["sensor"]] * len(VIEWS) + view_of(batch["view"])
+        batch["sensor"] = camera_of[batch["sensor"]]
+        cell = batch["sensor"] * len(VIEWS) + view_of(batch["view"])
         keep = []
         for i in np.flatnonzero(batch["present"]):
             c, child = cell[i], batch["child"][i]
@@ -66,7 +67,6 @@ def build(count: int = COUNT) -> dict[str, np.ndarray]:
         taken.append({name: values[keep] for name, values in batch.items()})
     whole = {name: np.concatenate([batch[name] for batch in taken]) for name in taken[0]}
     whole["view"] = view_of(whole["view"])
-    whole["sensor"] = camera_of[whole["sensor"]]
     return whole
 
 
