@@ -18,7 +18,6 @@ def test_a_hand_is_there_at_once_as_it_is(oracle, scene):
     assert hand.handedness == handedness and hand.handedness_score == pytest.approx(0.95)
     assert hand.confidence == pytest.approx(0.97) and hand.valid.all()
     assert np.allclose(hand.palm_position, joints[[0, 5, 9, 13, 17]].mean(axis=0), atol=1e-5)
-    assert np.allclose(hand.palm_rotation, hand.rotations[0])
     truth = (RIGHT if handedness == "right" else LEFT).flexion["index"]
     assert np.allclose(hand.fingers["index"].flexion, truth, atol=0.05)
 

@@ -106,6 +106,17 @@ def test_places_near_the_truth_are_told_from_those_that_are_not(recording):
     assert set(frames.near_shares(moved, looks).values()) == {0}
 
 
+def test_joints_before_the_surface_are_told(recording):
+    folder = FrameFolder.open(recording)
+    labelled = dict(enumerate(folder.joints))
+    assert frames.before_surface(folder, labelled) < 0.1
+    nearer = {i: joints * (1 - 0.08 / joints[:, 2:]) for i, joints in labelled.items()}  # along the lines of sight
+    assert frames.before_surface(folder, nearer) == 1
+    assert frames.before_surface(folder, {0: labelled[0], 1: nearer[1]}) == pytest.approx(0.5, abs=0.05)
+    assert frames.before_surface(folder, {0: labelled[0] + (9, 0, 0)}) is None  # beside the image
+    assert frames.before_surface(folder, {}) is None
+
+
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_which_hand_a_recording_is_of_is_told_from_how_its_fingers_bend(side):
     hand = ArticulatedHand(side)

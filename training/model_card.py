@@ -80,13 +80,14 @@ def frames_table(*reports: dict) -> str:
     """Errors on recorded sequences, by how the crop's centre was found."""
     keys = ("mean_joint_error_mm", "hand_centred_mm", "constant_pose_mm", "found_frames_mm", "offset_corrected_mm")
     keys += ("pip_flexion_error_deg", "pip_flexion_correlation", "sigma_rank_correlation", "coverage_68", "coverage_95")
+    keys += ("before_surface", "labels_before_surface")
     head = ["sequence", "centre", "frames", "found", "error, mm (95 % interval)", "hand-centred", "constant pose"]
     head += ["found frames: error", "offset-corrected", "PIP error, degrees", "PIP correlation"]
-    head += ["sigma rank correlation", "within 68 %", "within 95 %"]
+    head += ["sigma rank correlation", "within 68 %", "within 95 %", "joints before the surface", "labels before it"]
     body = []
     for report in reports:
         for path, result in report["sequences"].items():
-            cells = [f"{result[key]:.2f}" if key in result else "" for key in keys]
+            cells = [f"{result[key]:.2f}" if result.get(key) is not None else "" for key in keys]
             if "interval_95_mm" in result:
                 low, high = result["interval_95_mm"]
                 cells[0] += f" ({low:.1f} to {high:.1f})"

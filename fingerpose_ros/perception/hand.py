@@ -39,8 +39,8 @@ class Hand:
         sigma: (21, 3) standard deviation of each position along the camera's axes, metres.
         joint_confidence: (21,) probability that the joint's error is under 20 mm.
         valid: (21,) bool. A joint that is not known is not valid.
-        palm_position: (3,), the mean of the wrist and the four finger knuckles; NaN where not known.
-        palm_rotation: (3, 3), that of the wrist: x to the middle knuckle, z dorsal.
+        palm_position: (3,), the mean of the wrist and the four finger knuckles; NaN where not known. The palm is turned
+            as the wrist is: x to the middle knuckle, z dorsal.
         fingers: the five fingers' angles, by name, thumb first.
     """
 
@@ -54,5 +54,4 @@ class Hand:
     joint_confidence: np.ndarray
     valid: np.ndarray
     palm_position: np.ndarray
-    palm_rotation: np.ndarray
     fingers: dict[str, Finger]

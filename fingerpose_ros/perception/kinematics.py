@@ -111,7 +111,6 @@ def known_parts(positions: np.ndarray, valid: np.ndarray, handedness: str) -> di
         "rotations": rotations,
         "valid": valid,
         "palm_position": palm_position(known),
-        "palm_rotation": rotations[WRIST],
         "fingers": finger_states(positions, valid, handedness),
     }
 

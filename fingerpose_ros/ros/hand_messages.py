@@ -21,15 +21,14 @@ def hand_pose_array(header: Header, hands: list[Hand]) -> HandPoseArray:
 
 def hand_pose(header: Header, hand: Hand) -> HandPose:
     """One hand, in the frame of the header."""
-    quaternions = quaternion.from_matrices(np.concatenate([hand.rotations, hand.palm_rotation[None]])).tolist()
-    positions = np.concatenate([hand.positions, hand.palm_position[None]]).tolist()
-    poses = [_pose(position, q) for position, q in zip(positions, quaternions, strict=True)]
+    quaternions = quaternion.from_matrices(hand.rotations).tolist()
     joints = [
-        HandJoint(pose=pose, position_stddev=stddev, confidence=confidence, valid=valid)
-        for pose, stddev, confidence, valid in zip(
-            poses[:-1], hand.sigma.astype(np.float32), hand.joint_confidence.tolist(), hand.valid.tolist(), strict=True
+        HandJoint(pose=_pose(position, q), position_stddev=stddev, confidence=confidence, valid=valid)
+        for position, q, stddev, confidence, valid in zip(
+            hand.positions.tolist(), quaternions, hand.sigma.astype(np.float32), hand.joint_confidence.tolist(),
+            hand.valid.tolist(), strict=True,
         )
-    ]
+    ]  # fmt: skip
     fingers = [
         FingerPose(
             finger=number,
@@ -48,7 +47,7 @@ def hand_pose(header: Header, hand: Hand) -> HandPose:
         handedness_score=float(hand.handedness_score),
         confidence=float(hand.confidence),
         wrist=joints[WRIST],
-        palm=poses[-1],
+        palm=_pose(hand.palm_position.tolist(), quaternions[WRIST]),  # turned as the wrist is
         fingers=fingers,
     )
 

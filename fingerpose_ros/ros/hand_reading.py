@@ -26,21 +26,17 @@ def to_hand(message) -> Hand:
             f"(right) or 2 (left), and {len(FINGERS)}"
         )
     joints = [message.wrist, *(joint for finger in message.fingers for joint in finger.joints)]
-    rotations = quaternion.to_matrices(
-        np.array([_quaternion(pose) for pose in (*(j.pose for j in joints), message.palm)])
-    )
     return Hand(
         track_id=message.track_id,
         handedness=_HANDEDNESS[message.handedness],
         handedness_score=message.handedness_score,
         confidence=message.confidence,
         positions=np.array([_position(joint.pose) for joint in joints]),
-        rotations=rotations[:-1],
+        rotations=quaternion.to_matrices(np.array([_quaternion(joint.pose) for joint in joints])),
         sigma=np.array([joint.position_stddev for joint in joints], float),
         joint_confidence=np.array([joint.confidence for joint in joints]),
         valid=np.array([joint.valid for joint in joints], bool),
         palm_position=np.array(_position(message.palm)),
-        palm_rotation=rotations[-1],
         fingers={
             name: Finger(np.array(finger.flexion, float), finger.abduction, finger.curl, finger.thumb_distance)
             for name, finger in zip(FINGERS, message.fingers, strict=True)

@@ -13,6 +13,9 @@ true centre), and ours after a fixed offset per joint in the palm's frame, fitte
 where exactly they put a joint. That one, like the PIP angles and what is said of sigma, is of the frames in which a
 hand is found; beside it stands the plain error of these. Intervals are 95 % bootstrap intervals over frames, which
 takes neighbouring frames for independent.
+
+Joints lie in the flesh: one that is 5 mm or more before the surface that the camera measured at its pixel is surely
+wrong, or the reading is. How many do is told of the estimates and of the labels.
 """
 
 import argparse
@@ -40,6 +43,7 @@ from training.synth.preview import caption, draw_crop, sheet
 
 NEAR_MM = 60.0
 """A centre this close is found: the network's looks, each from where the one before saw the hand, do the rest."""
+BEFORE_MM = 5.0
 EDGE = 192
 
 
@@ -135,6 +139,7 @@ def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
     result = {
         "found": float(found.mean()),
         "right": float(np.mean([h.handedness == RIGHT for h in hands if h] or [np.nan])),
+        "before_surface": before_surface(folder, {i: hand.positions for i, hand in enumerate(hands) if hand}),
     }
     if folder.joints is None:
         return result
@@ -149,6 +154,7 @@ def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
     result["worst_joint_mm"] = float(metrics.worst_joint(errors).mean())
     centred = np.where(found[:, None], np.linalg.norm(relative(positions) - relative(truth), axis=2), MISSED_MM)
     result["hand_centred_mm"] = float(centred.mean())
+    result["labels_before_surface"] = before_surface(folder, dict(enumerate(folder.joints)))
     if len(truth) > 1:
         result["constant_pose_mm"] = constant_pose(truth)
     if found.sum() < 4:
@@ -161,6 +167,20 @@ def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
     covariance = np.array([hand.crop.to_covariance(hand.uvd, hand.sigma) for hand in hands])
     result |= uncertainty(np.sqrt(np.einsum("...ii->...i", covariance)) * 1000, positions - truth)
     return result
+
+
+def before_surface(folder: FrameFolder, joints: dict[int, np.ndarray]) -> float | None:
+    """Of the joints (21, 3), metres, of some frames, by number, that share which lies `BEFORE_MM` before the surface.
+
+    Where there is no reading at a joint's pixel it does not count; None if none counts.
+    """
+    before = []
+    for i, positions in joints.items():
+        u, v = np.round(folder.camera.project(positions)).astype(int).T
+        inside = (u >= 0) & (u < folder.camera.width) & (v >= 0) & (v < folder.camera.height)
+        surface = folder.depth(i)[v[inside], u[inside]]
+        before.append((1000 * (surface - positions[inside, 2]) > BEFORE_MM)[surface > 0])
+    return float(np.concatenate(before).mean()) if any(map(len, before)) else None
 
 
 def true_side(truth: np.ndarray) -> str:
@@ -263,6 +283,9 @@ def line(name: str, result: dict) -> str:
         text += f", offset-corrected {result['offset_corrected_mm']:.1f}"
         text += f", PIP off by {result['pip_flexion_error_deg']:.0f} deg"
         text += f" (r {result['pip_flexion_correlation']:.2f}), sigma rank {result['sigma_rank_correlation']:.2f}"
+    shares = {"estimates": result["before_surface"], "labels": result["labels_before_surface"]}
+    said = ", ".join(f"{share:.0%} of {name}" for name, share in shares.items() if share is not None)
+    text += f"\n    {BEFORE_MM:.0f} mm or more before the surface: {said}"
     if "estimate_near" in result:
         text += f"\n    within {NEAR_MM:.0f} mm of the true centre: finder's first {result['finder_first_near']:.0%}"
         text += f", its best {result['finder_best_near']:.0%}, estimate {result['estimate_near']:.0%}"

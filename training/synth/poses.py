@@ -60,6 +60,14 @@ PINCHES = {
 
 GRASPS = tuple(name for name in LIBRARY if name.startswith("grasp") or name in ("handle", "tripod", "five_pinch"))
 
+OPENED = ("flat", "open", "wide", "relaxed", "mouse", "flat_bent", "claw", "grasp_wide", "grasp_ball")
+FOLDED = ("fist", "fist", "loose_fist", "thumbs_up", "handle", "key", "hook", "grasp_thin", "point")
+"""Between what and what a hand opens and closes."""
+
+FREE, CLOSING = 0.28, 0.35
+"""Of hands that neither hold nor lie on something so many are anyhow, within the limits, and so many on their way from
+open to closed, mostly closed: of the library's poses each alike often, few bend every finger as far as a fist does."""
+
 RESTING = ("flat", "open", "wide", "relaxed", "mouse", "flat", "relaxed")
 """Poses of hands that lie on something."""
 
@@ -162,6 +170,11 @@ def penetration(joints: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return np.maximum(depth.max(axis=1), 0)
 
 
+def _each(values: np.ndarray) -> np.ndarray:
+    """One of `values` (n,) for each of a hand's candidates, (n * _CANDIDATES,)."""
+    return np.repeat(values, _CANDIDATES)
+
+
 def sample(
     rng: np.random.Generator, bank: HandBank, shapes: np.ndarray, grasping=np.False_, resting=np.False_
 ) -> Angles:
@@ -171,24 +184,24 @@ def sample(
     by how little they do, one is kept, and of pinches the one that closes best.
     """
     n = len(shapes) * _CANDIDATES
-    names = np.array(list(LIBRARY))
-    grasps = np.array(GRASPS)
-    hold, lie = (np.repeat(np.broadcast_to(flag, len(shapes)), _CANDIDATES) for flag in (grasping, resting))
-    first = np.where(hold, rng.choice(grasps, n), np.where(lie, rng.choice(RESTING, n), rng.choice(names, n)))
+    hold, lie = (_each(np.broadcast_to(flag, len(shapes))) for flag in (grasping, resting))
+    kind = _each(rng.uniform(0, 1, len(shapes)))
+    free, closing = (kind < FREE) & ~hold & ~lie, (kind > 1 - CLOSING) & ~hold & ~lie
     # One hand's candidates share a pose of the library, and so differ in how well they do it.
-    first = np.repeat(first[::_CANDIDATES], _CANDIDATES)
-    between = np.repeat(rng.uniform(0, 1, len(shapes)) < 0.35, _CANDIDATES) * rng.uniform(0, 1, n)
-    angles = Angles.mix(named(list(first)), named(list(rng.choice(names, n))), between * ~hold)
-    free = np.repeat(rng.uniform(0, 1, len(shapes)) < 0.4, _CANDIDATES) & ~hold & ~lie
-    angles = Angles.mix(
-        angles, _anatomical(rng, n), free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n))
-    )
+    some = [_each(rng.choice(names, len(shapes))) for names in (GRASPS, RESTING, OPENED, list(LIBRARY))]
+    first = np.select([hold, lie, closing], some[:3], some[3])
+    last = np.where(closing, _each(rng.choice(FOLDED, len(shapes))), rng.choice(list(LIBRARY), n))
+    between = _each(rng.uniform(0, 1, len(shapes)) < 0.35) * rng.uniform(0, 1, n) * ~hold
+    between = np.where(closing, _each(rng.beta(0.8, 0.35, len(shapes))), between)
+    angles = Angles.mix(named(list(first)), named(list(last)), between)
+    share = free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n))
+    angles = Angles.mix(angles, _anatomical(rng, n), share)
     angles = _jitter(rng, angles, np.where(free, 2.0, rng.uniform(3, 11, n)))
     # What lies on a table is bent back at the wrist, as the arm does not pass through it; some lie on their back.
-    back = np.where(np.repeat(rng.uniform(0, 1, len(shapes)) < 0.9, _CANDIDATES), -1, 1)
+    back = np.where(_each(rng.uniform(0, 1, len(shapes)) < 0.9), -1, 1)
     angles.wrist[lie, 0] = (back * np.radians(12 + np.abs(rng.normal(0, 16, n))))[lie]
 
-    repeated = np.repeat(shapes, _CANDIDATES)
+    repeated = _each(shapes)
     _, joints = bank.pose(repeated, angles)
     scale = bank.length[repeated] / 0.187
     cost = np.maximum(penetration(joints, scale) / scale - _TOLERANCE, 0)

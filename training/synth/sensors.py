@@ -273,13 +273,14 @@ class Flaws:
         return Flaws(**{name: np.repeat(value, count, axis=0) for name, value in vars(self).items()})
 
 
-def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, difficulty: float) -> Flaws:
+def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, difficulty: float | np.ndarray) -> Flaws:
     """Flaws of n images by the sensors `names`.
 
-    `scale` (n,) is how many of the images' pixels one pixel of the sensor spans. `difficulty` from 0 (noise and step
-    only, and those halved) to 1 makes the other flaws likelier.
+    `scale` (n,) is how many of the images' pixels one pixel of the sensor spans. `difficulty` (n,) or one for all, from
+    0 (noise and step only, and those halved) to 1, makes the other flaws likelier.
     """
     n = len(names)
+    difficulty = np.broadcast_to(difficulty, n)
     sensors = [SENSORS[name] for name in names]
     kinds = np.array([KINDS.index(sensor.kind) for sensor in sensors])
     # Cameras filter what they measure: at times hardly any of the noise is left.
@@ -292,7 +293,7 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
     sensor[:, 3] = np.array([s.range_noise for s in sensors]) * strength
 
     tof, stereo = kinds == 2, kinds == 0
-    some = difficulty * rng.uniform(0, 1, (n, 3)) ** 2.5
+    some = difficulty[:, None] * rng.uniform(0, 1, (n, 3)) ** 2.5
     flaw = np.zeros((n, 15))
     flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
     flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
@@ -315,7 +316,7 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
     flaw[:, 14] = disparity / over
     cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
-    patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty, :2] = -9
+    patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty[:, None], :2] = -9
     return Flaws(scale, sensor, flaw, patch, cell)
 
 
@@ -339,8 +340,9 @@ def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarra
 
 
 def measure(
-    depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarray, rng: np.random.Generator, difficulty: float
-) -> wp.array:
+    depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarray, rng: np.random.Generator,
+    difficulty: float | np.ndarray,
+) -> wp.array:  # fmt: skip
     """What the sensors `names` make of `depth` (n, size, size), each with flaws and noise of its own."""
     flaws = draw_flaws(names, scale, rng, difficulty)
     return apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, len(names)))

@@ -36,6 +36,10 @@ LEAVING_SHARE, LEAVING_REACH = 0.6, (-0.2, 0.8)
 """Of crops that show the arm so many are cut by the border of the image where the arm leaves it, there from the crop's
 middle, in u and v, or before the forearm's end: as an arm mostly does, and looks like a hand half out of view."""
 
+PLAIN_SHARE = 0.3
+"""Of hands so many are shown more plainly than the stream's difficulty asks for, by any amount: most that a robot is to
+follow are alone and well in view."""
+
 COARSE_SHARE = 0.25
 """Of images in so many pixels are twice as wide: cameras offer such modes, and drivers thin images out."""
 
@@ -82,11 +86,11 @@ def _where_it_leaves(rng: np.random.Generator, arms: np.ndarray, size: int) -> n
     return _this_side(size, _directions(turn), reach)
 
 
-def _within_borders(rng: np.random.Generator, joints: np.ndarray, size: int, share: float) -> np.ndarray:
+def _within_borders(rng: np.random.Generator, joints: np.ndarray, size: int, share: np.ndarray) -> np.ndarray:
     """Pixels (n, size, size) of crops with `joints` (n, 21, 2) that are in the camera's image.
 
-    All, but in `share` of the crops one border, or two at a corner, runs through, anywhere beyond the middle, if it
-    leaves enough of the hand. Seen from the crop it is a little askew.
+    All, but with probability `share` (n,) one border, or two at a corner, runs through, anywhere beyond the middle, if
+    it leaves enough of the hand. Seen from the crop it is a little askew.
     """
     n = len(joints)
     cut, corner = rng.uniform(0, 1, (2, n))
@@ -107,7 +111,7 @@ class SynthBatches:
         size: edge of the network's input, pixels.
         batch: samples in a batch.
         seed: of the whole stream.
-        difficulty: 0, a lone hand before a nearly perfect sensor, to 1, everything at once.
+        difficulty: 0, a lone hand before a nearly perfect sensor, to 1, everything at once (but see `PLAIN_SHARE`).
         device: where Warp renders, "cpu" or "cuda:0".
         left_share, empty_share: of samples that show a left hand; that show none, or one far off centre.
         sensors: names out of `SENSORS`, each as likely as the others.
@@ -139,11 +143,19 @@ class SynthBatches:
         n, renderer = self.batch, _renderer(self.device)
         bank = renderer.bank
 
+        # How hard each image is made, and which show no hand.
+        kind = rng.uniform(0, 1, n)
+        empty = kind < self.empty_share
+        misplaced = kind < 0.25 * self.empty_share
+        bare = empty & ~misplaced & (kind < 0.5 * self.empty_share)  # a forearm without a hand; else nobody at all
+        plain = ~empty & (rng.uniform(0, 1, n) < PLAIN_SHARE)
+        difficulty = self.difficulty * np.where(plain, rng.uniform(0, 1, n), 1)
+
         # Hands: each image's own, and one more for the images that show a second.
         child = rng.uniform(0, 1, n) < 0.15 * self.difficulty
         shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
-        grasping = rng.uniform(0, 1, n) < 0.32 * self.difficulty
-        resting = ~grasping & (rng.uniform(0, 1, n) < 0.25 * self.difficulty)
+        grasping = rng.uniform(0, 1, n) < 0.32 * difficulty
+        resting = ~grasping & (rng.uniform(0, 1, n) < 0.25 * difficulty)
         picking = grasping & (rng.uniform(0, 1, n) < 0.6)
         angles = poses.sample(rng, bank, shapes, grasping, resting)
         transforms, joints = bank.pose(shapes, angles)
@@ -166,7 +178,7 @@ class SynthBatches:
                 grasping[i],
                 resting[i],
                 picking[i],
-                self.difficulty,
+                difficulty[i],
             )  # fmt: skip
             for i in range(n)
         ]
@@ -176,10 +188,6 @@ class SynthBatches:
         sensors = [SENSORS[name] for name in names]
         near, far = np.array([(s.near, s.far) for s in sensors]).T
         distance = near + (far - near) * rng.beta(1.1, 1.6, n)
-        kind = rng.uniform(0, 1, n)
-        empty = kind < self.empty_share
-        misplaced = kind < 0.25 * self.empty_share
-        bare = empty & ~misplaced & (kind < 0.5 * self.empty_share)  # a forearm without a hand; else nobody at all
         radius = np.abs(rng.normal(0, 0.016, n)) + (rng.uniform(0, 1, n) < 0.15) * rng.uniform(0, 0.05, n)
         radius = np.where(misplaced, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
         offset = rng.normal(0, 1, (n, 3))
@@ -192,7 +200,7 @@ class SynthBatches:
         up_arm = bare | (misplaced & (decoys.uniform(0, 1, n) < 0.6))
         reach = np.where(bare, decoys.uniform(-0.02, 0.26, n), decoys.uniform(0.1, 0.28, n))
         middle[up_arm] = (arms[:, :, 0] * reach[:, None])[up_arm]
-        leaving = up_arm & (decoys.uniform(0, 1, n) < LEAVING_SHARE * self.difficulty)
+        leaving = up_arm & (decoys.uniform(0, 1, n) < LEAVING_SHARE * difficulty)
         offset[up_arm] *= 0.016 / np.linalg.norm(offset[up_arm], axis=1, keepdims=True)
         for i in np.flatnonzero(empty & ~misplaced & ~bare):
             scenes.add_decoy(decoys, composed[i], middle[i])
@@ -229,16 +237,16 @@ class SynthBatches:
         renderer.draw_solids(depth, focal, kinds, to_camera[:, None] @ np.array([p for _, p in solids]))
 
         perfect, own = depth.numpy(), hand.numpy()
-        coarse = np.random.default_rng((self.seed, index, 3)).uniform(0, 1, n) < COARSE_SHARE * self.difficulty
+        coarse = np.random.default_rng((self.seed, index, 3)).uniform(0, 1, n) < COARSE_SHARE * difficulty
         pixel = focal_px / np.array([s.focal for s in sensors]) * np.where(coarse, 2, 1)
-        measured = measure(depth, list(names), focal, pixel, rng, self.difficulty).numpy()
+        measured = measure(depth, list(names), focal, pixel, rng, difficulty).numpy()
         uvd = np.concatenate([
             points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None],
             (points[..., 2:] - distance[:, None, None]) / HALF_SIZE,
         ], axis=-1)  # fmt: skip
         borders = np.random.default_rng((self.seed, index, 2))
-        in_view = _within_borders(borders, uvd[..., :2], self.size, BORDER_SHARE * self.difficulty)
-        holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE * self.difficulty)
+        in_view = _within_borders(borders, uvd[..., :2], self.size, BORDER_SHARE * difficulty)
+        holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE * difficulty)
         radii = np.where(holes, decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * distance / points[..., 2].mean(1)
         ends = np.einsum("nij,nj->ni", to_camera[:, :2, :3], arms[:, :, 0] * (arm_length * scale - reach)[:, None])
         in_view[leaving] &= _where_it_leaves(decoys, ends[leaving] / HALF_SIZE, self.size)
@@ -246,7 +254,7 @@ class SynthBatches:
         measured = np.where(in_view, measured, 0)
         d = (measured - distance[:, None, None]) / HALF_SIZE
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
-        lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.85 * self.difficulty))
+        lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.85 * difficulty))
         if len(lured):
             lures = _lures(self.size).draw(decoys, len(lured))
             image[lured[: len(lures)]] = lures
