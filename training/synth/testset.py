@@ -17,8 +17,8 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 10
-FINGERPRINT = {"uvd": -0.000798, "image": 0.621764, "visible": 0.632266, "roughness": 0.039677}
+VERSION = 11
+FINGERPRINT = {"uvd": -0.000207, "image": 0.648994, "visible": 0.627104, "roughness": 0.035758}
 """`fingerprint` of this version."""
 
 COUNT = 4096
