@@ -1,11 +1,12 @@
 """From the node's settings to an estimator."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Protocol
 
 import numpy as np
 
 from .parameters import estimator_settings
+from .perception import backends
 from .perception.camera import Camera
 from .perception.estimator import HandPoseEstimator
 from .perception.hand import Hand
@@ -13,6 +14,11 @@ from .perception.hand import Hand
 
 class Estimator(Protocol):
     """What the node needs of `perception.estimator.HandPoseEstimator`."""
+
+    @property
+    def tracked(self) -> Set[int]:
+        """The `track_id`s of the hands that are followed, those among them that the last image did not show."""
+        ...
 
     def estimate(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
         """Depth (height, width) in metres, 0 where there is no reading, seen at `stamp` seconds -> the hands in it."""
@@ -38,8 +44,6 @@ def load_estimator(settings: Mapping[str, Any]) -> tuple[Estimator, str]:
         Exception: an engine that is not installed, a device that is not there, weights that are missing or damaged; the
             message says what to do.
     """
-    from .perception import backends  # here, so that an engine that is not installed is a refusal to configure
-
     chosen = (settings[name] for name in ("backend", "device", "model", "precision"))
     backend = backends.create(*chosen, settings["threads"] or None)
     return HandPoseEstimator(backend, estimator_settings(settings)), backend.description

@@ -203,7 +203,7 @@ class HandPoseNode(LifecycleNode):
         if self._worker is None:
             return
         try:
-            camera = to_camera(message, self._settings["rectified"])
+            camera = to_camera(message, self._settings["distortion"])
         except Refused as refusal:
             self._refuse(refusal)
             return
@@ -250,22 +250,26 @@ class HandPoseNode(LifecycleNode):
     # Work, in the worker's thread.
 
     def _work(self, frame: Frame) -> None:
-        header, estimator = frame.image.header, self._estimator  # the node may give its own up meanwhile
+        header, estimator, outputs = frame.image.header, self._estimator, self._outputs
         try:
             depth = frame.image.metres()
             hands = self._estimate(estimator, depth, frame.camera, Time.from_msg(header.stamp).nanoseconds * 1e-9)
         except Exception as error:  # no pose is made up for this image, and the next one may go well
+            if self._outputs is not outputs:
+                return
             self._refuse(Refused("estimation_failed", f"{type(error).__name__}: {error}"))
             self.get_logger().debug(traceback.format_exc())
             estimator.reset()
             return
+        if self._outputs is not outputs:  # left behind by a node that was cleaned up meanwhile
+            return
         try:
-            self._outputs.publish_poses(header, hands)
+            outputs.publish_poses(header, hands)
             nothing_read = not depth.any()
             self._statistics.answer(time.monotonic() - frame.arrived, len(hands), nothing_read)
             if nothing_read:
                 self._warn("nothing_read", "the depth image holds no reading at all; is the lens covered?")
-            self._outputs.publish_views(header, depth, frame.camera, hands)
+            outputs.publish_views(header, depth, frame.camera, hands, estimator.tracked)
         except Exception as error:  # a dead thread would be silent
             self._fail("cannot publish", error)
         try:

@@ -1,5 +1,7 @@
 """The topics on which the node answers."""
 
+from collections.abc import Set
+
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
@@ -44,13 +46,16 @@ class Outputs:
         """The answer to one image; this first, for it is what robots wait for."""
         self._poses.publish(hand_messages.hand_pose_array(header, hands))
 
-    def publish_views(self, header: Header, depth: np.ndarray, camera: Camera, hands: list[Hand]) -> None:
+    def publish_views(
+        self, header: Header, depth: np.ndarray, camera: Camera, hands: list[Hand], tracked: Set[int]
+    ) -> None:
         """The same hands as frames, joint states, markers and, if somebody looks, a picture.
 
         Args:
             depth: (height, width) in metres.
+            tracked: see `Estimator.tracked`.
         """
-        labels = self._labels.assign(hands)
+        labels = self._labels.assign(hands, tracked)
         frames = transforms(header, self._frame_prefix, labels, hands)
         if frames.transforms:
             self._tf.publish(frames)

@@ -72,6 +72,10 @@ class StandIn:
         self.tracks = tracks
         return hands
 
+    @property
+    def tracked(self) -> set[int]:
+        return {track for track, _ in self.tracks.values()}
+
     def look_around(self) -> None:
         """It sees all there is at once."""
 

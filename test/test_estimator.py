@@ -5,7 +5,7 @@ import pytest
 from oracle import LEFT, RIGHT, TABLE, estimator, left_at, right_at, see
 
 from fingerpose_ros.perception import estimator as estimator_module
-from fingerpose_ros.perception.estimator import MAX_GAP
+from fingerpose_ros.perception.estimator import MAX_GAP, SEARCH_EVERY
 from fingerpose_ros.perception.hand_finder import Candidate
 from fingerpose_ros.perception.kinematics import hand_centre
 
@@ -149,6 +149,19 @@ def test_a_hand_that_is_tracked_is_not_new_and_nobody_gives_way_to_it(oracle, mo
     )
 
 
+@pytest.mark.parametrize("candidates", range(1, 6))
+def test_beside_a_tracked_hand_every_place_is_looked_at_as_either_hand(oracle, monkeypatch, candidates):
+    follow, looked = estimator(oracle), set()
+    see(follow, oracle, [right_at(0.3)], 0.0)
+    found = [Candidate(np.array([0.1 * i - 0.6, 0.0, 0.7]), 1.0 - 0.1 * i) for i in range(candidates)]
+    monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: found)
+    for i in range(1, 8 * candidates * SEARCH_EVERY):
+        see(follow, oracle, [right_at(0.3)], i / 30)
+        follow.look_around()
+        looked |= {(prospect.centre[0], prospect.handedness) for prospect in follow._prospects}
+    assert len(looked) == 2 * candidates
+
+
 @pytest.mark.parametrize("scene", (right_at(), left_at()), ids=("right", "left"))
 def test_a_hand_that_the_network_only_knows_as_what_it_is_is_found(oracle, monkeypatch, scene):
     said, (_, handedness) = oracle._of, scene
@@ -230,6 +243,16 @@ def test_a_hand_that_must_be_looked_at_again_is_when_the_next_image_is_there(ora
 
 def test_where_there_is_time_it_is_looked_at_again_at_once(oracle, monkeypatch):
     assert found_again(oracle, monkeypatch, off=0.05, seconds=0.2) == ([1, 1], [2, 1], [1, 0])
+
+
+def test_the_hands_that_are_followed_are_told_seen_or_not(oracle):
+    follow = estimator(oracle)
+    assert follow.tracked == set()
+    (hand,) = see(follow, oracle, [right_at()], 0.0)
+    assert see(follow, oracle, [], 0.03) == [] and follow.tracked == {hand.track_id}
+    for i in range(2, 5):
+        see(follow, oracle, [], 0.03 * i)
+    assert follow.tracked == set()
 
 
 @pytest.mark.parametrize("step", (-0.01, -100.0, MAX_GAP + 0.01))

@@ -12,6 +12,7 @@ from bags import depth_frame
 from diagnostic_msgs.msg import DiagnosticStatus
 from messages import camera_info, compressed, image
 from observed_node import feed, feed_and_wait, make_node, stamps
+from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 from stand_in import FAILING, StandIn
 from visualization_msgs.msg import Marker
@@ -122,6 +123,22 @@ def test_a_jump_back_in_time_starts_tracking_anew(ros_context):
     feed_and_wait(node, depth_frame(0), 3.1)
     assert estimator.resets == before + 1
     node.close()
+
+
+@pytest.mark.parametrize("restart", ("time jumps back", "it is activated again", "an image fails"))
+def test_a_hand_has_its_name_again_when_tracking_starts_anew(running, restart):
+    node, recorder = running
+    feed_and_wait(node, depth_frame(0), 10.0)
+    if restart == "it is activated again":
+        assert node.trigger_deactivate() == node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    elif restart == "an image fails":
+        failing = depth_frame(0).astype(np.float32) / 1000
+        failing[0, 0] = FAILING
+        feed_and_wait(node, failing, 10.1)
+    feed_and_wait(node, depth_frame(0), 3.0 if restart == "time jumps back" else 10.2)
+    assert wait_until(lambda: len(recorder.transforms) == 2)
+    names = {frame.child_frame_id for message in recorder.transforms for frame in message.transforms}
+    assert len(names) == 21 and all(name.startswith("right_hand_") for name in names)
 
 
 @pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf, -1.0])

@@ -67,7 +67,10 @@ def test_a_transition_that_is_not_possible_is_answered_with_no_and_the_node_live
     assert feed_and_wait(node, depth_frame(0)).answered == 1
 
 
-def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(ros_context, observer, monkeypatch):
+@pytest.mark.parametrize("cleaned_up", (False, True), ids=("deactivated", "cleaned up"))
+def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(
+    ros_context, observer, monkeypatch, cleaned_up
+):
     monkeypatch.setattr(Worker.stop, "__defaults__", (0.1,))
     leave = threading.Event()
 
@@ -85,6 +88,11 @@ def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(ros
         assert wait_until(lambda: "images arrive, but none is answered" in said(), 5)
         assert node.trigger_deactivate() == SUCCESS
         assert node.trigger_activate() != SUCCESS
+        if cleaned_up:
+            assert node.trigger_cleanup() == SUCCESS
+            leave.set()
+            assert wait_until(lambda: node.trigger_configure() == SUCCESS, 5)
+            assert not wait_until(lambda: node.report().answered or node.report().last_error, 0.5)
         leave.set()
         assert wait_until(lambda: node.trigger_activate() == SUCCESS, 5)
         assert feed_and_wait(node, depth_frame(0), 200.0).answered >= 1

@@ -15,7 +15,6 @@ from messages import header
 from stand_in import make_hand
 from visualization_msgs.msg import Marker
 
-from fingerpose_ros.perception.estimator import MAX_MISSED
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, FINGERS, JOINTS
 from fingerpose_ros.ros import quaternion
 from fingerpose_ros.ros.hand_labels import HandLabels
@@ -151,29 +150,32 @@ def test_labels_are_unique_kept_and_used_again():
     labels = HandLabels()
     a, b, c = (make_hand(CENTRE, "right", i) for i in (1, 2, 3))
     left = make_hand(CENTRE, "left", 4)
-    assert labels.assign([b, a, left]) == ["right_2", "right", "left"]
-    for _ in range(MAX_MISSED + 1):
-        assert labels.assign([b]) == ["right_2"]
-    assert labels.assign([b, c]) == ["right_2", "right"]
-    assert labels.assign([]) == []
-    assert labels.assign([c]) == ["right"]
+    assert labels.assign([b, a, left], {1, 2, 4}) == ["right_2", "right", "left"]
+    assert labels.assign([b], {2}) == ["right_2"]
+    assert labels.assign([b, c], {2, 3}) == ["right_2", "right"]
+    assert labels.assign([], {3}) == []
+    assert labels.assign([c], {3}) == ["right"]
 
 
 def test_no_other_hand_takes_the_label_of_one_that_is_unseen_for_a_moment():
     labels = HandLabels()
     a, b, c = (make_hand(CENTRE, "right", i) for i in (1, 2, 3))
-    assert labels.assign([a, b]) == ["right", "right_2"]
-    for _ in range(MAX_MISSED):
-        assert labels.assign([]) == []
-    assert labels.assign([b, c]) == ["right_2", "right"]  # the third image without the first hand: it is gone
-    assert labels.assign([c]) == ["right"]
-    assert labels.assign([b, c]) == ["right_2", "right"]
+    assert labels.assign([a, b], {1, 2}) == ["right", "right_2"]
+    assert labels.assign([c], {1, 2, 3}) == ["right_3"]
+    assert labels.assign([b, c], {2, 3}) == ["right_2", "right_3"]
+    assert labels.assign([a], {1, 2, 3}) == ["right"]
+
+
+def test_a_hand_found_again_after_all_were_forgotten_has_its_label_again():
+    labels = HandLabels()
+    assert labels.assign([make_hand(CENTRE, "right", 1)], {1}) == ["right"]
+    assert labels.assign([make_hand(CENTRE, "right", 2)], {2}) == ["right"]
 
 
 def test_a_hand_that_turns_out_to_be_the_other_one_changes_its_label():
     labels = HandLabels()
-    assert labels.assign([make_hand(CENTRE, "right", 1)]) == ["right"]
-    assert labels.assign([make_hand(CENTRE, "left", 1)]) == ["left"]
+    assert labels.assign([make_hand(CENTRE, "right", 1)], {1}) == ["right"]
+    assert labels.assign([make_hand(CENTRE, "left", 1)], {1}) == ["left"]
 
 
 @given(VALIDITY)

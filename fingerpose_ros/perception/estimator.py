@@ -92,6 +92,11 @@ class HandPoseEstimator:
         self._not_looked_around: Eye | None = None
         self._searches = self._frame = 0
 
+    @property
+    def tracked(self) -> set[int]:
+        """The `track_id`s of the hands that are followed, those among them that the last image did not show."""
+        return {track.id for track in self._tracks}
+
     def estimate(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
         """The hands in one depth image, oldest track first.
 
@@ -183,7 +188,7 @@ class HandPoseEstimator:
         if turn > 0:
             sides = (sides[turn // 2 % len(sides)],)
             best, others = found[:1], found[1:]
-            other = [others[(turn // 2 if expected else turn) % len(others)]] if others else []
+            other = [others[(turn // 4 if expected else turn) % len(others)]] if others else []
             found = (best if turn % 2 or not other else other) if expected else best + other
         return [Prospect(candidate.centre, side, candidate.score) for candidate in found for side in sides]
 
