@@ -13,7 +13,9 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from .perception import backends
 from .perception.settings import EstimatorSettings
+from .ros.camera_info import AUTO, DISTORTION
 
 
 @dataclass(frozen=True)
@@ -58,24 +60,25 @@ SETTINGS = (
         choices=("best_effort", "reliable"),
     ),
     Setting(
-        "rectified", True,
-        "The depth image is rectified: where camera info has a `p` other than `k`, `p` counts, without distortion. "
-        "false: `k` and `d` count.",
+        "distortion", AUTO,
+        "Of the lens, in the depth image. auto: none where camera info has a `p` other than `k`, and `p` is the camera;"
+        " else `d`. ignore: none, the image is rectified. apply: `d`, it is not, and `k` is the camera.",
+        choices=DISTORTION,
     ),
     Setting("frame_prefix", "", "Put before the name of every joint's TF frame, as it is."),
     Setting("overlay", True, "Draw the hands on the depth image, if somebody subscribes to `overlay`."),
     Setting(
         "backend", "auto", "What runs the network. auto: OpenVINO on a CPU, PyTorch on a GPU; the log says which.",
-        choices=("auto", "openvino", "torch"),
+        choices=backends.BACKENDS,
     ),
     Setting(
         "device", "auto", "Where it runs. Asking for cuda where there is none is an error.",
-        choices=("auto", "cpu", "cuda"),
+        choices=backends.DEVICES,
     ),
     Setting("model", "", "Path of the weights; empty for those that come with the package."),
     Setting(
         "precision", "auto", "Numbers the network computes in. auto: bf16 where the processor has it, else f32.",
-        choices=("auto", "f32", "bf16"),
+        choices=backends.PRECISIONS,
     ),
     Setting("threads", 0, "CPU threads that the network may use. 0: as many as the engine likes.", low=0, high=64),
     _of_estimator("min_distance", "Metres from the camera at which hands are first looked for.", low=0.05, high=5.0),

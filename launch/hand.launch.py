@@ -1,7 +1,7 @@
 """Hand poses from a depth camera: the node, and as you ask for them a camera's driver, a bag to replay, RViz.
 
 ros2 launch fingerpose_ros hand.launch.py camera:=realsense rviz:=true
-ros2 launch fingerpose_ros hand.launch.py image_topic:=/k4a/depth/image_rect info_topic:=/k4a/depth/camera_info
+ros2 launch fingerpose_ros hand.launch.py image_topic:=/depth/image_raw  # an Azure Kinect's
 """
 
 import math

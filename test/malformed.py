@@ -15,7 +15,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 
 WIDTH, HEIGHT = 8, 6
 BYTES_PER_PIXEL = {"16UC1": 2, "mono16": 2, "32FC1": 4}
-COEFFICIENTS = {"plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
+COEFFICIENTS = dict.fromkeys(("plumb_bob", "rational_polynomial"), (4, 5, 8, 12, 14)) | {"equidistant": (4,)}
 NAN, INF = float("nan"), float("inf")
 
 
@@ -157,6 +157,8 @@ def _why_camera_info(message: CameraInfo) -> str | None:
             return "camera_info_principal_point"
     if len(matrices) == 1 or matrices[0] == matrices[1]:  # else p stands for a rectified image, without distortion
         d, model = list(message.d), message.distortion_model
+        if model == "equidistant" and all(value == 0 for value in d[4:]):
+            d = d[:4]
         if not (model in ("", "none") and all(value == 0 for value in d)):
             if model not in COEFFICIENTS or not all(math.isfinite(value) for value in d):
                 return "camera_info_distortion"

@@ -1,5 +1,6 @@
 """What the documents say of the node's parameters and refusals is what the code does."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from fingerpose_ros.parameters import SETTINGS
+from fingerpose_ros.replay import main as play_bag
 from fingerpose_ros.ros.refusal import REASONS
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +40,15 @@ def test_the_table_of_parameters():
         for setting in SETTINGS
     ]
     assert table_rows("## Parameters") == expected
+
+
+def test_the_options_of_play_bag(capsys):
+    with pytest.raises(SystemExit):
+        play_bag(["play_bag", "--help"])
+    known = capsys.readouterr().out
+    section = (ROOT / "docs" / "node.md").read_text().split("## Bags")[1].split("\n## ")[0]
+    options = re.findall(r"--[a-z-]+", section)
+    assert options and all(option in known for option in options)
 
 
 def test_the_table_of_reasons():

@@ -36,8 +36,14 @@ def test_a_rectified_image_has_the_camera_p_without_distortion():
 
 
 def test_a_raw_image_has_the_camera_k_whatever_p_says():
-    camera = to_camera(info(p=RECTIFIED), rectified=False)
+    camera = to_camera(info(p=RECTIFIED), distortion="apply")
     assert camera.fx == 500 and camera.distortion == tuple(D)
+
+
+@pytest.mark.parametrize(("p", "fx"), [(RECTIFIED, 480), (COPY_OF_K, 500), ([0.0] * 12, 500)])
+def test_distortion_is_ignored_where_the_image_is_said_to_have_none(p, fx):
+    camera = to_camera(info(p=p), distortion="ignore")
+    assert camera.fx == fx and camera.distortion == ()
 
 
 def test_without_p_k_counts():
@@ -52,7 +58,9 @@ def test_without_p_k_counts():
         ("", [], ()),
         ("", [0.0] * 5, ()),
         ("rational_polynomial", [0.1] * 8, (0.1,) * 8),
+        ("plumb_bob", [0.1] * 8, (0.1,) * 8),  # as Orbbec's driver calls them
         ("equidistant", [0.0] * 4, (0.0,) * 4),
+        ("equidistant", [0.1] * 4 + [0.0] * 4, (0.1,) * 4),
     ],
 )
 def test_distortion_models(model, d, expected):

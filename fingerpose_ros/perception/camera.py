@@ -7,8 +7,12 @@ import cv2
 import numpy as np
 
 NO_DISTORTION = "none"
-DISTORTION_MODELS = {NO_DISTORTION: (0,), "plumb_bob": (4, 5), "rational_polynomial": (8, 12, 14), "equidistant": (4,)}
-"""REP 132 / sensor_msgs distortion models that are understood -> how many coefficients each may have."""
+_BROWN = (4, 5, 8, 12, 14)
+DISTORTION_MODELS = {NO_DISTORTION: (0,), "plumb_bob": _BROWN, "rational_polynomial": _BROWN, "equidistant": (4,)}
+"""REP 132 / sensor_msgs distortion models that are understood -> how many coefficients each may have.
+
+Drivers call eight coefficients `plumb_bob`, too (Orbbec's). It is their number that says which formula is meant.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,8 @@ class Camera:
     distortion: tuple[float, ...] = ()
 
     def __post_init__(self):
-        if self.width <= 0 or self.height <= 0:
-            raise ValueError(f"camera size {self.width}x{self.height} is not positive")
+        if not all(isinstance(size, int | np.integer) and size > 0 for size in (self.width, self.height)):
+            raise ValueError(f"camera size {self.width}x{self.height} is not two positive whole numbers")
         for name in ("fx", "fy"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):

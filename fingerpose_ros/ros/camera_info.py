@@ -2,7 +2,8 @@
 
 `k` and `d` describe the camera that took the picture, `p` the one that would have taken the rectified picture. A depth
 topic is rectified (`image_rect...`, REP 118), but many drivers fill `p` with a copy of `k` and leave the distortion in.
-So a rectified image has the camera `p`, without distortion, where `p` differs from `k`, and else `k` with `d`.
+So, if nothing else is said, a rectified image has the camera `p`, without distortion, where `p` differs from `k`, and
+else `k` with `d`.
 """
 
 import numpy as np
@@ -11,15 +12,18 @@ from sensor_msgs.msg import CameraInfo
 from ..perception.camera import DISTORTION_MODELS, NO_DISTORTION, Camera
 from .refusal import Refused
 
+AUTO, IGNORE, APPLY = DISTORTION = ("auto", "ignore", "apply")
+"""What becomes of `d`: it counts unless `p` differs from `k`, never, always."""
 
-def to_camera(info: CameraInfo, rectified: bool = True) -> Camera:
+
+def to_camera(info: CameraInfo, distortion: str = AUTO) -> Camera:
     """The camera of the image as published: after `roi` and `binning`, which `k` and `p` do not include.
 
     The region of interest is cut out first, then binned; the principal point is divided like the focal length, as
     image_geometry does.
 
     Args:
-        rectified: whether the image is, so that `p` counts where it is given.
+        distortion: one of `DISTORTION`. Where `d` does not count, `p` does, if it is given.
 
     Raises:
         Refused: camera_info_size, camera_info_roi, camera_info_focal_length, camera_info_principal_point,
@@ -27,7 +31,7 @@ def to_camera(info: CameraInfo, rectified: bool = True) -> Camera:
     """
     if not (info.width and info.height):
         raise Refused("camera_info_size", f"camera info size is {info.width}x{info.height}")
-    fx, fy, cx, cy, distorted = _intrinsics(info, rectified)
+    fx, fy, cx, cy, distorted = _intrinsics(info, distortion)
     model, coefficients = _distortion(info) if distorted else (NO_DISTORTION, ())
     x, y, width, height = _region(info)
     bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
@@ -43,14 +47,14 @@ def to_camera(info: CameraInfo, rectified: bool = True) -> Camera:
         raise Refused("camera_info_distortion", f"camera info: {error}") from error
 
 
-def _intrinsics(info: CameraInfo, rectified: bool) -> tuple[float, float, float, float, bool]:
+def _intrinsics(info: CameraInfo, distortion: str) -> tuple[float, float, float, float, bool]:
     """fx, fy, cx, cy of the whole sensor, and whether the lens distorts."""
     k = _checked("k", *(float(info.k[i]) for i in (0, 4, 2, 5)))
-    if rectified and np.any(info.p):
+    if distortion != APPLY and np.any(info.p):
         p = _checked("p", *(float(info.p[i]) for i in (0, 5, 2, 6)))
         if p != k:
             return *p, False
-    return *k, True
+    return *k, distortion != IGNORE
 
 
 def _checked(matrix: str, fx: float, fy: float, cx: float, cy: float) -> tuple[float, float, float, float]:
@@ -82,6 +86,8 @@ def _region(info: CameraInfo) -> tuple[int, int, int, int]:
 def _distortion(info: CameraInfo) -> tuple[str, tuple[float, ...]]:
     """Model and coefficients as `Camera` takes them. Simulators leave `d` empty for a perfect lens."""
     coefficients = tuple(float(value) for value in info.d)
+    if info.distortion_model == "equidistant" and not any(coefficients[4:]):  # drivers fill up with zeros
+        coefficients = coefficients[:4]
     if info.distortion_model in ("", NO_DISTORTION) and not any(coefficients):
         return NO_DISTORTION, ()
     if info.distortion_model not in DISTORTION_MODELS or info.distortion_model == NO_DISTORTION:
