@@ -50,6 +50,9 @@ def open_reader(path: Path | str) -> AnyReader:
         reader.open()
     except AnyReaderError as error:
         raise BagError(f"{path} is no rosbag2 recording: {error}") from error
+    if not reader.is2:
+        reader.close()
+        raise BagError(f"{path} is a recording of ROS 1; convert it: rosbags-convert --src {path} --dst FOLDER")
     return reader
 
 

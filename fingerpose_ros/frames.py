@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -71,8 +72,11 @@ class FrameFolder:
             raise FileNotFoundError(f"{path / 'depth'} holds no PNG")
         joints = None
         if (path / "joints.npz").exists():
-            with np.load(path / "joints.npz") as stored:
-                joints = stored["joints"].astype(np.float64)
+            try:
+                with np.load(path / "joints.npz") as stored:
+                    joints = stored["joints"].astype(np.float64)
+            except (KeyError, ValueError, EOFError, BadZipFile) as error:
+                raise ValueError(f"{path / 'joints.npz'} is no NumPy archive with `joints`: {error}") from error
             if joints.shape != (len(images), 21, 3):
                 raise ValueError(f"{path / 'joints.npz'} holds joints {joints.shape} for {len(images)} images")
         return FrameFolder(path, camera, unit, images, joints)

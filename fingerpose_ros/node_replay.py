@@ -31,20 +31,19 @@ class NodeReplay:
 
     Attributes:
         playback: what was sent and answered, and how late.
-        sent_at: `time.monotonic()` seconds at which each image was sent.
         recorder: all that the node published.
         backend: what the node computes with, in its own words.
     """
 
     playback: Playback
-    sent_at: list[float]
     recorder: Recorder
     backend: str
 
     @property
     def rate(self) -> float:
         """Images sent a second."""
-        return (len(self.sent_at) - 1) / (self.sent_at[-1] - self.sent_at[0]) if len(self.sent_at) > 1 else float("nan")
+        sent_at = self.playback.sent_at
+        return (len(sent_at) - 1) / (sent_at[-1] - sent_at[0]) if len(sent_at) > 1 else float("nan")
 
     def latency_ms(self) -> dict[str, float]:
         """From sending an image to its answer: median, 95th and 99th percentile."""
@@ -81,16 +80,14 @@ def replay_through_node(
             player = Player(bag.transport, context=context)
             recorder = Recorder(player.node)
             _wait(player, recorder, node)
-            sent_at: list[float] = []
 
             def sent(playback: Playback) -> None:
-                sent_at.append(time.monotonic())
                 node.check()
                 on_frame(playback)
 
             playback = player.play(bag, lockstep=lockstep, rate=rate, on_frame=sent)
             player.spin(AFTERWARDS)
-            return NodeReplay(playback, sent_at, recorder, _backend(recorder))
+            return NodeReplay(playback, recorder, _backend(recorder))
     finally:
         if player:
             player.close()

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from .bag import BagError, DepthBag, RecordedImage, open_reader
 from .perception.camera import Camera
 from .perception.hand import Hand
-from .ros.camera_info import to_camera
+from .ros.camera_info import AUTO, to_camera
 from .ros.compressed_depth import from_compressed
 from .ros.depth_image import from_image
 from .ros.hand_reading import to_hands
@@ -36,18 +36,18 @@ class DepthFrame:
     camera: Camera
 
 
-def depth_frames(bag: DepthBag, rectified: bool = True) -> Iterator[DepthFrame]:
+def depth_frames(bag: DepthBag, distortion: str = AUTO) -> Iterator[DepthFrame]:
     """The images of a recording in order, without those that the node would refuse."""
     for recorded in bag.images():
         try:
-            frame = depth_frame(bag, recorded, rectified)
+            frame = depth_frame(bag, recorded, distortion)
         except Refused:
             continue
         yield frame
 
 
-def depth_frame(bag: DepthBag, recorded: RecordedImage, rectified: bool = True) -> DepthFrame:
-    """One image of `bag`.
+def depth_frame(bag: DepthBag, recorded: RecordedImage, distortion: str = AUTO) -> DepthFrame:
+    """One image of `bag`; `distortion` as the node's parameter of that name.
 
     Raises:
         Refused: the image or its camera info is such that the node would refuse it.
@@ -56,7 +56,7 @@ def depth_frame(bag: DepthBag, recorded: RecordedImage, rectified: bool = True) 
         image = from_image(deserialize_message(recorded.image, Image))
     else:
         image = from_compressed(deserialize_message(recorded.image, CompressedImage))
-    camera = to_camera(deserialize_message(recorded.camera_info, CameraInfo), rectified)
+    camera = to_camera(deserialize_message(recorded.camera_info, CameraInfo), distortion)
     return DepthFrame(recorded.stamp, image.metres(), camera)
 
 

@@ -21,6 +21,9 @@ from fingerpose_ros.msg import HandPoseArray
 from .bag import TRANSPORT_SUFFIX, BagError, DepthBag
 from .session import BadArguments, own_arguments, session
 
+LISTENING = 0.002
+"""Seconds before each image for which answers are taken even when it is overdue: they would wait, and look late."""
+
 SETTLING = 0.3
 """Seconds from seeing the node's topics to sending: both ends of a connection learn of each other a little apart."""
 
@@ -31,11 +34,13 @@ class Playback:
 
     Attributes:
         sent: stamps of the images in the order they were sent, nanoseconds.
+        sent_at: `time.monotonic()` seconds at which each of them was.
         answered: of those, the ones that got a HandPoseArray, in the order of the answers.
         latencies: seconds from sending an image to its answer, for each of `answered`.
     """
 
     sent: list[int] = field(default_factory=list)
+    sent_at: list[float] = field(default_factory=list)
     answered: list[int] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
 
@@ -61,7 +66,7 @@ class Player:
         self._infos = self.node.create_publisher(CameraInfo, "depth/camera_info", 5)
         self._clock = self.node.create_publisher(Clock, "/clock", 5) if clock else None
         self._answers = self.node.create_subscription(HandPoseArray, "hand_poses", self._on_answer, 100)
-        self._sent_at: dict[int, float] = {}
+        self._unanswered: dict[int, float] = {}
         self._playback = Playback()
 
     def wait_for_node(self, timeout: float = 30.0) -> None:
@@ -94,24 +99,25 @@ class Player:
             patience: seconds to wait for an answer: in lock-step to each image, else to the last.
             on_frame: called after each image with what was played so far.
         """
-        self._playback, self._sent_at = Playback(), {}
+        self._playback, self._unanswered = Playback(), {}
         playback, begin, first = self._playback, time.monotonic(), None
         for recorded in bag.images():
             first = recorded.time if first is None else first
             if not lockstep:
                 due = begin + (recorded.time - first) * 1e-9 / rate
-                self._spin_until(lambda: False, due - time.monotonic())
+                self._spin_until(lambda: False, max(due - time.monotonic(), LISTENING))
             if self._clock:
                 self._clock.publish(Clock(clock=Time(nanoseconds=recorded.stamp).to_msg()))
             self._infos.publish(recorded.camera_info)
-            self._sent_at[recorded.stamp] = time.monotonic()
-            self._images.publish(recorded.image)
             playback.sent.append(recorded.stamp)
+            playback.sent_at.append(time.monotonic())
+            self._unanswered[recorded.stamp] = playback.sent_at[-1]
+            self._images.publish(recorded.image)
             if lockstep:
-                self._spin_until(lambda stamp=recorded.stamp: stamp not in self._sent_at, patience)
+                self._spin_until(lambda stamp=recorded.stamp: stamp not in self._unanswered, patience)
             on_frame(playback)
         if not lockstep and playback.sent:  # the last image is never dropped for a newer one
-            self._spin_until(lambda: playback.sent[-1] not in self._sent_at, patience)
+            self._spin_until(lambda: playback.sent[-1] not in self._unanswered, patience)
         return playback
 
     def spin(self, seconds: float) -> None:
@@ -124,8 +130,8 @@ class Player:
 
     def _on_answer(self, message: HandPoseArray) -> None:
         stamp = Time.from_msg(message.header.stamp).nanoseconds
-        if stamp in self._sent_at:
-            self._playback.latencies.append(time.monotonic() - self._sent_at.pop(stamp))
+        if stamp in self._unanswered:
+            self._playback.latencies.append(time.monotonic() - self._unanswered.pop(stamp))
             self._playback.answered.append(stamp)
 
     def _spin_until(self, reached: Callable[[], bool], timeout: float) -> bool:

@@ -14,6 +14,7 @@ from .node_replay import NodeReplay
 from .perception.hand import Hand
 from .perception.skeleton import FINGER_JOINTS, PARENTS, WRIST
 from .recordings import DepthFrame, depth_frame, depth_frames
+from .ros.camera_info import AUTO
 from .ros.refusal import Refused
 from .scoring import score
 from .writing import BagWriter
@@ -22,6 +23,9 @@ COLUMNS, ROWS = 4, 5
 TILE_WIDTH = 480
 FURTHEST = 1.5
 """Metres that the pictures draw darkest."""
+
+FITS = 65.535
+"""Metres that 16 bits hold as millimetres."""
 
 Hands = Mapping[int, list[Hand]]
 """By the stamps of their images, nanoseconds."""
@@ -48,14 +52,17 @@ def write_bag(path: Path, bag: DepthBag, replay: NodeReplay) -> None:
                 out.write(topic, message, times[Time.from_msg(header(message).stamp).nanoseconds])
 
 
-def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None) -> None:
-    """A picture of images from the whole recording with the answered hands on them, and how far off they are."""
+def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, distortion: str = AUTO) -> None:
+    """A picture of images from the whole recording with the answered hands on them, and how far off they are.
+
+    `distortion` as the node's parameter of that name.
+    """
     chosen = set(np.linspace(0, bag.count - 1, min(bag.count, COLUMNS * ROWS)).round().astype(int).tolist())
     tiles = []
     for index, recorded in enumerate(bag.images()):
         if index in chosen:
             with suppress(Refused):  # the node gave no answer to show
-                tiles.append(_tile(index, depth_frame(bag, recorded), answers, truth))
+                tiles.append(_tile(index, depth_frame(bag, recorded, distortion), answers, truth))
     cv2.imwrite(str(path), _grid(tiles or [np.zeros((TILE_WIDTH, TILE_WIDTH, 3), np.uint8)]))
 
 
@@ -76,13 +83,16 @@ def _tile(index: int, frame: DepthFrame, answers: Hands, truth: Hands | None) ->
 
 
 def _grid(tiles: list[np.ndarray]) -> np.ndarray:
-    blank = [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
-    tiles = [*tiles, *blank]
+    height = max(tile.shape[0] for tile in tiles)  # cameras may change their resolution
+    tiles = [np.pad(tile, ((0, height - tile.shape[0]), (0, 0), (0, 0))) for tile in tiles]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
     return np.vstack([np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)])
 
 
-def write_rerun(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None) -> None:
+def write_rerun(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, distortion: str = AUTO) -> None:
     """A recording for the Rerun viewer: the depth as points, the hands in it, the flexion of their fingers over time.
+
+    It knows no lens distortion. `distortion` as the node's parameter of that name.
 
     Raises:
         ImportError: rerun-sdk is not installed.
@@ -91,11 +101,12 @@ def write_rerun(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None) 
 
     stream = rr.RecordingStream("fingerpose_ros")
     stream.save(path)
-    for frame in depth_frames(bag):
+    for frame in depth_frames(bag, distortion):
         camera = frame.camera
         stream.set_time("stamp", timestamp=np.datetime64(frame.stamp, "ns"))
         stream.log("camera", rr.Pinhole(image_from_camera=camera.matrix, resolution=(camera.width, camera.height)))
-        png = cv2.imencode(".png", np.round(frame.depth * 1000).astype(np.uint16))[1]
+        millimetres = np.round(np.where(frame.depth < FITS, frame.depth, 0) * 1000).astype(np.uint16)
+        png = cv2.imencode(".png", millimetres)[1]
         stream.log("camera/depth", rr.EncodedDepthImage(png.tobytes(), media_type="image/png", meter=1000.0))
         stream.log("answer", rr.Clear(recursive=True))
         for hand in answers.get(frame.stamp, []):

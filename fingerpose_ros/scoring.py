@@ -74,14 +74,14 @@ def score(truth: Mapping[int, list[Hand]], answers: Mapping[int, list[Hand]]) ->
 
 def _pair(truth: list[Hand], answered: list[Hand]) -> tuple[list[tuple[Hand, Hand | None]], int]:
     """Each true hand with its answer, nearest first, and how many answers are left over."""
-    distances = {
-        (i, j): np.linalg.norm(hand_centre(true.positions) - hand_centre(hand.positions))
+    distances = [
+        (np.linalg.norm(hand_centre(true.positions) - hand_centre(hand.positions)), i, j)
         for i, true in enumerate(truth)
         for j, hand in enumerate(answered)
-    }
+    ]
     partner: dict[int, int] = {}
-    for (i, j), distance in sorted(distances.items(), key=lambda item: item[1]):
-        if distance <= SAME_HAND and i not in partner and j not in partner.values():
+    for _, i, j in sorted(pair for pair in distances if pair[0] <= SAME_HAND):  # a hand known nowhere is near none
+        if i not in partner and j not in partner.values():
             partner[i] = j
     pairs = [(true, answered[partner[i]] if i in partner else None) for i, true in enumerate(truth)]
     return pairs, len(answered) - len(partner)

@@ -1,5 +1,6 @@
 """Writes rosbag2 recordings (MCAP) of ROS messages, those of this package among them."""
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ class BagWriter:
         self._types = get_typestore(Stores.ROS2_JAZZY)
         for file in sorted((share_folder() / "msg").glob("*.msg")):
             self._types.register(get_types_from_msg(file.read_text(), f"fingerpose_ros/msg/{file.stem}"))
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._path = Path(path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
         self._topics: dict[str, Any] = {}
 
@@ -47,8 +49,10 @@ class BagWriter:
         self._writer.open()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_) -> None:
         self._writer.close()
+        if error:
+            shutil.rmtree(self._path)  # half a recording would be taken for a whole one
 
     def write(self, topic: str, message: Any, time: int) -> None:
         """Add a ROS message, recorded at `time` nanoseconds."""

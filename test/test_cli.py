@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fingerpose_ros import cli
+from fingerpose_ros.frames import FrameFolder
 from fingerpose_ros.perception.model_file import DEFAULT_NAME
 from fingerpose_ros.share import share_folder
 
@@ -81,6 +82,7 @@ def test_estimating_needs_no_ros():
         ({"fx": None}, None, "meta.json"),
         ({"depth_unit_m": 5}, None, "depth_unit_m is 5"),
         ({"width": 63}, None, "000000.png"),
+        ({"width": 64.0}, None, "whole numbers"),
         ({}, np.zeros((48, 64), np.uint8), "uint8"),
         ({}, b"not a picture", "cannot be read"),
     ],
@@ -95,6 +97,51 @@ def test_what_cannot_be_estimated_is_named(folder, capsys, meta, image, message)
         cv2.imwrite(str(path), image)
     assert cli.main(["estimate", "--camera", str(folder / "meta.json"), str(path)]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: (path / "joints.npz").write_bytes(b"not an archive"),
+        lambda path: (path / "joints.npz").write_bytes(b"PK\3\4 damaged"),
+        lambda path: np.savez(path / "joints.npz", other=joints(3)),
+        lambda path: np.savez(path / "joints.npz", joints=joints(2)),
+    ],
+)
+def test_joints_that_cannot_be_read_are_named(folder, damage):
+    damage(folder)
+    with pytest.raises(ValueError, match=r"joints\.npz"):
+        FrameFolder.open(folder)
+
+
+def test_a_folder_is_no_file_to_write_to(folder, tmp_path, capsys):
+    arguments = ["estimate", "--camera", str(folder / "meta.json"), "image.png", "--json", str(tmp_path)]
+    assert cli.main(arguments) == 2
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_a_recording_that_fails_leaves_nothing_behind_and_can_be_made_again(folder, tmp_path, capsys):
+    pytest.importorskip("rosbags", reason="rosbags is not installed")
+    pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+    cv2.imwrite(str(folder / "depth" / "000001.png"), np.zeros((8, 8), np.uint16))
+    assert cli.main(["bag", str(folder), str(tmp_path / "out")]) == 2
+    assert "000001.png" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    cv2.imwrite(str(folder / "depth" / "000001.png"), depth(1))
+    assert cli.main(["bag", str(folder), str(tmp_path / "out")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["watch", "--topic", "a b"], "a b"), (["replay", "BAG", "--out", "FILE/out"], "FILE/out")]
+)
+def test_what_cannot_be_is_refused_without_a_traceback(folder, tmp_path, capsys, monkeypatch, arguments, said):
+    pytest.importorskip("rosbags", reason="rosbags is not installed")
+    pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+    monkeypatch.setenv("ROS_DOMAIN_ID", "87")
+    assert cli.main(["bag", str(folder), str(tmp_path / "BAG")]) == 0
+    (tmp_path / "FILE").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_weights_that_are_not_there_are_named(folder, capsys):

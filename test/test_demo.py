@@ -13,7 +13,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("rosbags", reason="rosbags is not installed")
 
 import cv2
-from bags import FOCAL, HEIGHT, WIDTH, depth_frame
+from bags import FOCAL, HEIGHT, WIDTH, depth_frame, write_bag
 from fingerpose_ros.msg import HandPoseArray
 from rclpy.node import Node
 from rosbags.highlevel import AnyReader
@@ -103,10 +103,10 @@ def test_a_node_that_cannot_be_configured_ends_the_replay_with_its_own_words(ros
 def test_an_image_that_the_node_refuses_is_left_out_of_the_pictures(bag, tmp_path, monkeypatch):
     read = recordings.depth_frame
 
-    def refuse_the_third(opened, recorded, rectified=True):
+    def refuse_the_third(opened, recorded, distortion):
         if recorded.stamp == refused:
             raise Refused("corrupt", "not a PNG")
-        return read(opened, recorded, rectified)
+        return read(opened, recorded, distortion)
 
     with DepthBag(bag) as opened:
         refused = [recorded.stamp for recorded in opened.images()][2]
@@ -115,6 +115,29 @@ def test_an_image_that_the_node_refuses_is_left_out_of_the_pictures(bag, tmp_pat
         assert refused not in [frame.stamp for frame in depth_frames(opened)]
         replay_outputs.write_sheet(tmp_path / "sheet.png", opened, {}, None)
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] > 100
+
+
+def test_a_change_of_resolution_is_shown(tmp_path):
+    frames = [depth_frame(i, width=160, height=(120, 90)[i % 2]) for i in range(4)]
+    with DepthBag(write_bag(tmp_path / "bag", frames)) as opened:
+        replay_outputs.write_sheet(tmp_path / "sheet.png", opened, {}, None)
+    assert cv2.imread(str(tmp_path / "sheet.png")).shape == (360, 4 * 480, 3)
+
+
+@pytest.mark.parametrize(("distortion", "fx"), [("auto", FOCAL), ("apply", FOCAL / 2)])
+def test_the_pictures_are_of_the_camera_that_the_node_takes(bag, monkeypatch, tmp_path, distortion, fx):
+    read, cameras = recordings.to_camera, []
+
+    def with_another_k(info, chosen):
+        info.k[[0, 4]] = FOCAL / 2
+        cameras.append(read(info, chosen))
+        return cameras[-1]
+
+    monkeypatch.setattr(recordings, "to_camera", with_another_k)
+    with DepthBag(bag) as opened:
+        replay_outputs.write_sheet(tmp_path / "sheet.png", opened, {}, None, distortion)
+        replay_outputs.write_rerun(tmp_path / "recording.rrd", opened, {}, None, distortion)
+    assert len(cameras) == 2 * COUNT and {camera.fx for camera in cameras} == {fx}
 
 
 def test_a_node_that_ends_says_why(ros_environment, bag, tmp_path):

@@ -16,6 +16,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 from rendered_scene import CAMERA, hand_balls, placed, render
+from rosbags.rosbag1 import Writer
+from rosbags.typesys import Stores, get_typestore
 from stand_in import FAILING, StandIn, stand_in
 
 from fingerpose_ros.bag import BagError, DepthBag
@@ -176,6 +178,28 @@ def test_a_bag_without_depth_says_what_it_has(tmp_path):
         DepthBag(path, info_topic="/other")
     with pytest.raises(FileNotFoundError):
         DepthBag(tmp_path / "nothing")
+
+
+def test_a_recording_of_ros_1_is_refused_and_how_to_convert_it_is_said(tmp_path):
+    types = get_typestore(Stores.ROS1_NOETIC)
+    with Writer(tmp_path / "old.bag") as writer:
+        connection = writer.add_connection("/depth", "std_msgs/msg/Empty", typestore=types)
+        writer.write(connection, 0, types.serialize_ros1(types.types["std_msgs/msg/Empty"](), "std_msgs/msg/Empty"))
+    with pytest.raises(BagError, match="rosbags-convert"):
+        DepthBag(tmp_path / "old.bag")
+
+
+def test_answers_are_taken_while_a_replay_is_behind_its_schedule(ros_context, tmp_path):
+    node, behind = HandPoseNode(stand_in, context=ros_context), []
+    node.start()
+    path = write_bag(tmp_path / "bag", [depth_frame(i) for i in range(100)])
+    with DepthBag(path) as opened, spinning(node):
+        player = Player(opened.transport, context=ros_context)
+        player.wait_for_node()
+        player.play(opened, rate=1e6, on_frame=lambda playback: behind.append(len(playback.answered)))
+        player.close()
+    node.close()
+    assert behind[-1] > 10
 
 
 def test_without_a_node_the_player_says_what_is_missing(ros_context):

@@ -1,6 +1,7 @@
 """Answers against the truth."""
 
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -37,6 +38,14 @@ def test_an_answer_far_from_every_true_hand_is_surplus_and_not_an_error():
 def test_the_nearest_answer_is_a_hands_own():
     result = score({1: [RIGHT]}, {1: [moved(RIGHT, 0.08, 0, 0), moved(RIGHT, 0.002, 0, 0)]})
     assert result.surplus == 1 and result.error_mm == pytest.approx(2)
+
+
+@pytest.mark.parametrize("order", tuple(permutations(range(3))))
+def test_an_answer_of_which_no_joint_is_known_takes_no_ones_place(order):
+    near, lost = moved(RIGHT, 0.1, 0, 0), moved(RIGHT, np.nan, 0, 0)
+    answers = [RIGHT, near, lost]
+    result = score({1: [RIGHT, near]}, {1: [answers[i] for i in order]})
+    assert (result.found, result.error_mm, result.surplus) == (1, 0, 1)
 
 
 def test_the_wrong_side_is_told():

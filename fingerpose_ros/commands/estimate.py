@@ -37,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"--fps is {arguments.fps}; it must be a positive number")
     if arguments.json and not arguments.json.absolute().parent.is_dir():
         raise CommandError(f"--json {arguments.json}: there is no folder {arguments.json.parent}")
+    if arguments.json and arguments.json.is_dir():
+        raise CommandError(f"--json {arguments.json} is a folder; name a file")
     try:
         camera, unit = read_camera(arguments.camera)
         backend = backends.create(arguments.backend, arguments.device, arguments.model, arguments.precision)

@@ -20,6 +20,7 @@ from ..node_replay import NodeReplay, replay_through_node
 from ..perception.hand import Hand
 from ..recordings import recorded_hands
 from ..replay import Playback
+from ..ros.camera_info import AUTO
 from ..ros.refusal import Refused
 from ..scoring import score
 from ..writing import TRUTH_TOPIC
@@ -95,7 +96,8 @@ def replay_bag(
             prepare_folder(out)
             pace = "in lock-step" if lockstep else f"at {rate:g} x real speed"
             print(f"{bag.count} images of {bag.image_topic}, {pace}")
-            print(f"(to watch along: ROS_DOMAIN_ID={os.environ['ROS_DOMAIN_ID']} fingerpose watch)")
+            start = "ros2 run fingerpose_ros" if shutil.which("ros2") else "./run"
+            print(f"(to watch along: ROS_DOMAIN_ID={os.environ['ROS_DOMAIN_ID']} {start} fingerpose watch)")
             replay = replay_through_node(
                 bag, out / "node.log", parameters=parameters, lockstep=lockstep, rate=rate,
                 on_frame=Progress(bag.count), command=command,
@@ -105,9 +107,10 @@ def replay_bag(
             (out / SUMMARY).write_text(json.dumps(result, indent=1) + "\n")
             print(describe(result))
             replay_outputs.write_bag(out / "bag", bag, replay)
-            replay_outputs.write_sheet(out / "sheet.png", bag, answers, truth)
-            written = ["bag", "sheet.png", SUMMARY, "node.log", *write_rerun(out, bag, answers, truth)]
-    except (BagError, FileNotFoundError, NodeFailed, TimeoutError, Refused) as error:
+            seen = answers, truth, parameters.get("distortion", AUTO)
+            replay_outputs.write_sheet(out / "sheet.png", bag, *seen)
+            written = ["bag", "sheet.png", SUMMARY, "node.log", *write_rerun(out / "recording.rrd", bag, *seen)]
+    except (BagError, OSError, NodeFailed, Refused) as error:
         raise CommandError(str(error)) from error
     print(f"in {out}: {', '.join(written)}")
     if view:
@@ -189,13 +192,14 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def write_rerun(out: Path, bag: DepthBag, answers, truth) -> list[str]:
+def write_rerun(path: Path, *recording) -> list[str]:
+    """`replay_outputs.write_rerun`, if that can be; what was written."""
     try:
-        replay_outputs.write_rerun(out / "recording.rrd", bag, answers, truth)
+        replay_outputs.write_rerun(path, *recording)
     except ImportError:
-        print("no recording.rrd: rerun-sdk is not installed (pip install rerun-sdk)", file=sys.stderr)
+        print(f"no {path.name}: rerun-sdk is not installed (pip install rerun-sdk)", file=sys.stderr)
         return []
-    return ["recording.rrd"]
+    return [path.name]
 
 
 def open_viewer(recording: Path) -> None:

@@ -7,8 +7,10 @@ import time
 
 import numpy as np
 import rclpy
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.validate_topic_name import validate_topic_name
 
 from fingerpose_ros.msg import HandPoseArray
 
@@ -31,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not (math.isfinite(arguments.timeout) and arguments.timeout > 0):
         raise CommandError(f"--timeout is {arguments.timeout}; it must be a positive number of seconds")
+    try:
+        validate_topic_name(arguments.topic)
+    except InvalidTopicNameException as error:
+        raise CommandError(f"--topic {arguments.topic!r} is no name of a topic: {error}") from error
     rclpy.init()
     watcher = Watcher(arguments.topic)
     executor = SingleThreadedExecutor()
