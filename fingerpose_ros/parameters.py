@@ -108,6 +108,11 @@ SETTINGS = (
         "min_detection_confidence", "Probability below which a new hand is not taken for one.", low=0.01, high=0.99
     ),
     _of_estimator(
+        "max_detection_sigma",
+        "A new hand whose joints' standard deviations exceed this in the mean, in metres, is not taken for one yet.",
+        low=0.001, high=1.0,
+    ),
+    _of_estimator(
         "min_tracking_confidence", "Probability below which a hand that is followed is no longer seen.",
         low=0.01, high=0.99,
     ),

@@ -328,5 +328,14 @@ def test_a_hand_that_is_followed_may_be_in_more_doubt_than_a_new_one(oracle):
         assert len(see(follow, oracle, [right_at()], stamp)) == seen
 
 
+def test_a_hand_whose_joints_are_hardly_known_is_no_new_one_but_is_followed(oracle):
+    follow, sigma = estimator(oracle, max_detection_sigma=0.01), oracle.sigma.copy()
+    for stamp, unsure, seen in ((0.0, 1.2, 0), (0.1, 0.8, 1), (0.2, 1.2, 1)):  # times max_detection_sigma
+        oracle.sigma = sigma * 0 + unsure * 0.01 / 0.14
+        assert len(see(follow, oracle, [right_at()], stamp)) == seen
+    oracle.sigma[4:] = 0.01  # some joints not known is no reason
+    assert len(see(estimator(oracle, max_detection_sigma=0.01), oracle, [right_at()], 0.0)) == 1
+
+
 def test_a_doubtful_hand_is_none(oracle):
     assert see(estimator(oracle, min_detection_confidence=0.98), oracle, [right_at()], 0.0) == []

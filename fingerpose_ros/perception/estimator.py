@@ -290,7 +290,8 @@ class HandPoseEstimator:
         return self._shows_hand(look, self._settings.min_tracking_confidence)
 
     def _is_new_hand(self, look: Look) -> bool:
-        return self._shows_hand(look, self._settings.min_detection_confidence)
+        known = look.position_sigma.max(axis=-1).mean() <= self._settings.max_detection_sigma
+        return known and self._shows_hand(look, self._settings.min_detection_confidence)
 
     def _shows_hand(self, look: Look | None, least: float) -> bool:
         if look is None or look.present < least:
@@ -303,8 +304,7 @@ class HandPoseEstimator:
 
     def _hand(self, track: Track, look: Look, camera: Camera) -> Hand:
         positions = track.smooth(look.positions, self._stamp) if track.smooth else look.positions
-        covariance = look.crop.to_covariance(look.uvd, look.sigma)
-        sigma = np.sqrt(np.einsum("...ii->...i", covariance))
+        sigma = look.position_sigma
         pixels = camera.project(np.maximum(look.positions, (-np.inf, -np.inf, 1e-3)))
         valid = (
             (sigma.max(axis=-1) <= self._settings.max_sigma)
@@ -318,7 +318,7 @@ class HandPoseEstimator:
             handedness_score=track.handedness_score if self._settings.handedness == "both" else 1.0,
             confidence=look.present,
             sigma=sigma,
-            joint_confidence=probability_within(covariance, SMALL_ERROR),
+            joint_confidence=probability_within(look.covariance, SMALL_ERROR),
             **known_parts(positions, valid, track.handedness),
         )
 

@@ -39,6 +39,16 @@ class Look:
         """(3,) metres in the camera's optical frame."""
         return hand_centre(self.positions)
 
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """(21, 3, 3) of the positions, square metres."""
+        return self.crop.to_covariance(self.uvd, self.sigma)
+
+    @cached_property
+    def position_sigma(self) -> np.ndarray:
+        """(21, 3) standard deviations of the positions along the camera's axes, metres."""
+        return np.sqrt(np.einsum("...ii->...i", self.covariance))
+
 
 class Eye:
     """Looks at places of one depth image through the network."""

@@ -23,6 +23,8 @@ class EstimatorSettings:
         smoothing_beta: what speed adds to that cut-off, Hz per m/s.
         max_sigma: a joint whose standard deviation exceeds this, in metres, is not valid.
         min_detection_confidence: probability below which a new hand is not taken for one.
+        max_detection_sigma: a new hand whose joints' standard deviations exceed this in the mean, in metres, is not
+            taken for one yet: where there is no hand, the network mostly knows no joint's place.
         min_tracking_confidence: probability below which a hand that is followed is no longer seen.
 
     Raises:
@@ -39,6 +41,7 @@ class EstimatorSettings:
     smoothing_beta: float = 40.0
     max_sigma: float = 0.03
     min_detection_confidence: float = 0.7
+    max_detection_sigma: float = 0.015
     min_tracking_confidence: float = 0.5
 
     def __post_init__(self):
@@ -46,7 +49,8 @@ class EstimatorSettings:
             raise ValueError(f"handedness {self.handedness!r} is not one of both, {RIGHT}, {LEFT}")
         if self.max_hands < 1:
             raise ValueError(f"max_hands is {self.max_hands}; there must be at least 1 to look for")
-        for name in ("min_distance", "max_distance", "cube_half_size", "max_sigma", "smoothing_min_cutoff"):
+        lengths = ("min_distance", "max_distance", "cube_half_size", "max_sigma", "max_detection_sigma")
+        for name in (*lengths, "smoothing_min_cutoff"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise ValueError(f"{name} is {value}; it must be a positive number")

@@ -164,8 +164,7 @@ def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
     side = true_side(folder.joints)
     result["offset_corrected_mm"] = offset_corrected(positions, truth, side)
     result |= pip_flexion(positions, truth, side)
-    covariance = np.array([hand.crop.to_covariance(hand.uvd, hand.sigma) for hand in hands])
-    result |= uncertainty(np.sqrt(np.einsum("...ii->...i", covariance)) * 1000, positions - truth)
+    result |= uncertainty(np.array([hand.position_sigma for hand in hands]) * 1000, positions - truth)
     return result
 
 
