@@ -41,7 +41,7 @@ class EstimatorSettings:
     smoothing_beta: float = 40.0
     max_sigma: float = 0.03
     min_detection_confidence: float = 0.7
-    max_detection_sigma: float = 0.015
+    max_detection_sigma: float = 0.02
     min_tracking_confidence: float = 0.5
 
     def __post_init__(self):
