@@ -66,9 +66,12 @@ class NodeProcess:
 
 
 def _end_with_parent() -> None:
-    """In the new process: whatever ends the parent, a node without one would go on for ever (Linux)."""
+    """In the new process: whatever ends the parent, a node without one would go on for ever (Linux).
+
+    By SIGTERM: the KeyboardInterrupt of a SIGINT may be lost while Python starts.
+    """
     pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _yaml(value: object) -> str:
