@@ -81,6 +81,8 @@ class HandPoseNode(LifecycleNode):
         """Stop work and give everything back, whatever the state. The node is of no use afterwards."""
         self._stop()
         self.destroy_node()
+        # rclpy keeps what offers the transitions, and with it the node, on the network until Python collects garbage.
+        self._state_machine.destroy_when_not_in_use()
 
     def _survive_impossible_transitions(self) -> None:
         """A request such as to activate an active node is answered with no, where rclpy would end the process."""

@@ -67,6 +67,14 @@ def test_a_transition_that_is_not_possible_is_answered_with_no_and_the_node_live
     assert feed_and_wait(node, depth_frame(0)).answered == 1
 
 
+def test_a_closed_node_is_gone_from_the_network_at_once(ros_context, observer):
+    node = make_node(ros_context)
+    node.start()
+    assert wait_until(lambda: "hand_pose_node" in observer.get_node_names())
+    node.close()
+    assert wait_until(lambda: "hand_pose_node" not in observer.get_node_names())
+
+
 @pytest.mark.parametrize("cleaned_up", (False, True), ids=("deactivated", "cleaned up"))
 def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(
     ros_context, observer, monkeypatch, cleaned_up
