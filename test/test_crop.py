@@ -1,5 +1,7 @@
 """Crops: the image of the cube, the way to its coordinates and back, and what becomes of uncertainty."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ CAMERA = Camera(640, 480, 610.0, 605.0, 322.4, 238.1)
 LENS = Camera(640, 480, 610.0, 605.0, 322.4, 238.1, "plumb_bob", (-0.28, 0.09, 0.001, -0.0005, 0.0))
 across = st.floats(-0.4, 0.4)
 centres = st.builds(lambda x, y, z: np.array([x * z, y * z, z]), across, across, st.floats(0.2, 3))
-crops = st.builds(Crop, centres, st.floats(0.05, 0.19), st.booleans())
+crops = st.builds(Crop, centres, st.floats(0.05, 0.19), st.booleans(), st.floats(-4, 4))
 unit = st.floats(-1, 1)
 triples = st.tuples(unit, unit, unit).map(np.array)
 
@@ -50,6 +52,26 @@ def test_a_mirrored_crop_sees_the_mirror_image(centre, uvd):
 
 
 @settings(max_examples=50, deadline=None)
+@given(crops, st.floats(-3, 3), triples)
+def test_a_roll_turns_what_is_shown_clockwise(crop, roll, uvd):
+    """u is to the right and v down, so that a positive turn from u towards v is clockwise."""
+    cosine, sine = np.cos(roll), np.sin(roll)
+    turned = uvd @ np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
+    assert np.allclose(replace(crop, roll=crop.roll + roll).to_uvd(crop.to_points(uvd)), turned, atol=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(crops, st.floats(-3, 3), st.floats(-1, 1))
+def test_in_an_upright_crop_the_direction_points_up(crop, angle, depth):
+    """Seen from the cube's middle, where perspective does not bend it."""
+    middle = crop.to_points(np.zeros(3))
+    towards = crop.to_points(np.array([np.cos(angle), np.sin(angle), depth]) * 1e-4) - middle
+    u, v, _ = crop.upright(towards).to_uvd(middle + towards)
+    assert v < 0 and abs(u) < 1e-3 * abs(v)
+    assert np.allclose(crop.upright(towards).centre, crop.centre)
+
+
+@settings(max_examples=50, deadline=None)
 @given(crops, triples, st.tuples(*[st.floats(0.01, 0.3)] * 3).map(np.array))
 def test_covariance_is_the_one_of_samples(crop, uvd, sigma):
     small = sigma * 0.01  # to first order
@@ -73,9 +95,10 @@ def wall(camera, distance):
 
 @pytest.mark.parametrize("camera", (CAMERA, LENS), ids=("no lens", "lens"))
 @pytest.mark.parametrize("mirrored", (False, True))
-def test_image_values_are_the_d_of_the_surface_they_show(camera, mirrored):
+@pytest.mark.parametrize("roll", (0, 2.2))
+def test_image_values_are_the_d_of_the_surface_they_show(camera, mirrored, roll):
     """Every pixel of the image of a wall, taken back to space, lies on the wall."""
-    crop = Crop(np.array([0.1, -0.08, 0.6]), 0.14, mirrored)
+    crop = Crop(np.array([0.1, -0.08, 0.6]), 0.14, mirrored, roll)
     image = crop.image(wall(camera, 0.6), camera, 64)
     assert image.shape == (64, 64) and image.dtype == np.float32
     axis = (2 * np.arange(64) + 1) / 64 - 1
@@ -87,8 +110,9 @@ def test_image_values_are_the_d_of_the_surface_they_show(camera, mirrored):
 
 @pytest.mark.parametrize("camera", (CAMERA, LENS), ids=("no lens", "lens"))
 @pytest.mark.parametrize("mirrored", (False, True))
-def test_a_spot_shows_where_its_point_is(camera, mirrored):
-    crop = Crop(np.array([-0.1, 0.05, 0.5]), 0.14, mirrored)
+@pytest.mark.parametrize("roll", (0, 2.2))
+def test_a_spot_shows_where_its_point_is(camera, mirrored, roll):
+    crop = Crop(np.array([-0.1, 0.05, 0.5]), 0.14, mirrored, roll)
     depth = wall(camera, 0.0)
     depth[250:256, 180:186] = 0.5
     spot = camera.back_project((182.5, 252.5), 0.5)

@@ -11,7 +11,7 @@ from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
 from training.datasets import DATASETS, DatasetError, open_dataset
 from training.datasets.__main__ import main
-from training.datasets.batches import DatasetBatches, RolledCrop
+from training.datasets.batches import DatasetBatches
 from training.datasets.centres import read_centres
 from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.hands2019 import cube_centre
@@ -219,18 +219,6 @@ def test_labels_stay_on_the_hand_through_every_augmentation(fixtures, name):
     right, *wrong = (np.mean(share) for share in shares.values())
     assert right > 0.6
     assert max(wrong) < right - 0.2
-
-
-def test_a_roll_turns_image_and_joints_alike(fixtures):
-    dataset, _, _ = opened(fixtures, "nyu", "train")
-    sample = dataset[0]
-    plain = Crop(sample.centre_m, 0.15)
-    image, uvd = plain.image(sample.depth_m, sample.camera, 96), plain.to_uvd(sample.joints_m)
-    quarter = RolledCrop(sample.centre_m, 0.15, mirrored=False, roll=np.pi / 2)
-    turned = np.rot90(image, -1)  # clockwise
-    assert (np.abs(quarter.image(sample.depth_m, sample.camera, 96) - turned) > 0.02).mean() < 0.01
-    assert np.allclose(quarter.to_uvd(sample.joints_m), np.stack([-uvd[:, 1], uvd[:, 0], uvd[:, 2]], axis=1))
-    assert np.allclose(quarter.to_points(quarter.to_uvd(sample.joints_m)), sample.joints_m)
 
 
 def test_left_hands_are_shown_as_right_ones(fixtures):

@@ -7,7 +7,7 @@ from oracle import LEFT, RIGHT, TABLE, estimator, left_at, right_at, see
 from fingerpose_ros.perception import estimator as estimator_module
 from fingerpose_ros.perception.estimator import MAX_GAP, SEARCH_EVERY
 from fingerpose_ros.perception.hand_finder import Candidate
-from fingerpose_ros.perception.kinematics import hand_centre
+from fingerpose_ros.perception.kinematics import hand_centre, hand_direction
 
 
 @pytest.mark.parametrize("scene", (right_at(), left_at(), right_at(0.15, -0.1, 0.45, 0.5), left_at(-0.1, 0.1, 0.7, 2)))
@@ -29,6 +29,22 @@ def test_following_one_hand_costs_one_pass_of_one_crop_an_image(oracle):
         if i:
             assert oracle.batches == [1]
         oracle.batches.clear()
+
+
+@pytest.mark.parametrize("at", (right_at, left_at))
+@pytest.mark.parametrize("turn", (-0.6, 0.4, 2.5))
+def test_a_hand_is_shown_pointing_up_as_soon_as_it_is_known_where_it_points(oracle, at, turn):
+    follow, turning = estimator(oracle), 0.1
+    for i in range(10):
+        oracle.crops.clear()
+        scene = at(turn=turn + turning * i)
+        assert len(see(follow, oracle, [scene], i / 30)) == 1
+        x, y, _ = np.array([crop.to_crop @ hand_direction(scene[0]) for crop in oracle.crops.values()]).T
+        askew = np.abs(np.arctan2(x, -y))
+        if i == 0:
+            assert askew[0] > 0.2 and askew[-1] < 1e-3  # the picture's first crop is as the camera saw it
+        else:
+            assert len(askew) and askew.max() < 1.5 * turning
 
 
 def test_beside_a_tracked_hand_others_are_looked_for_once_the_image_is_answered(oracle, monkeypatch):

@@ -8,6 +8,7 @@ pytest.importorskip("warp", reason="rendering needs warp-lang, which is installe
 import warp as wp
 
 from fingerpose_ros.perception.crop import BACKGROUND
+from fingerpose_ros.perception.kinematics import hand_direction
 from training.synth import poses, scenes, stream
 from training.synth.hands import HandBank
 from training.synth.lures import Lures
@@ -46,13 +47,28 @@ def test_solids_are_hit_where_geometry_says(kind):
     assert width == pytest.approx(2 * 80 * front, abs=2)
 
 
-def test_a_hand_is_drawn_where_its_joints_are(bank, renderer):
-    batch = SynthBatches(128, 32, seed=5, difficulty=0.0, left_share=0, empty_share=0)[0]
+@pytest.mark.parametrize("extent", (1.0, 1.5))
+@pytest.mark.parametrize("aligned", (0, 1))
+def test_a_hand_is_drawn_where_its_joints_are(extent, aligned):
+    kind = {"left_share": 0, "empty_share": 0, "aligned_share": aligned, "extent": extent}
+    batch = SynthBatches(128, 32, seed=5, difficulty=0.0, **kind)[0]
+    assert 0.4 < batch["visible"].mean() < 0.9
     for image, uvd, visible in zip(batch["image"][:, 0], batch["uvd"], batch["visible"], strict=True):
-        pixel = ((uvd[visible, :2] + 1) / 2 * 128).astype(int)
+        pixel = ((uvd[visible, :2] / extent + 1) / 2 * 128).astype(int)
         surface = image[pixel[:, 1], pixel[:, 0]]
         gap = (uvd[visible, 2] - surface)[surface < 1] * 140
         assert len(gap) < 4 or 0 < np.median(gap) < 20  # a joint lies under its skin
+
+
+def test_aligned_hands_point_up():
+    shares = {}
+    for aligned in (0, 1):
+        uvd = SynthBatches(64, 64, seed=6, empty_share=0, aligned_share=aligned)[0]["uvd"]
+        u, v, _ = hand_direction(uvd).T
+        askew = np.degrees(np.abs(np.arctan2(u, -v)))
+        shares[aligned] = (askew < 45).mean(), (askew < 10).mean()
+    assert shares[0][0] < 0.45 and shares[1][0] > 0.85
+    assert shares[1][1] < 0.8  # not quite: nobody knows so well where they point
 
 
 def test_a_batch_depends_on_seed_and_index_alone():
@@ -98,7 +114,7 @@ def test_an_arm_leaves_the_image_before_it_ends():
     rng = np.random.default_rng(0)
     angle, length = rng.uniform(0, 2 * np.pi, 200), rng.uniform(0.1, 2, 200)
     ends = (length * [np.cos(angle), np.sin(angle)]).T
-    inside = stream._where_it_leaves(rng, ends, 64)
+    inside = stream._where_it_leaves(rng, ends, stream._pixels(64, 1.0))
     along = np.linspace(0, 1, 200)[:, None] * ends[:, None]  # from the crop's middle to the arm's end
     pixel = np.floor((along + 1) * 32).astype(int)
     shown = np.all((pixel >= 0) & (pixel < 64), axis=2)
@@ -111,7 +127,7 @@ def test_an_arm_leaves_the_image_before_it_ends():
 
 
 def test_holes_are_where_and_as_large_as_asked():
-    hole = stream._discs(64, np.array([[0.5, -0.5], [0, 0]]), np.array([0.25, 0]))
+    hole = stream._discs(stream._pixels(64, 1.0), np.array([[0.5, -0.5], [0, 0]]), np.array([0.25, 0]))
     assert hole[0].mean() == pytest.approx(np.pi * 0.25**2 / 4, rel=0.05)
     assert hole[0, 16, 48] and not hole[0, 48, 16]
     assert not hole[1].any()

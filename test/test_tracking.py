@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from fingerpose_ros.perception.tracking import MAX_STEP, OneEuroFilter, PoseFilter, Track
 
 STAMPS = np.arange(90) / 30
+UP = np.array([0, -0.08, 0])
 
 
 def test_the_first_value_and_a_resting_one_pass_unchanged():
@@ -78,13 +79,13 @@ def test_what_comes_out_lies_between_old_and_new(min_cutoff, beta, passed):
 
 
 def new_track(handedness="right", right=0.9):
-    return Track(1, handedness, right, 0.9, np.array([0, 0, 0.5]), 0.0, None)
+    return Track(1, handedness, right, 0.9, np.array([0, 0, 0.5]), UP, 0.0, None)
 
 
 def test_a_steady_motion_is_foreseen_and_a_leap_only_so_far():
     track = new_track()
     for stamp in STAMPS[1:]:
-        track.see(np.array([0.6 * stamp, 0, 0.5]), 0.9, stamp)
+        track.see(np.array([0.6 * stamp, 0, 0.5]), UP, 0.9, stamp)
     soon = STAMPS[-1] + 1 / 30
     assert np.linalg.norm(track.expected(soon) - (0.6 * soon, 0, 0.5)) < 0.002
     assert np.linalg.norm(track.expected(soon + 10) - track.centre) == pytest.approx(MAX_STEP)
@@ -94,12 +95,12 @@ def test_handedness_is_doubted_only_on_lasting_evidence():
     track = new_track()
     for stamp in STAMPS[1:4]:  # 0.1 s of doubt
         assert not track.doubts_handedness(0.02, stamp)
-        track.see(track.centre, 0.9, stamp)
+        track.see(track.centre, UP, 0.9, stamp)
     assert track.handedness == "right" and 0.5 <= track.handedness_score < 0.9
     doubted = []
     for stamp in STAMPS[4:]:
         doubted.append(track.doubts_handedness(0.02, stamp))
-        track.see(track.centre, 0.9, stamp)
+        track.see(track.centre, UP, 0.9, stamp)
     assert 0.2 < STAMPS[4 + doubted.index(True)] < 0.8 and track.handedness == "right"
     assert track.settle_handedness(0.05, "left")
     assert track.handedness == "left" and track.handedness_score == pytest.approx(0.95)
@@ -108,7 +109,7 @@ def test_handedness_is_doubted_only_on_lasting_evidence():
 def test_a_doubt_that_came_to_nothing_does_not_come_back_at_once():
     track = new_track()
     assert track.doubts_handedness(0.02, STAMPS[0] + 5)
-    track.see(track.centre, 0.9, STAMPS[0] + 5)
+    track.see(track.centre, UP, 0.9, STAMPS[0] + 5)
     assert not track.settle_handedness(0.6, "right")
     assert track.handedness == "right" and track.handedness_score == pytest.approx(0.6)
     assert not track.doubts_handedness(0.02, STAMPS[0] + 5 + 1 / 30)
@@ -119,14 +120,14 @@ def test_an_undecided_network_never_flips_a_hand():
     random = np.random.default_rng(0)
     for stamp in np.arange(1, 2000) / 30:
         assert not track.doubts_handedness(random.uniform(0.2, 0.8), stamp)
-        track.see(track.centre, 0.9, stamp)
+        track.see(track.centre, UP, 0.9, stamp)
     assert track.handedness == "left"
 
 
 def test_confidence_is_averaged_over_time():
     track = new_track()
     for stamp in STAMPS[1:]:
-        track.see(track.centre, 0.5, stamp)
+        track.see(track.centre, UP, 0.5, stamp)
         if stamp < 0.05:
             assert track.confidence > 0.8
     assert track.confidence == pytest.approx(0.5, abs=0.01)

@@ -5,7 +5,7 @@ centre, and whose square image the cube just fills. So a hand looks the same whe
 distortion is undone on the way. A left hand is mirrored, so that the network only ever meets right hands.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -35,6 +35,8 @@ class Crop:
     centre: np.ndarray
     half_size: float
     mirrored: bool = False
+    roll: float = 0.0
+    """Radians by which what is shown is turned, clockwise as seen in the image, after the mirror."""
     to_crop: np.ndarray = field(init=False)
     """Camera optical frame -> virtual camera frame, (3, 3); a reflection if mirrored."""
 
@@ -43,8 +45,15 @@ class Crop:
         if centre.shape != (3,) or not np.all(np.isfinite(centre)) or centre[2] <= self.half_size / 2:
             raise ValueError(f"a cube of half-size {self.half_size} m around {centre} is not in front of the camera")
         object.__setattr__(self, "centre", centre)
-        rotation = look_at(centre)
-        object.__setattr__(self, "to_crop", np.diag([-1.0, 1, 1]) @ rotation if self.mirrored else rotation)
+        cosine, sine = np.cos(self.roll), np.sin(self.roll)
+        turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+        mirror = np.diag([-1.0 if self.mirrored else 1.0, 1, 1])
+        object.__setattr__(self, "to_crop", turn @ mirror @ look_at(centre))
+
+    def upright(self, direction: np.ndarray) -> "Crop":
+        """The same cube, turned so that `direction` (3,), in the camera's optical frame, points up in the image."""
+        x, y, _ = self.to_crop @ direction
+        return replace(self, roll=self.roll - np.pi / 2 - np.arctan2(y, x))
 
     @property
     def distance(self) -> float:

@@ -22,12 +22,12 @@ SEARCH_EVERY = 5
 """Beside tracked hands the finder is asked for others in one image of so many: most then cost one look a hand."""
 
 PASSES, IN_THE_MIDDLE = 3, 0.01
-"""A new hand is looked at so often at most, each time centred on what the look before saw, until that is so near to the
-middle, in metres."""
+"""A new hand is looked at so often at most, each time centred on what the look before saw and turned as that points,
+until it is turned and so near to the middle, in metres."""
 
 HURRY, HURRIED_PASSES, NEAR_THE_MIDDLE = 0.1, 2, 0.03
-"""The same where an image comes less than `HURRY` seconds after the one before, and with one of those looks in it: the
-next image waits already, and will be centred like any tracked hand's."""
+"""The same where an image comes less than `HURRY` seconds after the one before, with one of those looks in it, turned
+or not: the next image waits already, and will be centred and turned like any tracked hand's."""
 
 MAX_MISSED = 2
 """Images in a row that a hand may go unseen. It is absent from each of them; seen again, it is still the same hand."""
@@ -56,6 +56,7 @@ class Prospect:
     Attributes:
         centre: (3,) metres in the camera's optical frame.
         handedness: what it is to be looked at as.
+        direction: (3,) where the hand points, if a look has told.
         score: the finder's, see `hand_finder.Candidate`.
         looks: how often the network has taken it for a hand.
         present: the mean probability that it is one, over those looks.
@@ -64,6 +65,7 @@ class Prospect:
     centre: np.ndarray
     handedness: str
     score: float
+    direction: np.ndarray | None = None
     looks: int = 0
     present: float = 0.0
 
@@ -73,6 +75,10 @@ class Prospect:
         Where little tells a hand from what it lies on, a centimetre's shift of the crop can turn one look's opinion.
         """
         return replace(look, present=self.present + (look.present - self.present) / (self.looks + 1))
+
+    def after(self, look: Look, handedness: str) -> "Prospect":
+        """What to look at next, where `look`, weighed, saw a hand of this side."""
+        return Prospect(look.centre, handedness, self.score, look.direction, self.looks + 1, look.present)
 
 
 class HandPoseEstimator:
@@ -195,18 +201,20 @@ class HandPoseEstimator:
     def _follow(self, see: Eye) -> list[tuple[Track, Look]]:
         """The tracked hands that are seen."""
         expected = [track.expected(self._stamp) for track in self._tracks]
-        looks = see.look([see.crop(e, track.handedness) for e, track in zip(expected, self._tracks, strict=True)])
+        places = zip(expected, self._tracks, strict=True)
+        looks = see.look([see.crop(where, track.handedness, track.direction) for where, track in places])
         seen = []
         for track, where, look in zip(self._tracks, expected, looks, strict=True):
             if not self._is_hand(look) and np.linalg.norm(where - track.centre) > IN_THE_MIDDLE:
-                (look,) = see.look([see.crop(track.centre, track.handedness)])  # it stopped, or turned back
+                # It stopped, or turned back.
+                (look,) = see.look([see.crop(track.centre, track.handedness, track.direction)])
             judged = self._is_hand(look) and self._settings.handedness == "both"
             if judged and track.doubts_handedness(look.right, self._stamp):
                 look, right = self._likelier(look, self._mirrored(see, look))
                 if track.settle_handedness(right, look.handedness):
                     track.smooth = self._new_filter()
             if self._is_hand(look):
-                track.see(look.centre, look.present, self._stamp)
+                track.see(look.centre, look.direction, look.present, self._stamp)
                 seen.append((track, look))
             else:
                 track.miss(look.present if look else 0.0, self._stamp)
@@ -222,7 +230,7 @@ class HandPoseEstimator:
         prospects, self._prospects = self._prospects, []
         passes, reach = (HURRIED_PASSES, NEAR_THE_MIDDLE) if self._hurried else (PASSES, IN_THE_MIDDLE)
         while prospects:
-            looks = see.look([see.crop(prospect.centre, prospect.handedness) for prospect in prospects])
+            looks = see.look([see.crop(p.centre, p.handedness, p.direction) for p in prospects])
             seen = [(prospect, prospect.weigh(look)) for prospect, look in zip(prospects, looks, strict=True) if look]
             judged = [pair for pair in seen if self._may_be_new(pair[1])]
             judged.sort(key=lambda pair: -pair[0].score * pair[1].present)
@@ -230,10 +238,7 @@ class HandPoseEstimator:
                 sure = _apart([pair for pair in judged if self._is_new_hand(pair[1])])
                 new = (self._new_track(see, look) for _, look in sure)
                 return list(islice(filter(None, new), max(1, self._settings.max_hands - len(self._tracks))))
-            prospects = [
-                Prospect(look.centre, self._side(look.right), prospect.score, prospect.looks + 1, look.present)
-                for prospect, look in _apart(judged)
-            ]
+            prospects = [prospect.after(look, self._side(look.right)) for prospect, look in _apart(judged)]
             if self._hurried:
                 self._prospects = prospects
                 break
@@ -248,7 +253,9 @@ class HandPoseEstimator:
     def _is_settled(self, prospect: Prospect, look: Look, reach: float) -> bool:
         """Whether a look leaves no doubt, and another would show the same."""
         in_the_middle = np.linalg.norm(look.centre - prospect.centre) < reach
-        return self._is_new_hand(look) and bool(in_the_middle) and self._side(look.right) == prospect.handedness
+        turned = self._hurried or prospect.direction is not None
+        as_it_is = turned and bool(in_the_middle) and self._side(look.right) == prospect.handedness
+        return as_it_is and self._is_new_hand(look)
 
     def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
         """None if it looks less like a hand when its mirror image is considered, too."""
@@ -260,13 +267,13 @@ class HandPoseEstimator:
                 return None
             look, right = self._likelier(look, mirrored)
         smooth = self._new_filter()
-        track = Track(self._next_id, look.handedness, right, present, look.centre, self._stamp, smooth)
+        track = Track(self._next_id, look.handedness, right, present, look.centre, look.direction, self._stamp, smooth)
         self._next_id += 1
         return track, look
 
     def _mirrored(self, see: Eye, look: Look) -> Look | None:
         """A look at the same hand, taken for the other one."""
-        (other,) = see.look([see.crop(look.centre, LEFT if look.handedness == RIGHT else RIGHT)])
+        (other,) = see.look([see.crop(look.centre, LEFT if look.handedness == RIGHT else RIGHT, look.direction)])
         return other
 
     def _likelier(self, look: Look, mirrored: Look | None) -> tuple[Look, float]:

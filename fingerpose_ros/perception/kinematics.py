@@ -49,6 +49,11 @@ def palm_position(positions: np.ndarray) -> np.ndarray:
     return positions[..., _PALM, :].mean(axis=-2)
 
 
+def hand_direction(positions: np.ndarray) -> np.ndarray:
+    """Positions (..., 21, 3) -> from the wrist to the four fingers' knuckles (..., 3), not of unit length."""
+    return positions[..., _PALM[1:], :].mean(axis=-2) - positions[..., WRIST, :]
+
+
 def joint_frames(positions: np.ndarray, handedness: str) -> np.ndarray:
     """Positions (..., 21, 3) of "right" or "left" hands -> rotations (..., 21, 3, 3), columns x, y, z of each joint.
 

@@ -8,7 +8,7 @@ import numpy as np
 from .camera import Camera
 from .crop import BACKGROUND, Crop
 from .hand import LEFT, RIGHT
-from .kinematics import hand_centre
+from .kinematics import hand_centre, hand_direction
 from .prediction import Backend
 
 MIN_SURFACE = 0.02
@@ -40,6 +40,11 @@ class Look:
         return hand_centre(self.positions)
 
     @cached_property
+    def direction(self) -> np.ndarray:
+        """(3,) where the hand points, see `kinematics.hand_direction`."""
+        return hand_direction(self.positions)
+
+    @cached_property
     def covariance(self) -> np.ndarray:
         """(21, 3, 3) of the positions, square metres."""
         return self.crop.to_covariance(self.uvd, self.sigma)
@@ -57,11 +62,12 @@ class Eye:
         self._backend, self._half_size = backend, half_size
         self.depth_m, self.camera = depth_m, camera
 
-    def crop(self, centre: np.ndarray, handedness: str) -> Crop | None:
-        """None where no cube can be in front of the camera."""
+    def crop(self, centre: np.ndarray, handedness: str, direction: np.ndarray | None = None) -> Crop | None:
+        """None where no cube can be in front of the camera. `direction` (3,), if it is known, points up in the crop."""
         if not centre[2] > self._half_size / 2:
             return None
-        return Crop(centre, self._half_size, mirrored=handedness == LEFT)
+        crop = Crop(centre, self._half_size, mirrored=handedness == LEFT)
+        return crop if direction is None else crop.upright(direction)
 
     def look(self, crops: list[Crop | None]) -> list[Look | None]:
         """One pass of the network for all crops. None where there is nothing to see."""

@@ -23,6 +23,7 @@ class Track:
         handedness: "right" or "left".
         confidence: the probability that it is a hand, averaged over `OPINION_TIME`.
         centre: (3,) where it was last seen, metres in the camera's optical frame.
+        direction: (3,) where it then pointed, see `kinematics.hand_direction`.
         missed: how many images ago that was.
         smooth: what smooths its pose; None if it is not to be smoothed.
     """
@@ -34,12 +35,13 @@ class Track:
         right: float,
         confidence: float,
         centre: np.ndarray,
+        direction: np.ndarray,
         stamp: float,
         smooth: "PoseFilter | None",
     ):
         """`right` is the probability that it is a right hand."""
         self.id, self.handedness, self.confidence = id, handedness, confidence
-        self.centre, self.missed, self.smooth = centre, 0, smooth
+        self.centre, self.direction, self.missed, self.smooth = centre, direction, 0, smooth
         self._right, self._velocity, self._stamp = right, np.zeros(3), stamp
 
     @property
@@ -52,13 +54,13 @@ class Track:
         step = self._velocity * (stamp - self._stamp)
         return self.centre + step * min(1, MAX_STEP / max(float(np.linalg.norm(step)), 1e-9))
 
-    def see(self, centre: np.ndarray, present: float, stamp: float) -> None:
+    def see(self, centre: np.ndarray, direction: np.ndarray, present: float, stamp: float) -> None:
         """It is seen again, and is a hand with the probability `present`."""
         self.confidence += self._weight(stamp) * (present - self.confidence)
         passed = stamp - self._stamp
         if passed > 0:
             self._velocity = 0.5 * self._velocity + 0.5 * (centre - self.centre) / passed
-        self.centre, self._stamp, self.missed = centre, stamp, 0
+        self.centre, self.direction, self._stamp, self.missed = centre, direction, stamp, 0
 
     def miss(self, present: float, stamp: float) -> None:
         """It is not seen: where it should be, there is a hand with the probability `present`."""

@@ -18,16 +18,6 @@ FLESH_M = 0.025
 """A joint that lies farther than this behind the measured surface is hidden by something other than its own flesh."""
 
 
-class RolledCrop(Crop):
-    """A crop whose virtual camera is turned about its axis by `roll` radians, clockwise as seen in the image."""
-
-    def __init__(self, centre: np.ndarray, half_size: float, mirrored: bool, roll: float):
-        super().__init__(centre, half_size, mirrored)
-        cosine, sine = np.cos(roll), np.sin(roll)
-        turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
-        object.__setattr__(self, "to_crop", turn @ self.to_crop)
-
-
 @lru_cache(maxsize=4)
 def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
     """The order of an epoch: as long as the dataset, so not drawn anew for each batch."""
@@ -93,7 +83,7 @@ class DatasetBatches:
         if not self.augment:
             return Crop(sample.centre_m, sample.cube_m / 2, mirrored=not sample.right)
         scale, roll, shift = rng.uniform(*SCALE), rng.uniform(-np.pi, np.pi), rng.normal(0, JITTER_M, 3)
-        return RolledCrop(sample.centre_m + shift, scale * sample.cube_m / 2, not sample.right, roll)
+        return Crop(sample.centre_m + shift, scale * sample.cube_m / 2, not sample.right, roll)
 
     def _seen(self, image: np.ndarray, uvd: np.ndarray, half_size: float) -> np.ndarray:
         pixel = np.floor((uvd[:, :2] + 1) / 2 * self.size).astype(int)

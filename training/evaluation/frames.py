@@ -105,6 +105,7 @@ def estimate(folder: FrameFolder, backend, centre: str) -> list[Look | None]:
             eye = Eye(backend, settings.cube_half_size, depth, folder.camera)
             place = hand_centre(folder.joints[i])
             sides = [look for look in eye.look([eye.crop(place, RIGHT), eye.crop(place, LEFT)]) if look]
+            sides = eye.look([eye.crop(place, look.handedness, look.direction) for look in sides])
             looks.append(max(sides, key=certainty, default=None))
         else:
             estimator.reset()

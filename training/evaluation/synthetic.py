@@ -7,10 +7,15 @@ The first time, the set is rendered (some minutes) and kept in `--cache`.
 
 import argparse
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
+from fingerpose_ros.perception.crop import Crop
+from fingerpose_ros.perception.kinematics import hand_direction
+from fingerpose_ros.perception.prediction import Backend, Prediction
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
 from training import metrics
 from training.evaluation.frames import about, add_model_arguments, interval, make_backend
@@ -31,23 +36,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     backend = make_backend(arguments)
     whole = testset.load(arguments.cache)
-    images = resample(whole["image"], backend.input_size)
-    answers = [backend.infer(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
-    uvd, sigma, right, present = (
-        np.concatenate([getattr(a, name) for a in answers]) for name in ("uvd", "sigma", "right", "present")
-    )
+    straight = look(backend, whole["image"], np.zeros(len(whole["uvd"])))
+    roll = upright(to_mm(straight.uvd, whole["distance"]), whole["distance"])
+    said = look(backend, whole["image"], roll)
     report = about(arguments, backend) | {"set": f"synthetic test set, version {testset.VERSION}"}
-    report |= score(whole, uvd, sigma)
-    report |= {"handedness": float((right > 0.5).mean()), "presence": float((present > 0.5).mean())}
+    report |= score(whole | {"uvd": turned(whole["uvd"], roll)}, said.uvd, said.sigma)
+    first = metrics.joint_errors(to_mm(straight.uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
+    report |= {"first_look_mm": float(first.mean())}
+    report |= {"handedness": float((said.right > 0.5).mean()), "presence": float((said.present > 0.5).mean())}
     print(table(report))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def resample(images: np.ndarray, size: int) -> np.ndarray:
-    """Network inputs (n, 1, S, S) at another size, each pixel the nearest one, as a crop would have taken it."""
-    pick = ((np.arange(size) + 0.5) * images.shape[-1] / size).astype(int)
-    return np.ascontiguousarray(images[:, :, pick][:, :, :, pick])
+def look(backend: Backend, images: np.ndarray, roll: np.ndarray) -> Prediction:
+    """What a backend says of the cubes in `testset` images (n, 1, EDGE, EDGE), turned by `roll` (n,) radians."""
+    answers = []
+    for i in range(0, len(images), BATCH):
+        answers.append(backend.infer(resample(images[i : i + BATCH], backend.input_size, roll[i : i + BATCH])))
+    names = [field.name for field in fields(Prediction)]
+    return Prediction(**{name: np.concatenate([getattr(a, name) for a in answers]) for name in names})
+
+
+def turned(uvd: np.ndarray, roll: np.ndarray) -> np.ndarray:
+    """Points (n, ..., 3) turned by `roll` (n,) radians from u towards v, which is clockwise."""
+    return np.einsum("nij,n...j->n...i", Rotation.from_rotvec(roll[:, None] * [0, 0, 1]).as_matrix(), uvd)
+
+
+def upright(joints_mm: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """The `roll` (n,) that makes hands (n, 21, 3) in cubes at `distance` (n,) point up, as the estimator turns them."""
+    crops = (Crop(np.array([0, 0, z]), HALF_SIZE) for z in distance)
+    return np.array([crop.upright(d).roll for crop, d in zip(crops, hand_direction(joints_mm), strict=True)])
+
+
+def resample(images: np.ndarray, size: int, roll: np.ndarray) -> np.ndarray:
+    """Network inputs (n, 1, size, size), each pixel the nearest one, as a crop would have taken it."""
+    axis = (2 * np.arange(size) + 1) / size - 1
+    grid = np.stack([*np.meshgrid(axis, axis), np.zeros((size, size))], axis=-1)
+    sources = turned(np.broadcast_to(grid, (len(images), *grid.shape)), -roll)[..., :2]
+    u, v = np.floor((sources * testset.SIZE + images.shape[-1]) / 2).astype(int).transpose(3, 0, 1, 2)
+    return images[np.arange(len(images))[:, None, None], 0, v, u][:, None]
 
 
 def to_mm(uvd: np.ndarray, distance: np.ndarray) -> np.ndarray:

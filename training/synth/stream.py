@@ -5,9 +5,11 @@ from functools import lru_cache
 
 import numpy as np
 import warp as wp
+from scipy.spatial.transform import Rotation
 
 from fingerpose_ros.perception.crop import BACKGROUND
 from fingerpose_ros.perception.settings import EstimatorSettings
+from fingerpose_ros.perception.skeleton import KNUCKLES, WRIST
 
 from . import poses, scenes
 from .hands import HandBank
@@ -43,6 +45,13 @@ follow are alone and well in view."""
 COARSE_SHARE = 0.25
 """Of images in so many pixels are twice as wide: cameras offer such modes, and drivers thin images out."""
 
+ALIGNED_SHARE = 0.75
+"""Of crops so many are turned so that the hand points up, as the estimator turns them once it knows where it points."""
+
+TURN_ERROR = np.radians((12.0, 6.0))
+"""Standard deviation by which they miss that, in radians: of a hand seen from the side, and what is added to it when it
+points towards the camera or away, at 1 / sine of the angle between."""
+
 SHOWN = 0.1
 """A hand of whose silhouette less than this share is to be seen is not there: nothing says where it is."""
 
@@ -57,20 +66,20 @@ def _lures(size: int) -> Lures:
     return Lures(size)
 
 
-def _pixels(size: int) -> np.ndarray:
-    """The u and v (size, size, 2) of a crop's pixels."""
-    grid = (np.arange(size) + 0.5) * 2 / size - 1
+def _pixels(size: int, extent: float) -> np.ndarray:
+    """The u and v (size, size, 2) of the pixels of an image that reaches to `extent`."""
+    grid = ((np.arange(size) + 0.5) * 2 / size - 1) * extent
     return np.stack(np.meshgrid(grid, grid), axis=-1)
 
 
-def _discs(size: int, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Pixels (n, size, size) of crops within `radii` (n,) of `centres` (n, 2), in u and v."""
-    return np.linalg.norm(_pixels(size) - centres[:, None, None], axis=-1) < radii[:, None, None]
+def _discs(pixels: np.ndarray, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Which `pixels` of crops (n, size, size) are within `radii` (n,) of `centres` (n, 2), in u and v."""
+    return np.linalg.norm(pixels - centres[:, None, None], axis=-1) < radii[:, None, None]
 
 
-def _this_side(size: int, outward: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Pixels (n, size, size) of crops on this side of a border, `reach` (n,) along `outward` (n, 2), in u and v."""
-    return np.einsum("yxk,nk->nyx", _pixels(size), outward) < reach[:, None, None]
+def _this_side(pixels: np.ndarray, outward: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Which `pixels` of crops (n, size, size) are on this side of a border, `reach` (n,) along `outward` (n, 2)."""
+    return np.einsum("yxk,nk->nyx", pixels, outward) < reach[:, None, None]
 
 
 def _directions(turn: np.ndarray) -> np.ndarray:
@@ -78,29 +87,45 @@ def _directions(turn: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(turn), np.sin(turn)], axis=-1)
 
 
-def _where_it_leaves(rng: np.random.Generator, arms: np.ndarray, size: int) -> np.ndarray:
-    """Pixels (n, size, size) that are in the image where arms, which end at `arms` (n, 2) in u and v, leave it."""
+def _where_it_leaves(rng: np.random.Generator, arms: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Which `pixels` (n, size, size) are in the image where arms, which end at `arms` (n, 2) in u and v, leave it."""
     turn = np.arctan2(arms[:, 1], arms[:, 0]) + np.radians(rng.normal(0, 25, len(arms)))
     least, most = LEAVING_REACH
     reach = rng.uniform(least, np.clip(np.einsum("nk,nk->n", arms, _directions(turn)), least, most))
-    return _this_side(size, _directions(turn), reach)
+    return _this_side(pixels, _directions(turn), reach)
 
 
-def _within_borders(rng: np.random.Generator, joints: np.ndarray, size: int, share: np.ndarray) -> np.ndarray:
-    """Pixels (n, size, size) of crops with `joints` (n, 21, 2) that are in the camera's image.
+def _within_borders(
+    rng: np.random.Generator, joints: np.ndarray, pixels: np.ndarray, share: np.ndarray, tilt: np.ndarray
+) -> np.ndarray:
+    """Which `pixels` (n, size, size) of crops with `joints` (n, 21, 2) are in the camera's image.
 
     All, but with probability `share` (n,) one border, or two at a corner, runs through, anywhere beyond the middle, if
-    it leaves enough of the hand. Seen from the crop it is a little askew.
+    it leaves enough of the hand. Borders are along u or v but for the `tilt` (n,) in radians, and a little more.
     """
     n = len(joints)
     cut, corner = rng.uniform(0, 1, (2, n))
-    turn = np.pi / 2 * rng.integers(0, 4, n) + np.radians(rng.normal(0, 4, n))
-    inside, kept = np.ones((n, size, size), bool), np.ones(joints.shape[:2], bool)
+    turn = tilt + np.pi / 2 * rng.integers(0, 4, n) + np.radians(rng.normal(0, 4, n))
+    inside, kept = np.ones((n, *pixels.shape[:2]), bool), np.ones(joints.shape[:2], bool)
     for quarter, cuts in ((0, cut < share), (np.pi / 2, (cut < share) & (corner < 0.15))):
         outward, reach = _directions(turn + quarter), np.where(cuts, rng.uniform(0, 1, n), np.inf)
-        inside &= _this_side(size, outward, reach)
+        inside &= _this_side(pixels, outward, reach)
         kept &= np.einsum("njk,nk->nj", joints, outward) < reach[:, None]
     return inside | (kept.sum(1) < IN_VIEW)[:, None, None]
+
+
+def _upright(rng: np.random.Generator, views: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How to turn views (n, 3, 3) of hands (n, 21, 3) about the camera's axis so that they point up, nearly.
+
+    Returns:
+        Radians (n,), clockwise, after which they point up or, as the camera may be held any way, some quarters of a
+        turn from there, clockwise; and the number (n,) of these.
+    """
+    along = np.einsum("nij,nj->ni", views, joints[:, KNUCKLES[1:]].mean(1) - joints[:, WRIST])
+    sine = np.linalg.norm(along[:, :2], axis=1) / np.linalg.norm(along, axis=1)
+    error = rng.normal(0, 1, len(along)) * (TURN_ERROR[0] + TURN_ERROR[1] / np.maximum(sine, 0.02))
+    quarters = rng.integers(0, 4, len(along))
+    return -np.pi / 2 - np.arctan2(along[:, 1], along[:, 0]) + error + np.pi / 2 * quarters, quarters
 
 
 @dataclass(frozen=True)
@@ -108,16 +133,18 @@ class SynthBatches:
     """A stream of batches: `stream[k]` is a dict of arrays, the same whenever and wherever it is asked for.
 
     Args:
-        size: edge of the network's input, pixels.
+        size: edge of the image, pixels.
         batch: samples in a batch.
         seed: of the whole stream.
         difficulty: 0, a lone hand before a nearly perfect sensor, to 1, everything at once (but see `PLAIN_SHARE`).
         device: where Warp renders, "cpu" or "cuda:0".
         left_share, empty_share: of samples that show a left hand; that show none, or one far off centre.
+        aligned_share: of samples that are turned so that the hand points up, nearly.
+        extent: how far the image reaches, 1 being the edge of the cube: what is turned later must reach farther.
         sensors: names out of `SENSORS`, each as likely as the others.
 
     A batch holds:
-        image: (batch, 1, size, size) float32, network input.
+        image: (batch, 1, size, size) float32, network input (if `extent` is 1).
         uvd: (batch, 21, 3) float32, the joints in the crop's coordinates.
         visible: (batch, 21) bool: in the camera's image, and nothing lies before the joint's own flesh.
         present: (batch,) bool: the crop shows a hand, and at least `SHOWN` of it.
@@ -134,8 +161,10 @@ class SynthBatches:
     seed: int
     difficulty: float = 1.0
     device: str = "cpu"
-    left_share: float = 0.3
-    empty_share: float = 0.26
+    left_share: float = 0.2
+    empty_share: float = 0.2
+    aligned_share: float = ALIGNED_SHARE
+    extent: float = 1.0
     sensors: tuple[str, ...] = tuple(SENSORS)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
@@ -194,6 +223,10 @@ class SynthBatches:
         offset *= (radius / np.linalg.norm(offset, axis=1))[:, None]
         to_camera = np.broadcast_to(np.eye(4), (n, 4, 4)).copy()
         to_camera[:, :3, :3] = [scene.view for scene in composed]
+        turns = np.random.default_rng((self.seed, index, 4))
+        aligned = turns.uniform(0, 1, n) < self.aligned_share
+        turn, quarters = (np.where(aligned, a, 0) for a in _upright(turns, to_camera[:, :3, :3], joints))
+        to_camera[:, :3, :3] = Rotation.from_rotvec(turn[:, None] * [0, 0, 1]).as_matrix() @ to_camera[:, :3, :3]
         middle = joints.mean(1)
         decoys = np.random.default_rng((self.seed, index, 1))  # apart, so that hands do not depend on them
         # The elbow's end of an arm looks much like a fist: be there often, with and without a hand at the other end.
@@ -210,7 +243,7 @@ class SynthBatches:
         points = np.einsum("nij,nkj->nki", to_camera[:, :3, :3], joints) + to_camera[:, None, :3, 3]
 
         # Draw: the hand and arm alone, to know what is theirs; then all that surrounds them.
-        focal_px = self.size / 2 * distance / HALF_SIZE
+        focal_px = self.size / 2 * distance / (HALF_SIZE * self.extent)
         focal = wp.array(focal_px.astype(np.float32), dtype=float, device=self.device)
         everyone = np.arange(n)
         arm_length = rng.uniform(0.06, 0.26, n)
@@ -245,12 +278,14 @@ class SynthBatches:
             (points[..., 2:] - distance[:, None, None]) / HALF_SIZE,
         ], axis=-1)  # fmt: skip
         borders = np.random.default_rng((self.seed, index, 2))
-        in_view = _within_borders(borders, uvd[..., :2], self.size, BORDER_SHARE * difficulty)
+        pixels = _pixels(self.size, self.extent)
+        tilt = np.where(aligned, turns.uniform(0, np.pi / 2, n), 0)
+        in_view = _within_borders(borders, uvd[..., :2], pixels, BORDER_SHARE * difficulty, tilt)
         holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE * difficulty)
         radii = np.where(holes, decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * distance / points[..., 2].mean(1)
         ends = np.einsum("nij,nj->ni", to_camera[:, :2, :3], arms[:, :, 0] * (arm_length * scale - reach)[:, None])
-        in_view[leaving] &= _where_it_leaves(decoys, ends[leaving] / HALF_SIZE, self.size)
-        in_view &= ~_discs(self.size, uvd[..., :2].mean(1), radii)
+        in_view[leaving] &= _where_it_leaves(decoys, ends[leaving] / HALF_SIZE, pixels)
+        in_view &= ~_discs(pixels, uvd[..., :2].mean(1), radii)
         measured = np.where(in_view, measured, 0)
         d = (measured - distance[:, None, None]) / HALF_SIZE
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
@@ -262,6 +297,10 @@ class SynthBatches:
         visible = self._visible(perfect, np.where(in_view, arm, np.inf), uvd, points[..., 2], length / 0.187)
         segment = np.where(own <= perfect, 1, np.where(arm <= perfect, 2, 0)) * (perfect < 1e5)
         present = ~empty & (((segment == 1) & in_view).sum((1, 2)) > SHOWN * (own < 1e5).sum((1, 2)))
+        for i in np.flatnonzero(quarters):
+            image[i], segment[i] = np.rot90(image[i], quarters[i]), np.rot90(segment[i], quarters[i])
+            for _ in range(quarters[i]):
+                uvd[i, :, :2] = uvd[i, :, 1::-1] * [1, -1]
         left = rng.uniform(0, 1, n) < self.left_share
         image[left] = image[left, :, ::-1]
         segment[left] = segment[left, :, ::-1]
@@ -300,8 +339,8 @@ class SynthBatches:
 
     def _visible(self, perfect, own, uvd, z, scale) -> np.ndarray:
         """Joints (n, 21) before which nothing lies but their own flesh."""
-        pixel = np.floor((uvd[..., :2] + 1) / 2 * self.size).astype(int)
-        inside = np.all((pixel >= 0) & (pixel < self.size), axis=2)
+        pixel = np.floor((uvd[..., :2] / self.extent + 1) / 2 * self.size).astype(int)
+        inside = (np.abs(uvd[..., :2]) < 1).all(axis=2)
         u, v = np.clip(pixel, 0, self.size - 1).transpose(2, 0, 1)
         row = np.arange(len(uvd))[:, None]
         surface = perfect[row, v, u]
