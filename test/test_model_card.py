@@ -14,8 +14,8 @@ REPORT = {
 }  # fmt: skip
 SYNTHETIC = {
     "set": "synthetic test set, version 1", "mean_joint_error_mm": 8.25, "interval_95_mm": [8.0, 8.5],
-    "visible_mm": 7.0, "hidden_mm": 10.0, "strata_mm": {"all": 8.25, "held": 9.5}, "distance_mm": {"0.3-0.5 m": 8.0},
-    "per_finger_mm": {"thumb": 8.75},
+    "visible_mm": 7.0, "hidden_mm": 10.0, "first_look_mm": 9.75, "strata_mm": {"all": 8.25, "held": 9.5},
+    "distance_mm": {"0.3-0.5 m": 8.0}, "per_finger_mm": {"thumb": 8.75},
 }  # fmt: skip
 FRAMES = {
     "centre": "truth",
@@ -49,6 +49,7 @@ def test_the_card_has_a_place_for_every_table_and_keeps_the_rest():
         assert filled.count(text) == 1
     assert "| open_close | truth | 17 | 100% | 11.50 (11.0 to 12.0) |" in filled
     assert "| kinect2_user | truth | 100 | 97% |" in filled
+    assert "| all, before hands are turned | 9.75 |" in filled
     assert "| synthetic | table | 60 | 5.0% |" in filled
     assert "| real | open_close | 17 | 0.0% | 25.0% of 8 |" in filled
     assert filled.startswith("# Model card") and filled.rstrip().endswith(card.rstrip()[-40:])

@@ -71,6 +71,7 @@ def synthetic_table(report: dict) -> str:
     low, high = report["interval_95_mm"]
     body = [["all", f"{report['mean_joint_error_mm']:.2f} ({low:.2f} to {high:.2f})"]]
     body += [["visible joints", f"{report['visible_mm']:.2f}"], ["hidden joints", f"{report['hidden_mm']:.2f}"]]
+    body += [["all, before hands are turned", f"{report['first_look_mm']:.2f}"]]
     groups = {**report["strata_mm"], **report["distance_mm"], **report["per_finger_mm"]}
     body += [[name, f"{value:.2f}"] for name, value in groups.items() if name != "all"]
     return rows([report["set"], "mean joint error, mm"], body)

@@ -2,6 +2,9 @@
 
     python -m training.evaluate synthetic --json errors.json
 
+Each hand is looked at twice, as by the estimator: the second time turned so that it points up, as far as the first look
+knew; that look is scored.
+
 The first time, the set is rendered (some minutes) and kept in `--cache`.
 """
 
@@ -108,7 +111,8 @@ def table(report: dict) -> str:
     lines = [
         f"{report['set']}, {report['frames']} hands; {report['model']}",
         f"mean joint error {report['mean_joint_error_mm']:.2f} mm [{low:.2f}, {high:.2f}], "
-        f"visible {report['visible_mm']:.2f}, hidden {report['hidden_mm']:.2f}; "
+        f"visible {report['visible_mm']:.2f}, hidden {report['hidden_mm']:.2f}, "
+        f"before hands are turned {report['first_look_mm']:.2f}; "
         f"right hand {report['handedness']:.1%}, hand present {report['presence']:.1%}",
     ]
     lines += [f"  {name:32s} {value:6.2f} mm" for name, value in (report["strata_mm"] | report["distance_mm"]).items()]
