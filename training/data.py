@@ -32,11 +32,11 @@ MakeBatches = Callable[..., Batches]
 """Called with `size`, `batch`, `seed` and `difficulty`."""
 
 
-def synthetic(size: int, batch: int, seed: int, difficulty: float) -> Batches:
-    """Rendered hands."""
+def synthetic(size: int, batch: int, seed: int, difficulty: float, **options) -> Batches:
+    """Rendered hands; `options` are further ones of `SynthBatches`."""
     from .synth.stream import SynthBatches  # imported late: rendering takes seconds to start, other data do without
 
-    return SynthBatches(size=size, batch=batch, seed=seed, difficulty=difficulty)
+    return SynthBatches(size=size, batch=batch, seed=seed, difficulty=difficulty, **options)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def from_dataset(dataset: "HandDataset", augment: bool, synthetic_share: float =
         rendered = rendered_of(batch, synthetic_share)
         alike = rendered > 0  # where other joints are meant by the same name, the rendered hands' count
         own = DatasetBatches(dataset, size, batch - rendered, seed, augment, alike)
-        return Mixed(own, synthetic(size, rendered, seed, difficulty)) if rendered else own
+        # The benchmarks are evaluated with one look at a crop as the camera has it: nothing is turned here either.
+        return Mixed(own, synthetic(size, rendered, seed, difficulty, aligned_share=0)) if rendered else own
 
     return make
 
