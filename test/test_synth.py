@@ -60,6 +60,11 @@ def test_a_hand_is_drawn_where_its_joints_are(extent, aligned):
         assert len(gap) < 4 or 0 < np.median(gap) < 20  # a joint lies under its skin
 
 
+def test_beyond_the_cube_there_are_only_hands():
+    with pytest.raises(ValueError, match="extent of 1.5"):
+        SynthBatches(64, 8, seed=5, extent=1.5)
+
+
 def test_aligned_hands_point_up():
     shares = {}
     for aligned in (0, 1):
@@ -193,7 +198,7 @@ def test_held_objects_leave_the_bones_free(bank):
 
 
 def test_lures_are_what_the_finder_takes_for_hands_and_the_same_every_time():
-    first, again = (Lures(64).draw(np.random.default_rng(3), 5) for _ in range(2))
+    first, again = (Lures(64).draw(np.random.default_rng(3), np.linspace(-3, 3, 5)) for _ in range(2))
     assert np.array_equal(first, again) and first.shape[1:] == (64, 64) and 0 < len(first) <= 5
     assert np.abs(first).max() <= 1 and all((crop < BACKGROUND).mean() > 0.02 for crop in first)
-    assert len(Lures(64).draw(np.random.default_rng(3), 0)) == 0
+    assert len(Lures(64).draw(np.random.default_rng(3), np.zeros(0))) == 0

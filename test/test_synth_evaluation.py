@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
 
-from fingerpose_ros.perception.crop import BACKGROUND
+from fingerpose_ros.perception.crop import BACKGROUND, upright_roll
 from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.prediction import Prediction
 from training.evaluation import synthetic
@@ -49,7 +49,7 @@ class Knowing:
     input_size, description = 64, "knows all"
 
     def __init__(self, hands):
-        roll = synthetic.upright(synthetic.to_mm(hands["uvd"], hands["distance"]), hands["distance"])
+        roll = upright_roll(hand_direction(synthetic.to_mm(hands["uvd"], hands["distance"])))
         self.images = [synthetic.resample(hands["image"], 64, r) for r in (np.zeros(44), roll)]
         self.uvd, self.left = [hands["uvd"], synthetic.turned(hands["uvd"], roll)], list(range(2))
 

@@ -91,6 +91,16 @@ def test_a_steady_motion_is_foreseen_and_a_leap_only_so_far():
     assert np.linalg.norm(track.expected(soon + 10) - track.centre) == pytest.approx(MAX_STEP)
 
 
+def test_it_is_known_where_a_hand_points_unless_it_points_at_the_camera_or_away():
+    track, sight = new_track(), np.array([0.2, 0, 0.5])
+    for stamp, direction, kept in zip(
+        STAMPS[1:], ([0.05, 0.05, 0], 0.1 * sight + 0.005, -sight), (1, 0, 0), strict=False
+    ):
+        track.see(sight, np.array(direction), 0.9, stamp)
+        assert np.array_equal(track.direction, direction) == kept
+    assert np.array_equal(track.direction, [0.05, 0.05, 0])
+
+
 def test_handedness_is_doubted_only_on_lasting_evidence():
     track = new_track()
     for stamp in STAMPS[1:4]:  # 0.1 s of doubt

@@ -164,7 +164,8 @@ def main() -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     (stage,) = config.stages
-    kind = {"size": stage.size, "batch": stage.batch, "difficulty": stage.difficulty}
+    # Each image is looked at once: hands point anywhere.
+    kind = {"size": stage.size, "batch": stage.batch, "difficulty": stage.difficulty, "aligned_share": 0}
     images = [("test", TEST_SEED, TEST_BATCHES), *((seed, 1000 * seed, stage.steps) for seed in arguments.seeds)]
     runs = [dataclasses.replace(config, network=name, seed=seed) for seed in arguments.seeds for name in VARIANTS]
     with multiprocessing.get_context("spawn").Pool(arguments.jobs, maxtasksperchild=1) as pool:

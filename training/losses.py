@@ -20,8 +20,9 @@ NEAR = 0.4
 BLOB = 0.15
 """Standard deviation (21 mm) of the weights that the dense maps are drawn towards; about one cell at 128 pixels."""
 
-LEFT_WEIGHT = 2.5
-"""What a left hand counts for handedness beside a right one: they are fewer in the data, and must not be given up."""
+LEFT_WEIGHT = 4.0
+"""What a left hand counts for handedness beside a right one: of rendered hands one in five is left, and the network is
+to lean to neither side."""
 
 LEFT_JOINTS = 0.25
 """What a left hand's joints count beside a right one's. Crops of hands known to be left are mirrored; taken for a right

@@ -2,7 +2,8 @@
 
 A crop is what a virtual pinhole camera sees that stands where the real one stands, looks straight at the cube's
 centre, and whose square image the cube just fills. So a hand looks the same wherever in the image it is, and lens
-distortion is undone on the way. A left hand is mirrored, so that the network only ever meets right hands.
+distortion is undone on the way. A left hand is mirrored, so that the network only ever meets right hands, and the view
+is rolled, once it is known where the hand points, so that it points up.
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,11 @@ def look_at(centre: np.ndarray) -> np.ndarray:
     axis = np.array([z[1], -z[0], 0.0])  # z x (0, 0, 1): sine of the angle along the axis of rotation
     skew = np.array([[0, 0, axis[1]], [0, 0, -axis[0]], [-axis[1], axis[0], 0]])
     return np.eye(3) + skew + skew @ skew / (1 + z[2])
+
+
+def upright_roll(direction: np.ndarray) -> np.ndarray:
+    """Directions (..., 3) in a virtual camera's frame -> the roll (...), see `Crop`, after which they point up."""
+    return -np.pi / 2 - np.arctan2(direction[..., 1], direction[..., 0])
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,7 @@ class Crop:
 
     def upright(self, direction: np.ndarray) -> "Crop":
         """The same cube, turned so that `direction` (3,), in the camera's optical frame, points up in the image."""
-        x, y, _ = self.to_crop @ direction
-        return replace(self, roll=self.roll - np.pi / 2 - np.arctan2(y, x))
+        return replace(self, roll=self.roll + float(upright_roll(self.to_crop @ direction)))
 
     @property
     def distance(self) -> float:

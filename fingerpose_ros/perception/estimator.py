@@ -272,8 +272,9 @@ class HandPoseEstimator:
         return track, look
 
     def _mirrored(self, see: Eye, look: Look) -> Look | None:
-        """A look at the same hand, taken for the other one."""
-        (other,) = see.look([see.crop(look.centre, LEFT if look.handedness == RIGHT else RIGHT, look.direction)])
+        """A look at the same hand, taken for the other one, and turned if the first one was."""
+        handedness, direction = LEFT if look.handedness == RIGHT else RIGHT, look.direction if look.crop.roll else None
+        (other,) = see.look([see.crop(look.centre, handedness, direction)])
         return other
 
     def _likelier(self, look: Look, mirrored: Look | None) -> tuple[Look, float]:

@@ -14,6 +14,10 @@ DOUBT_BELOW = 0.25
 MAX_STEP = 0.05
 """Metres by which a hand is expected to move on until the next image, at most."""
 
+ASIDE = 0.25
+"""Sine of the angle from the line of sight within which a hand points nowhere in the image: errors of its joints would
+turn its crop to and fro."""
+
 
 class Track:
     """One hand from image to image.
@@ -23,7 +27,7 @@ class Track:
         handedness: "right" or "left".
         confidence: the probability that it is a hand, averaged over `OPINION_TIME`.
         centre: (3,) where it was last seen, metres in the camera's optical frame.
-        direction: (3,) where it then pointed, see `kinematics.hand_direction`.
+        direction: (3,) where it last pointed (`kinematics.hand_direction`), unless at the camera or away from it.
         missed: how many images ago that was.
         smooth: what smooths its pose; None if it is not to be smoothed.
     """
@@ -60,7 +64,9 @@ class Track:
         passed = stamp - self._stamp
         if passed > 0:
             self._velocity = 0.5 * self._velocity + 0.5 * (centre - self.centre) / passed
-        self.centre, self.direction, self._stamp, self.missed = centre, direction, stamp, 0
+        self.centre, self._stamp, self.missed = centre, stamp, 0
+        if np.linalg.norm(np.cross(direction, centre)) > ASIDE * np.linalg.norm(direction) * np.linalg.norm(centre):
+            self.direction = direction
 
     def miss(self, present: float, stamp: float) -> None:
         """It is not seen: where it should be, there is a hand with the probability `present`."""

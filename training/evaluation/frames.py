@@ -2,11 +2,11 @@
 
     python -m training.evaluate frames DIR... --centre finder --json errors.json --figures sheets/
 
-`--centre truth` gives the network a crop around the true hand, the hand's side its own choice; `--centre finder` runs
-the estimator on every frame by itself, without what it knows from the frame before and without smoothing, and tells
-how often the finder's best place, the best of all its places, and the hand estimated lie within 60 mm of the true
-centre. A frame in which no hand is found counts as 100 mm in every joint. Folders without joints.npz get shares and
-pictures only.
+`--centre truth` shows the network the crop around the true hand, and then again, turned so that the hand points up as
+far as the first look knew; the hand's side is its own choice. `--centre finder` runs the estimator on every frame by
+itself, without what it knows from the frame before and without smoothing, and tells how often the finder's best place,
+the best of all its places, and the hand estimated lie within 60 mm of the true centre. A frame in which no hand is
+found counts as 100 mm in every joint. Folders without joints.npz get shares and pictures only.
 
 Beside the error stand, for scale: that of a constant pose (the mean hand of the other half of the sequence, put at the
 true centre), and ours after a fixed offset per joint in the palm's frame, fitted on the other half: datasets differ in
@@ -104,9 +104,9 @@ def estimate(folder: FrameFolder, backend, centre: str) -> list[Look | None]:
         if centre == "truth":
             eye = Eye(backend, settings.cube_half_size, depth, folder.camera)
             place = hand_centre(folder.joints[i])
-            sides = [look for look in eye.look([eye.crop(place, RIGHT), eye.crop(place, LEFT)]) if look]
-            sides = eye.look([eye.crop(place, look.handedness, look.direction) for look in sides])
-            looks.append(max(sides, key=certainty, default=None))
+            straight = filter(None, eye.look([eye.crop(place, RIGHT), eye.crop(place, LEFT)]))
+            turned = filter(None, eye.look([eye.crop(place, look.handedness, look.direction) for look in straight]))
+            looks.append(max(turned, key=certainty, default=None))
         else:
             estimator.reset()
             looks.append(next((look for _, look in estimator.observe(depth, folder.camera, i / 30)), None))

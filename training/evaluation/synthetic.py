@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from fingerpose_ros.perception.crop import Crop
+from fingerpose_ros.perception.crop import upright_roll
 from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.prediction import Backend, Prediction
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
@@ -40,10 +40,12 @@ def run(arguments: argparse.Namespace) -> None:
     backend = make_backend(arguments)
     whole = testset.load(arguments.cache)
     straight = look(backend, whole["image"], np.zeros(len(whole["uvd"])))
-    roll = upright(to_mm(straight.uvd, whole["distance"]), whole["distance"])
+    roll = upright_roll(hand_direction(to_mm(straight.uvd, whole["distance"])))
     said = look(backend, whole["image"], roll)
     report = about(arguments, backend) | {"set": f"synthetic test set, version {testset.VERSION}"}
-    report |= score(whole | {"uvd": turned(whole["uvd"], roll)}, said.uvd, said.sigma)
+    uvd = turned(whole["uvd"], roll)
+    visible = whole["visible"] & (np.abs(uvd[..., :2]) < 1).all(axis=-1)
+    report |= score(whole | {"uvd": uvd, "visible": visible}, said.uvd, said.sigma)
     first = metrics.joint_errors(to_mm(straight.uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
     report |= {"first_look_mm": float(first.mean())}
     report |= {"handedness": float((said.right > 0.5).mean()), "presence": float((said.present > 0.5).mean())}
@@ -64,12 +66,6 @@ def look(backend: Backend, images: np.ndarray, roll: np.ndarray) -> Prediction:
 def turned(uvd: np.ndarray, roll: np.ndarray) -> np.ndarray:
     """Points (n, ..., 3) turned by `roll` (n,) radians from u towards v, which is clockwise."""
     return np.einsum("nij,n...j->n...i", Rotation.from_rotvec(roll[:, None] * [0, 0, 1]).as_matrix(), uvd)
-
-
-def upright(joints_mm: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """The `roll` (n,) that makes hands (n, 21, 3) in cubes at `distance` (n,) point up, as the estimator turns them."""
-    crops = (Crop(np.array([0, 0, z]), HALF_SIZE) for z in distance)
-    return np.array([crop.upright(d).roll for crop, d in zip(crops, hand_direction(joints_mm), strict=True)])
 
 
 def resample(images: np.ndarray, size: int, roll: np.ndarray) -> np.ndarray:

@@ -28,9 +28,12 @@ class Lures:
     def __init__(self, size: int):
         self._size, self._images, self._settings = size, EmptyImages(SEED, STEP), EstimatorSettings()
 
-    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """At most `count` network inputs (n, size, size): fewer where the finder is not taken in often enough."""
-        crops: list[np.ndarray] = []
+    def draw(self, rng: np.random.Generator, rolls: np.ndarray) -> np.ndarray:
+        """Network inputs (n, size, size), each turned by one of `rolls` (count,) in radians.
+
+        There are at most `count`: fewer where the finder is not taken in often enough.
+        """
+        count, crops = len(rolls), []
         for _ in range(count):
             _, camera, depth = self._images[int(rng.integers(2**31))]
             rows, columns = np.nonzero(depth)
@@ -41,7 +44,8 @@ class Lures:
             near, far = self._settings.min_distance, self._settings.max_distance
             for candidate in find_hands(depth, camera, near, far, CANDIDATES)[: count - len(crops)]:
                 centre = candidate.centre + rng.normal(0, JITTER, 3)
-                crop = Crop(centre, self._settings.cube_half_size, mirrored=bool(rng.uniform() < 0.5))
+                mirrored = bool(rng.uniform() < 0.5)
+                crop = Crop(centre, self._settings.cube_half_size, mirrored, rolls[len(crops)])
                 crops.append(crop.image(depth, camera, self._size))
             if len(crops) == count:
                 break

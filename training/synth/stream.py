@@ -7,9 +7,9 @@ import numpy as np
 import warp as wp
 from scipy.spatial.transform import Rotation
 
-from fingerpose_ros.perception.crop import BACKGROUND
+from fingerpose_ros.perception.crop import BACKGROUND, upright_roll
+from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.settings import EstimatorSettings
-from fingerpose_ros.perception.skeleton import KNUCKLES, WRIST
 
 from . import poses, scenes
 from .hands import HandBank
@@ -48,7 +48,7 @@ COARSE_SHARE = 0.25
 ALIGNED_SHARE = 0.75
 """Of crops so many are turned so that the hand points up, as the estimator turns them once it knows where it points."""
 
-TURN_ERROR = np.radians((12.0, 6.0))
+TURN_ERROR = np.radians((8.0, 4.0))
 """Standard deviation by which they miss that, in radians: of a hand seen from the side, and what is added to it when it
 points towards the camera or away, at 1 / sine of the angle between."""
 
@@ -114,18 +114,18 @@ def _within_borders(
     return inside | (kept.sum(1) < IN_VIEW)[:, None, None]
 
 
-def _upright(rng: np.random.Generator, views: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _turns(rng: np.random.Generator, views: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How to turn views (n, 3, 3) of hands (n, 21, 3) about the camera's axis so that they point up, nearly.
 
     Returns:
         Radians (n,), clockwise, after which they point up or, as the camera may be held any way, some quarters of a
         turn from there, clockwise; and the number (n,) of these.
     """
-    along = np.einsum("nij,nj->ni", views, joints[:, KNUCKLES[1:]].mean(1) - joints[:, WRIST])
+    along = np.einsum("nij,nj->ni", views, hand_direction(joints))
     sine = np.linalg.norm(along[:, :2], axis=1) / np.linalg.norm(along, axis=1)
     error = rng.normal(0, 1, len(along)) * (TURN_ERROR[0] + TURN_ERROR[1] / np.maximum(sine, 0.02))
     quarters = rng.integers(0, 4, len(along))
-    return -np.pi / 2 - np.arctan2(along[:, 1], along[:, 0]) + error + np.pi / 2 * quarters, quarters
+    return upright_roll(along) + error + np.pi / 2 * quarters, quarters
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,12 @@ class SynthBatches:
         device: where Warp renders, "cpu" or "cuda:0".
         left_share, empty_share: of samples that show a left hand; that show none, or one far off centre.
         aligned_share: of samples that are turned so that the hand points up, nearly.
-        extent: how far the image reaches, 1 being the edge of the cube: what is turned later must reach farther.
+        extent: how far the image reaches, 1 being the edge of the cube: what is turned later must reach farther. What
+            the sensor loses in patches is as large beside the image, and so larger beside the hand.
         sensors: names out of `SENSORS`, each as likely as the others.
+
+    Raises:
+        ValueError: images without a hand are asked for beyond the cube, which is all that is known of some.
 
     A batch holds:
         image: (batch, 1, size, size) float32, network input (if `extent` is 1).
@@ -166,6 +170,12 @@ class SynthBatches:
     aligned_share: float = ALIGNED_SHARE
     extent: float = 1.0
     sensors: tuple[str, ...] = tuple(SENSORS)
+
+    def __post_init__(self):
+        if self.extent != 1 and self.empty_share:
+            raise ValueError(
+                f"an extent of {self.extent} is for images with hands, not an empty_share of {self.empty_share}"
+            )
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng((self.seed, index))
@@ -225,7 +235,7 @@ class SynthBatches:
         to_camera[:, :3, :3] = [scene.view for scene in composed]
         turns = np.random.default_rng((self.seed, index, 4))
         aligned = turns.uniform(0, 1, n) < self.aligned_share
-        turn, quarters = (np.where(aligned, a, 0) for a in _upright(turns, to_camera[:, :3, :3], joints))
+        turn, quarters = (np.where(aligned, a, 0) for a in _turns(turns, to_camera[:, :3, :3], joints))
         to_camera[:, :3, :3] = Rotation.from_rotvec(turn[:, None] * [0, 0, 1]).as_matrix() @ to_camera[:, :3, :3]
         middle = joints.mean(1)
         decoys = np.random.default_rng((self.seed, index, 1))  # apart, so that hands do not depend on them
@@ -291,7 +301,8 @@ class SynthBatches:
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
         lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.85 * difficulty))
         if len(lured):
-            lures = _lures(self.size).draw(decoys, len(lured))
+            rolls = np.where(aligned[lured], turns.uniform(-np.pi, np.pi, len(lured)), 0)
+            lures = _lures(self.size).draw(decoys, rolls)
             image[lured[: len(lures)]] = lures
 
         visible = self._visible(perfect, np.where(in_view, arm, np.inf), uvd, points[..., 2], length / 0.187)
