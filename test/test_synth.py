@@ -9,7 +9,7 @@ import warp as wp
 
 from fingerpose_ros.perception.crop import BACKGROUND
 from fingerpose_ros.perception.kinematics import hand_direction
-from training.synth import poses, scenes, stream
+from training.synth import framing, poses, scenes, stream
 from training.synth.hands import HandBank
 from training.synth.lures import Lures
 from training.synth.render import BOX, CYLINDER, SPHERE, Renderer
@@ -119,7 +119,7 @@ def test_an_arm_leaves_the_image_before_it_ends():
     rng = np.random.default_rng(0)
     angle, length = rng.uniform(0, 2 * np.pi, 200), rng.uniform(0.1, 2, 200)
     ends = (length * [np.cos(angle), np.sin(angle)]).T
-    inside = stream._where_it_leaves(rng, ends, stream._pixels(64, 1.0))
+    inside = framing.where_it_leaves(rng, ends, framing.pixels(64, 1.0))
     along = np.linspace(0, 1, 200)[:, None] * ends[:, None]  # from the crop's middle to the arm's end
     pixel = np.floor((along + 1) * 32).astype(int)
     shown = np.all((pixel >= 0) & (pixel < 64), axis=2)
@@ -132,7 +132,7 @@ def test_an_arm_leaves_the_image_before_it_ends():
 
 
 def test_holes_are_where_and_as_large_as_asked():
-    hole = stream._discs(stream._pixels(64, 1.0), np.array([[0.5, -0.5], [0, 0]]), np.array([0.25, 0]))
+    hole = framing.discs(framing.pixels(64, 1.0), np.array([[0.5, -0.5], [0, 0]]), np.array([0.25, 0]))
     assert hole[0].mean() == pytest.approx(np.pi * 0.25**2 / 4, rel=0.05)
     assert hole[0, 16, 48] and not hole[0, 48, 16]
     assert not hole[1].any()

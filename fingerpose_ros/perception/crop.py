@@ -25,6 +25,15 @@ def look_at(centre: np.ndarray) -> np.ndarray:
     return np.eye(3) + skew + skew @ skew / (1 + z[2])
 
 
+def roll_matrix(roll: np.ndarray | float) -> np.ndarray:
+    """Rotations (..., 3, 3) about z by `roll` (...) in radians: from u towards v, which is clockwise in the image."""
+    cosine, sine = np.cos(roll), np.sin(roll)
+    matrix = np.zeros((*np.shape(roll), 3, 3))
+    matrix[..., 0, 0] = matrix[..., 1, 1] = cosine
+    matrix[..., 1, 0], matrix[..., 0, 1], matrix[..., 2, 2] = sine, -sine, 1
+    return matrix
+
+
 def upright_roll(direction: np.ndarray) -> np.ndarray:
     """Directions (..., 3) in a virtual camera's frame -> the roll (...), see `Crop`, after which they point up."""
     return -np.pi / 2 - np.arctan2(direction[..., 1], direction[..., 0])
@@ -51,10 +60,8 @@ class Crop:
         if centre.shape != (3,) or not np.all(np.isfinite(centre)) or centre[2] <= self.half_size / 2:
             raise ValueError(f"a cube of half-size {self.half_size} m around {centre} is not in front of the camera")
         object.__setattr__(self, "centre", centre)
-        cosine, sine = np.cos(self.roll), np.sin(self.roll)
-        turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
         mirror = np.diag([-1.0 if self.mirrored else 1.0, 1, 1])
-        object.__setattr__(self, "to_crop", turn @ mirror @ look_at(centre))
+        object.__setattr__(self, "to_crop", roll_matrix(self.roll) @ mirror @ look_at(centre))
 
     def upright(self, direction: np.ndarray) -> "Crop":
         """The same cube, turned so that `direction` (3,), in the camera's optical frame, points up in the image."""

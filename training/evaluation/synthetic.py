@@ -14,9 +14,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from fingerpose_ros.perception.crop import upright_roll
+from fingerpose_ros.perception.crop import roll_matrix, upright_roll
 from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.prediction import Backend, Prediction
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
@@ -65,7 +64,7 @@ def look(backend: Backend, images: np.ndarray, roll: np.ndarray) -> Prediction:
 
 def turned(uvd: np.ndarray, roll: np.ndarray) -> np.ndarray:
     """Points (n, ..., 3) turned by `roll` (n,) radians from u towards v, which is clockwise."""
-    return np.einsum("nij,n...j->n...i", Rotation.from_rotvec(roll[:, None] * [0, 0, 1]).as_matrix(), uvd)
+    return np.einsum("nij,n...j->n...i", roll_matrix(roll), uvd)
 
 
 def resample(images: np.ndarray, size: int, roll: np.ndarray) -> np.ndarray:

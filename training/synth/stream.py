@@ -5,13 +5,12 @@ from functools import lru_cache
 
 import numpy as np
 import warp as wp
-from scipy.spatial.transform import Rotation
 
-from fingerpose_ros.perception.crop import BACKGROUND, upright_roll
+from fingerpose_ros.perception.crop import BACKGROUND, roll_matrix, upright_roll
 from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.settings import EstimatorSettings
 
-from . import poses, scenes
+from . import framing, poses, scenes
 from .hands import HandBank
 from .lures import Lures
 from .render import Renderer
@@ -30,13 +29,12 @@ HOLE_SHARE, HOLE_RADIUS = 0.5, (0.08, 0.2)
 """Of arms without a hand so many have a hole in the image where it would be, its radius in metres: the hand may be
 hidden, out of range or black to the sensor."""
 
-BORDER_SHARE, IN_VIEW = 0.12, 7
-"""Of crops that the border of the camera's image cuts: hands come into view, and work at its rim; and of how many of
-its joints a hand must keep at least."""
+BORDER_SHARE = 0.12
+"""Of crops that the border of the camera's image cuts: hands come into view, and work at its rim."""
 
-LEAVING_SHARE, LEAVING_REACH = 0.6, (-0.2, 0.8)
-"""Of crops that show the arm so many are cut by the border of the image where the arm leaves it, there from the crop's
-middle, in u and v, or before the forearm's end: as an arm mostly does, and looks like a hand half out of view."""
+LEAVING_SHARE = 0.6
+"""Of crops that show the arm so many are cut by the border of the image where the arm leaves it, as an arm mostly does,
+and looks like a hand half out of view."""
 
 PLAIN_SHARE = 0.3
 """Of hands so many are shown more plainly than the stream's difficulty asks for, by any amount: most that a robot is to
@@ -64,54 +62,6 @@ def _renderer(device: str) -> Renderer:
 @lru_cache(maxsize=2)
 def _lures(size: int) -> Lures:
     return Lures(size)
-
-
-def _pixels(size: int, extent: float) -> np.ndarray:
-    """The u and v (size, size, 2) of the pixels of an image that reaches to `extent`."""
-    grid = ((np.arange(size) + 0.5) * 2 / size - 1) * extent
-    return np.stack(np.meshgrid(grid, grid), axis=-1)
-
-
-def _discs(pixels: np.ndarray, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Which `pixels` of crops (n, size, size) are within `radii` (n,) of `centres` (n, 2), in u and v."""
-    return np.linalg.norm(pixels - centres[:, None, None], axis=-1) < radii[:, None, None]
-
-
-def _this_side(pixels: np.ndarray, outward: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Which `pixels` of crops (n, size, size) are on this side of a border, `reach` (n,) along `outward` (n, 2)."""
-    return np.einsum("yxk,nk->nyx", pixels, outward) < reach[:, None, None]
-
-
-def _directions(turn: np.ndarray) -> np.ndarray:
-    """Unit vectors (n, 2) at angles (n,) from u towards v."""
-    return np.stack([np.cos(turn), np.sin(turn)], axis=-1)
-
-
-def _where_it_leaves(rng: np.random.Generator, arms: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Which `pixels` (n, size, size) are in the image where arms, which end at `arms` (n, 2) in u and v, leave it."""
-    turn = np.arctan2(arms[:, 1], arms[:, 0]) + np.radians(rng.normal(0, 25, len(arms)))
-    least, most = LEAVING_REACH
-    reach = rng.uniform(least, np.clip(np.einsum("nk,nk->n", arms, _directions(turn)), least, most))
-    return _this_side(pixels, _directions(turn), reach)
-
-
-def _within_borders(
-    rng: np.random.Generator, joints: np.ndarray, pixels: np.ndarray, share: np.ndarray, tilt: np.ndarray
-) -> np.ndarray:
-    """Which `pixels` (n, size, size) of crops with `joints` (n, 21, 2) are in the camera's image.
-
-    All, but with probability `share` (n,) one border, or two at a corner, runs through, anywhere beyond the middle, if
-    it leaves enough of the hand. Borders are along u or v but for the `tilt` (n,) in radians, and a little more.
-    """
-    n = len(joints)
-    cut, corner = rng.uniform(0, 1, (2, n))
-    turn = tilt + np.pi / 2 * rng.integers(0, 4, n) + np.radians(rng.normal(0, 4, n))
-    inside, kept = np.ones((n, *pixels.shape[:2]), bool), np.ones(joints.shape[:2], bool)
-    for quarter, cuts in ((0, cut < share), (np.pi / 2, (cut < share) & (corner < 0.15))):
-        outward, reach = _directions(turn + quarter), np.where(cuts, rng.uniform(0, 1, n), np.inf)
-        inside &= _this_side(pixels, outward, reach)
-        kept &= np.einsum("njk,nk->nj", joints, outward) < reach[:, None]
-    return inside | (kept.sum(1) < IN_VIEW)[:, None, None]
 
 
 def _turns(rng: np.random.Generator, views: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -236,7 +186,7 @@ class SynthBatches:
         turns = np.random.default_rng((self.seed, index, 4))
         aligned = turns.uniform(0, 1, n) < self.aligned_share
         turn, quarters = (np.where(aligned, a, 0) for a in _turns(turns, to_camera[:, :3, :3], joints))
-        to_camera[:, :3, :3] = Rotation.from_rotvec(turn[:, None] * [0, 0, 1]).as_matrix() @ to_camera[:, :3, :3]
+        to_camera[:, :3, :3] = roll_matrix(turn) @ to_camera[:, :3, :3]
         middle = joints.mean(1)
         decoys = np.random.default_rng((self.seed, index, 1))  # apart, so that hands do not depend on them
         # The elbow's end of an arm looks much like a fist: be there often, with and without a hand at the other end.
@@ -288,14 +238,14 @@ class SynthBatches:
             (points[..., 2:] - distance[:, None, None]) / HALF_SIZE,
         ], axis=-1)  # fmt: skip
         borders = np.random.default_rng((self.seed, index, 2))
-        pixels = _pixels(self.size, self.extent)
+        pixels = framing.pixels(self.size, self.extent)
         tilt = np.where(aligned, turns.uniform(0, np.pi / 2, n), 0)
-        in_view = _within_borders(borders, uvd[..., :2], pixels, BORDER_SHARE * difficulty, tilt)
+        in_view = framing.within_borders(borders, uvd[..., :2], pixels, BORDER_SHARE * difficulty, tilt)
         holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE * difficulty)
         radii = np.where(holes, decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * distance / points[..., 2].mean(1)
         ends = np.einsum("nij,nj->ni", to_camera[:, :2, :3], arms[:, :, 0] * (arm_length * scale - reach)[:, None])
-        in_view[leaving] &= _where_it_leaves(decoys, ends[leaving] / HALF_SIZE, pixels)
-        in_view &= ~_discs(pixels, uvd[..., :2].mean(1), radii)
+        in_view[leaving] &= framing.where_it_leaves(decoys, ends[leaving] / HALF_SIZE, pixels)
+        in_view &= ~framing.discs(pixels, uvd[..., :2].mean(1), radii)
         measured = np.where(in_view, measured, 0)
         d = (measured - distance[:, None, None]) / HALF_SIZE
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
@@ -310,8 +260,7 @@ class SynthBatches:
         present = ~empty & (((segment == 1) & in_view).sum((1, 2)) > SHOWN * (own < 1e5).sum((1, 2)))
         for i in np.flatnonzero(quarters):
             image[i], segment[i] = np.rot90(image[i], quarters[i]), np.rot90(segment[i], quarters[i])
-            for _ in range(quarters[i]):
-                uvd[i, :, :2] = uvd[i, :, 1::-1] * [1, -1]
+        uvd = uvd @ roll_matrix(np.pi / 2 * quarters)  # back: the transposed turn of rows
         left = rng.uniform(0, 1, n) < self.left_share
         image[left] = image[left, :, ::-1]
         segment[left] = segment[left, :, ::-1]
