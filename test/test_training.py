@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import logging
 import math
 import os
 import subprocess
@@ -62,6 +63,20 @@ def test_training_lowers_the_error_and_says_so(tmp_path):
     counts = batch["present"] & batch["right"]
     constant = np.linalg.norm(batch["uvd"] - batch["uvd"].mean(0), axis=-1)[counts].mean()
     assert np.linalg.norm(uvd - batch["uvd"], axis=-1)[counts].mean() < 0.6 * constant
+
+
+@pytest.mark.parametrize("precision", ("auto", "bf16", "float32"))
+@pytest.mark.parametrize("capability", ({"avx2": True}, {"avx2": True, "avx512_bf16": True}, {"bf16": True}))
+def test_bf16_is_chosen_where_the_processor_computes_in_it(tmp_path, monkeypatch, caplog, precision, capability):
+    """In software it is many times as slow as float32."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capability)
+    with caplog.at_level(logging.INFO):
+        trainer = Trainer(dataclasses.replace(TINY, precision=precision), tmp_path, CPU, FakeHands)
+    chosen = precision == "bf16" or (precision == "auto" and any("bf16" in name for name in capability))
+    with trainer.autocast:
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if chosen else torch.float32)
+    assert f"precision {precision} on cpu: {'bf16' if chosen else 'float32'}" in caplog.text
 
 
 def test_a_run_stopped_and_resumed_equals_one_that_was_not(tmp_path):

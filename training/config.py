@@ -11,6 +11,8 @@ from fingerpose_ros.perception.network.registry import config_named
 FREEZABLE = {"stem": ("conv1", "bn1"), "layer1": ("layer1",)}
 """Names usable in `Stage.frozen` -> parts of the backbone."""
 
+PRECISIONS = ("auto", "bf16", "float32")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -74,7 +76,8 @@ class TrainingConfig:
         weight_decay: on the weights of convolutions and linear layers.
         gradient_norm: gradients longer than this are shortened to it.
         ema_half_life: samples after which a weight counts half in the averaged network.
-        precision: "bf16" (autocast) or "float32".
+        precision: "bf16" (autocast), "float32", or "auto" for bf16 where the device computes in it: a processor that
+            does not does it in software, fifteen times as slowly.
         workers: processes that make data.
         validation_samples, validation_difficulty: the fixed set that progress is measured on.
         validate_minutes, checkpoint_minutes: how often, in wall-clock time.
@@ -90,7 +93,7 @@ class TrainingConfig:
     weight_decay: float = 0.02
     gradient_norm: float = 1.0
     ema_half_life: int = 10_000
-    precision: str = "bf16"
+    precision: str = "auto"
     workers: int = 1
     validation_samples: int = 512
     validation_difficulty: float = 1.0
@@ -101,8 +104,8 @@ class TrainingConfig:
         config_named(self.network)
         if not self.stages:
             raise ValueError("a training run without stages")
-        if self.precision not in ("bf16", "float32"):
-            raise ValueError(f"precision {self.precision!r} is neither 'bf16' nor 'float32'")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
         for name, least in (("workers", 0), ("ema_half_life", 1), ("validation_samples", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} {getattr(self, name)} is less than {least}")

@@ -70,7 +70,9 @@ class Trainer:
         self.average = Average(self.network, copy)
         self.optimiser = make_optimiser(self.network, config)
         self.objective = Objective(self.network).to(device)
-        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
+        in_bf16 = config.precision == "bf16" or (config.precision == "auto" and computes_bf16(device))
+        log.info("precision %s on %s: %s", config.precision, device, "bf16" if in_bf16 else "float32")
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=in_bf16)
         self.progress = Progress()
         self.stopping = False
 
@@ -247,6 +249,13 @@ class Trainer:
         flag = torch.tensor(float(stop), device=self.device)
         distributed.all_reduce(flag, distributed.ReduceOp.MAX)
         return bool(flag)
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether a device has instructions for bf16, not only what takes their place in software."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last: ARM
 
 
 def grouped() -> bool:

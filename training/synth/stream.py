@@ -43,7 +43,7 @@ follow are alone and well in view."""
 COARSE_SHARE = 0.25
 """Of images in so many pixels are twice as wide: cameras offer such modes, and drivers thin images out."""
 
-ALIGNED_SHARE = 0.75
+ALIGNED_SHARE = 0.85
 """Of crops so many are turned so that the hand points up, as the estimator turns them once it knows where it points."""
 
 TURN_ERROR = np.radians((8.0, 4.0))
@@ -116,7 +116,7 @@ class SynthBatches:
     difficulty: float = 1.0
     device: str = "cpu"
     left_share: float = 0.2
-    empty_share: float = 0.2
+    empty_share: float = 0.25
     aligned_share: float = ALIGNED_SHARE
     extent: float = 1.0
     sensors: tuple[str, ...] = tuple(SENSORS)
