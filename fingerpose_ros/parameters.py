@@ -105,12 +105,9 @@ SETTINGS = (
         "max_sigma", "A joint whose standard deviation exceeds this, in metres, is not valid.", low=0.001, high=1.0
     ),
     _of_estimator(
-        "min_detection_confidence", "Probability below which a new hand is not taken for one.", low=0.01, high=0.99
-    ),
-    _of_estimator(
-        "max_detection_sigma",
-        "A new hand whose joints' standard deviations exceed this in the mean, in metres, is not taken for one yet.",
-        low=0.001, high=1.0,
+        "min_detection_confidence",
+        "Share of a new hand's joints to be expected within 20 mm of where they are placed, and on what is seen.",
+        low=0.01, high=0.99,
     ),
     _of_estimator(
         "min_tracking_confidence", "Probability below which a hand that is followed is no longer seen.",

@@ -169,7 +169,7 @@ def test_a_camera_of_one_image_a_second_keeps_its_hand(oracle):
 
 
 def test_a_hand_that_is_followed_may_be_in_more_doubt_than_a_new_one(oracle):
-    follow = estimator(oracle)
+    follow = estimator(oracle, min_detection_confidence=0.7)
     said = ((0.0, 0.6, 0), (0.1, 0.9, 1), (0.2, 0.6, 1), (0.3, 0.4, 0), (0.4, 0.6, 1), (4.0, 0.6, 0))
     for stamp, present, seen in said:
         oracle.present = {"right": present}

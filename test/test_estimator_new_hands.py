@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from oracle import LEFT, RIGHT, estimator, left_at, right_at, see
+from oracle import CAMERA, LEFT, RIGHT, TABLE, estimator, left_at, picture, right_at, see
 
 from fingerpose_ros.perception import estimator as estimator_module
 from fingerpose_ros.perception.estimator import SEARCH_EVERY
@@ -120,7 +120,8 @@ def test_a_hand_in_doubt_off_centre_is_what_all_looks_at_it_say_together(oracle,
     monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: [off])
     told, said = iter(says), oracle._of
     monkeypatch.setattr(oracle, "_of", lambda crop: (*said(crop)[:3], next(told)))
-    hands = see(estimator(oracle, handedness="right"), oracle, [scene], 0.0)
+    sure = estimator(oracle, handedness="right", min_detection_confidence=0.7)
+    hands = see(sure, oracle, [scene], 0.0)
     assert [hand.confidence for hand in hands] == ([pytest.approx(np.mean(says))] if found else [])
     assert not list(told)
 
@@ -177,12 +178,31 @@ def test_a_hand_out_of_the_working_range_is_not_there(oracle):
 
 
 def test_a_hand_whose_joints_are_hardly_known_is_no_new_one_but_is_followed(oracle):
-    follow, sigma = estimator(oracle, max_detection_sigma=0.01), oracle.sigma.copy()
-    for stamp, unsure, seen in ((0.0, 1.2, 0), (0.1, 0.8, 1), (0.2, 1.2, 1)):  # times max_detection_sigma
-        oracle.sigma = sigma * 0 + unsure * 0.01 / 0.14
+    follow = estimator(oracle)
+    for stamp, sigma_mm, seen in ((0.0, 18, 0), (0.1, 9, 1), (0.2, 18, 1)):
+        oracle.sigma[:] = sigma_mm / 140
         assert len(see(follow, oracle, [right_at()], stamp)) == seen
-    oracle.sigma[4:] = 0.01  # some joints not known is no reason
-    assert len(see(estimator(oracle, max_detection_sigma=0.01), oracle, [right_at()], 0.0)) == 1
+    oracle.sigma[4:] = 0.03  # some joints not known is no reason
+    assert len(see(estimator(oracle), oracle, [right_at()], 0.0)) == 1
+
+
+@pytest.mark.parametrize(("present", "known", "found"), [(0.97, 21, 1), (0.55, 21, 1), (0.97, 11, 1), (0.55, 11, 0)])
+def test_doubt_of_a_hand_and_of_its_joints_add_up(oracle, present, known, found):
+    oracle.present = {"right": present}
+    oracle.sigma[known:] = 1.0
+    assert len(see(estimator(oracle, handedness="right"), oracle, [right_at()], 0.0)) == found
+
+
+@pytest.mark.parametrize(("seen", "found"), [(21, 1), (12, 1), (9, 0)])
+def test_joints_where_nothing_is_seen_are_no_sign_of_a_hand(oracle, seen, found):
+    oracle.hands = [right_at()]
+    joints = oracle.hands[0][0]
+    depth = picture((joints.tobytes(),), (TABLE,)).copy()
+    for column, row in np.round(CAMERA.project(joints[seen:])).astype(int):
+        depth[row - 7 : row + 8, column - 7 : column + 8] = 0  # nearly two pixels of the crop
+    shown = [depth[row, column] > 0 for column, row in np.round(CAMERA.project(joints)).astype(int)]
+    assert sum(shown) == seen
+    assert len(estimator(oracle, handedness="right").estimate(depth, CAMERA, 0.0)) == found
 
 
 def test_a_doubtful_hand_is_none(oracle):

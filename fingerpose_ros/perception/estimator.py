@@ -13,7 +13,6 @@ from .looking import Eye, Look
 from .prediction import Backend
 from .settings import EstimatorSettings
 from .tracking import PoseFilter, Track
-from .uncertainty import probability_within
 
 CANDIDATES = 4
 """Places that the finder may propose in an image."""
@@ -44,9 +43,6 @@ SURE = 1 - SURER
 
 SAME_HAND = 0.05
 """Centres closer than this, in metres, belong to one hand."""
-
-SMALL_ERROR = 0.02
-"""A joint's confidence is the probability that its error is less than this, metres."""
 
 
 @dataclass(frozen=True)
@@ -298,8 +294,7 @@ class HandPoseEstimator:
         return self._shows_hand(look, self._settings.min_tracking_confidence)
 
     def _is_new_hand(self, look: Look) -> bool:
-        known = look.position_sigma.max(axis=-1).mean() <= self._settings.max_detection_sigma
-        return known and self._shows_hand(look, self._settings.min_detection_confidence)
+        return self._is_hand(look) and look.confidence >= self._settings.min_detection_confidence
 
     def _shows_hand(self, look: Look | None, least: float) -> bool:
         if look is None or look.present < least:
@@ -326,7 +321,7 @@ class HandPoseEstimator:
             handedness_score=track.handedness_score if self._settings.handedness == "both" else 1.0,
             confidence=look.present,
             sigma=sigma,
-            joint_confidence=probability_within(look.covariance, SMALL_ERROR),
+            joint_confidence=look.joint_confidence,
             **known_parts(positions, valid, track.handedness),
         )
 

@@ -10,20 +10,28 @@ from .crop import BACKGROUND, Crop
 from .hand import LEFT, RIGHT
 from .kinematics import hand_centre, hand_direction
 from .prediction import Backend
+from .uncertainty import probability_within
 
 MIN_SURFACE = 0.02
 """The share of a crop that must show something."""
 
+SMALL_ERROR = 0.02
+"""A joint's confidence is the probability that its error is less than this, metres."""
+
 
 @dataclass(frozen=True)
 class Look:
-    """What the network says of one crop: as `prediction.Prediction`, but `right` is of the hand as it is."""
+    """What the network says of one crop: as `prediction.Prediction`, but `right` is of the hand as it is.
+
+    `shown` (21,) says of each joint whether the crop shows anything where it is told to be.
+    """
 
     crop: Crop
     uvd: np.ndarray
     sigma: np.ndarray
     right: float
     present: float
+    shown: np.ndarray
 
     @property
     def handedness(self) -> str:
@@ -53,6 +61,19 @@ class Look:
     def position_sigma(self) -> np.ndarray:
         """(21, 3) standard deviations of the positions along the camera's axes, metres."""
         return np.sqrt(np.einsum("...ii->...i", self.covariance))
+
+    @cached_property
+    def joint_confidence(self) -> np.ndarray:
+        """(21,) probability that a joint's error is small."""
+        return probability_within(self.covariance, SMALL_ERROR)
+
+    @property
+    def confidence(self) -> float:
+        """The share of a hand's joints that, as far as is known, are placed with a small error on what is seen.
+
+        Where there is no hand, the network mostly knows no joint's place, or places them where nothing is.
+        """
+        return self.present * float((self.joint_confidence * self.shown).mean())
 
 
 class Eye:
@@ -84,5 +105,14 @@ class Eye:
         for n, i in enumerate(shown):
             right = float(said.right[n])
             right = 1 - right if crops[i].mirrored else right
-            looks[i] = Look(crops[i], said.uvd[n], said.sigma[n], right, float(said.present[n]))
+            shows = shown_at(images[i], said.uvd[n])
+            looks[i] = Look(crops[i], said.uvd[n], said.sigma[n], right, float(said.present[n]), shows)
         return looks
+
+
+def shown_at(image: np.ndarray, uvd: np.ndarray) -> np.ndarray:
+    """Whether a network input (size, size) shows anything at the pixels of joints (21, 3) uvd, (21,) bool."""
+    size = len(image)
+    column, row = np.floor((uvd[:, :2].T + 1) / 2 * size).astype(int)
+    within = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < size)
+    return within & (image[np.clip(row, 0, size - 1), np.clip(column, 0, size - 1)] < BACKGROUND)

@@ -22,9 +22,8 @@ class EstimatorSettings:
         smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
         smoothing_beta: what speed adds to that cut-off, Hz per m/s.
         max_sigma: a joint whose standard deviation exceeds this, in metres, is not valid.
-        min_detection_confidence: probability below which a new hand is not taken for one.
-        max_detection_sigma: a new hand whose joints' standard deviations exceed this in the mean, in metres, is not
-            taken for one yet: where there is no hand, the network mostly knows no joint's place.
+        min_detection_confidence: share of a new hand's joints that must be expected to be within 20 mm of where they
+            are placed, and on what is seen (`looking.Look.confidence`), for it to be taken for a hand.
         min_tracking_confidence: probability below which a hand that is followed is no longer seen.
 
     Raises:
@@ -40,8 +39,7 @@ class EstimatorSettings:
     smoothing_min_cutoff: float = 1.0
     smoothing_beta: float = 40.0
     max_sigma: float = 0.03
-    min_detection_confidence: float = 0.7
-    max_detection_sigma: float = 0.02
+    min_detection_confidence: float = 0.45
     min_tracking_confidence: float = 0.5
 
     def __post_init__(self):
@@ -49,8 +47,7 @@ class EstimatorSettings:
             raise ValueError(f"handedness {self.handedness!r} is not one of both, {RIGHT}, {LEFT}")
         if self.max_hands < 1:
             raise ValueError(f"max_hands is {self.max_hands}; there must be at least 1 to look for")
-        lengths = ("min_distance", "max_distance", "cube_half_size", "max_sigma", "max_detection_sigma")
-        for name in (*lengths, "smoothing_min_cutoff"):
+        for name in ("min_distance", "max_distance", "cube_half_size", "max_sigma", "smoothing_min_cutoff"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise ValueError(f"{name} is {value}; it must be a positive number")
@@ -59,12 +56,7 @@ class EstimatorSettings:
         for name in ("min_detection_confidence", "min_tracking_confidence"):
             value = getattr(self, name)
             if not 0 < value < 1:
-                raise ValueError(f"{name} is {value}; a probability between 0 and 1 is needed")
-        if self.min_detection_confidence < self.min_tracking_confidence:
-            raise ValueError(
-                f"min_detection_confidence {self.min_detection_confidence} is less than min_tracking_confidence "
-                f"{self.min_tracking_confidence}: a hand would be found and lost at once"
-            )
+                raise ValueError(f"{name} is {value}; it must be between 0 and 1")
         if self.min_distance >= self.max_distance:
             raise ValueError(f"min_distance {self.min_distance} m is not less than max_distance {self.max_distance} m")
         if self.min_distance <= self.cube_half_size / 2:
