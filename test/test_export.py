@@ -96,6 +96,20 @@ def test_an_export_runs_in_both_engines_and_says_what_was_measured(weights, tmp_
     assert load_network(path).config == load_network(weights).config
 
 
+def test_without_a_processor_that_has_bf16_its_rounding_is_measured_in_software(weights, tmp_path, monkeypatch):
+    def create(backend, device, model, precision, *rest, make=backends.create):
+        if precision == "bf16":
+            raise ValueError("no bf16 here")
+        return make(backend, device, model, precision, *rest)
+
+    monkeypatch.setattr(backends, "create", create)
+    monkeypatch.setattr(export, "SYNTHETIC_CROPS", 8)
+    monkeypatch.delenv(agreement.TEST_DATA, raising=False)
+    *others, row = export.export(weights, SIZE, tmp_path, samples=64)["agreement"]
+    assert row["what"] == "PyTorch as on a GPU, bf16 in software"
+    assert max(other["mean_mm"] for other in others) < row["mean_mm"] < agreement.MEAN_MM
+
+
 def test_nothing_is_written_if_engines_do_not_agree(weights, tmp_path, monkeypatch):
     monkeypatch.delenv(agreement.TEST_DATA, raising=False)
     monkeypatch.setattr(export, "SYNTHETIC_CROPS", 4)

@@ -89,7 +89,7 @@ def export(weights: Path, size: int, out: Path, samples: int) -> dict:
 
         report = {"size": size, "samples_seen": int(source.get("samples", 0)), "bytes": path.stat().st_size}
         report |= {"sha256": checksum(path), "calibration": asdict(calibration), "held_out": held}
-        report["agreement"] = compare(path, AsTrained(trained, size))
+        report["agreement"] = compare(path, trained, network)
         print(agreement_table(report["agreement"]))
         apart = [f"{row['what']} on {row['crops']} crops" for row in report["agreement"] if not agrees(row)]
         if apart:
@@ -101,16 +101,21 @@ def export(weights: Path, size: int, out: Path, samples: int) -> dict:
     return report
 
 
-def compare(path: Path, trained: Backend) -> list[dict]:
-    """Every way to run the model at `path` on this machine, against PyTorch's float32: rows of a table."""
+def compare(path: Path, trained: FingerPoseNet, stored: FingerPoseNet) -> list[dict]:
+    """Every way to run the model at `path` on this machine, against PyTorch's float32: rows of a table.
+
+    `trained` is the network as training left it, `stored` as the model at `path` holds it.
+    """
     reference = backends.create("torch", "cpu", path, "f32")
-    others: list[Backend] = [trained, backends.create("openvino", "cpu", path, "f32")]
+    size = reference.input_size
+    others: list[Backend] = [AsTrained(trained, size), backends.create("openvino", "cpu", path, "f32")]
     try:
         others.append(backends.create("openvino", "cpu", path, "bf16"))
     except ValueError as error:
-        print(f"NOT CHECKED in bf16; export on a processor that has it what others are to use. {error}")
-    crops = {"synthetic": synthetic_crops(reference.input_size, SYNTHETIC_CROPS)}
-    recorded = recorded_crops(reference.input_size)
+        print(f"bf16 is checked in software, which takes minutes. {error}")
+        others.append(AsTrained(stored, size, bf16=True))
+    crops = {"synthetic": synthetic_crops(size, SYNTHETIC_CROPS)}
+    recorded = recorded_crops(size)
     if recorded is not None:
         crops["recorded"] = recorded
     return [
