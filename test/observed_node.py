@@ -28,9 +28,15 @@ def running(ros_context, observer):
     node, recorder = make_node(ros_context), Recorder(observer)
     node.start()
     with spinning(node, observer):
-        assert wait_until(lambda: node.count_subscribers("hand_poses") == 1)
-        wait_until(lambda: False, 0.2)  # both ends of a connection learn of each other a little apart
+        wait_for_subscriptions(node, observer)
         yield node, recorder
+
+
+def wait_for_subscriptions(node, observer):
+    """Wait until what a node publishes reaches an observer that both spin."""
+    topics = [subscription.topic_name for subscription in observer.subscriptions]
+    assert wait_until(lambda: all(node.count_subscribers(topic) for topic in topics))
+    wait_until(lambda: False, 0.2)  # both ends of a connection learn of each other a little apart
 
 
 def feed(node, depth, stamp=100.0):
