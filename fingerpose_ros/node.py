@@ -267,10 +267,10 @@ class HandPoseNode(LifecycleNode):
             return
         try:
             outputs.publish_poses(header, hands)
-            nothing_read = not depth.any()
-            self._statistics.answer(time.monotonic() - frame.arrived, len(hands), nothing_read)
+            latency, nothing_read = time.monotonic() - frame.arrived, not depth.any()
             if nothing_read:
                 self._warn("nothing_read", "the depth image holds no reading at all; is the lens covered?")
+            self._statistics.answer(latency, len(hands), nothing_read)
             outputs.publish_views(header, depth, frame.camera, hands, estimator.tracked)
         except Exception as error:  # a dead thread would be silent
             self._fail("cannot publish", error)
@@ -299,8 +299,8 @@ class HandPoseNode(LifecycleNode):
         return self._statistics.report()
 
     def _refuse(self, refusal: Refused) -> None:
-        self._statistics.refuse(refusal.reason, str(refusal))
         self._warn(refusal.reason, f"refused ({refusal.reason}): {refusal}")
+        self._statistics.refuse(refusal.reason, str(refusal))
 
     def _fail(self, what: str, error: Exception) -> None:
         """Say what went wrong while an exception is handled, unless the node is being shut down under this thread."""

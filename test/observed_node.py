@@ -39,6 +39,13 @@ def wait_for_subscriptions(node, observer):
     wait_until(lambda: False, 0.2)  # both ends of a connection learn of each other a little apart
 
 
+def transit(node, *triggers):
+    """What a spun node's transitions return, made where its services make them: in the thread that spins."""
+    made = node.executor.create_task(lambda: [trigger() for trigger in triggers])
+    assert wait_until(made.done)
+    return made.result()
+
+
 def feed(node, depth, stamp=100.0):
     node.receive_camera_info(camera_info(depth.shape[1], depth.shape[0], stamp))
     node.receive_image(image(depth, stamp))

@@ -11,7 +11,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 from bags import depth_frame
 from diagnostic_msgs.msg import DiagnosticStatus
 from messages import camera_info, compressed, image
-from observed_node import feed, feed_and_wait, make_node, stamps, wait_for_subscriptions
+from observed_node import feed, feed_and_wait, make_node, stamps, transit, wait_for_subscriptions
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 from stand_in import FAILING, StandIn
@@ -50,8 +50,8 @@ def test_images_without_any_camera_info_are_refused(running):
     for i in range(4):
         node.receive_image(image(depth_frame(i), float(i)))
     assert node.report().refused == {"no_camera_info": 3}  # the last one still waits
-    node.executor.create_task(node.trigger_deactivate)
-    assert wait_until(lambda: node.report().refused == {"no_camera_info": 4})
+    transit(node, node.trigger_deactivate)
+    assert node.report().refused == {"no_camera_info": 4}
 
 
 def test_a_change_of_resolution_costs_no_image_whichever_topic_is_first(running):
@@ -130,7 +130,7 @@ def test_a_hand_has_its_name_again_when_tracking_starts_anew(running, restart):
     node, recorder = running
     feed_and_wait(node, depth_frame(0), 10.0)
     if restart == "it is activated again":
-        assert node.trigger_deactivate() == node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        assert transit(node, node.trigger_deactivate, node.trigger_activate) == [TransitionCallbackReturn.SUCCESS] * 2
     elif restart == "an image fails":
         failing = depth_frame(0).astype(np.float32) / 1000
         failing[0, 0] = FAILING

@@ -17,7 +17,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from messages import image
-from observed_node import feed, feed_and_wait, make_node
+from observed_node import feed, feed_and_wait, make_node, transit
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -94,22 +94,21 @@ def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(
             feed(node, depth_frame(0), float(stamp))
         said = lambda: [s.message for array in recorder.diagnostics for s in array.status]  # noqa: E731
         assert wait_until(lambda: "images arrive, but none is answered" in said(), 5)
-        assert node.trigger_deactivate() == SUCCESS
-        assert node.trigger_activate() != SUCCESS
+        assert transit(node, node.trigger_deactivate) == [SUCCESS] != transit(node, node.trigger_activate)
         if cleaned_up:
-            assert node.trigger_cleanup() == SUCCESS
+            assert transit(node, node.trigger_cleanup) == [SUCCESS]
             leave.set()
-            assert wait_until(lambda: node.trigger_configure() == SUCCESS, 5)
+            assert wait_until(lambda: transit(node, node.trigger_configure) == [SUCCESS], 5)
             assert not wait_until(lambda: node.report().answered or node.report().last_error, 0.5)
         leave.set()
-        assert wait_until(lambda: node.trigger_activate() == SUCCESS, 5)
+        assert wait_until(lambda: transit(node, node.trigger_activate) == [SUCCESS], 5)
         assert feed_and_wait(node, depth_frame(0), 200.0).answered >= 1
 
 
 def test_a_node_that_is_cleaned_up_is_not_in_error(running):
     node, recorder = running
     node.receive_image(image(depth_frame(0).astype(np.float32), encoding="rgb8"))
-    assert node.trigger_deactivate() == node.trigger_cleanup() == SUCCESS
+    assert transit(node, node.trigger_deactivate, node.trigger_cleanup) == [SUCCESS] * 2
     recorder.diagnostics.clear()
     assert wait_until(lambda: recorder.diagnostics, 5)
     status = recorder.diagnostics[-1].status[0]

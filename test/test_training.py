@@ -52,7 +52,7 @@ def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
 
 def test_training_lowers_the_error_and_says_so(tmp_path):
     stages = (dataclasses.replace(STAGE, samples=640),)
-    config = dataclasses.replace(TINY, stages=stages, learning_rate=2e-3, precision="bf16", validation_samples=64)
+    config = dataclasses.replace(TINY, stages=stages, learning_rate=2e-3, precision="auto", validation_samples=64)
     Trainer(config, tmp_path, CPU, FakeHands).run()
     errors = [value for _, value in scalars(tmp_path, "error_mm/joints")]
     assert errors[-1] < 0.6 * errors[0]
