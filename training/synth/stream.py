@@ -43,7 +43,7 @@ follow are alone and well in view."""
 COARSE_SHARE = 0.25
 """Of images in so many pixels are twice as wide: cameras offer such modes, and drivers thin images out."""
 
-ALIGNED_SHARE = 0.85
+ALIGNED_SHARE = 0.75
 """Of crops so many are turned so that the hand points up, as the estimator turns them once it knows where it points."""
 
 TURN_ERROR = np.radians((8.0, 4.0))
