@@ -1,12 +1,10 @@
 """What the estimator says of a hand, and what it refuses, with an oracle in the network's place (see `oracle`)."""
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import TABLE, estimator, right_at, see
+from oracle import estimator, right_at, see
 from rendered_scene import CAMERA, hand_balls, render
 from scipy.stats import norm
 
@@ -165,20 +163,6 @@ def test_whatever_image_and_network_say_hands_are_well_formed(seed, handedness, 
             turned = hand.rotations[np.isfinite(hand.rotations).all(axis=(1, 2))]
             assert np.allclose(np.swapaxes(turned, -1, -2) @ turned, np.eye(3), atol=1e-6)
             assert np.isnan(hand.rotations[~hand.valid]).all()
-
-
-def test_the_estimator_itself_costs_little(oracle):
-    """All but the network, of one tracked hand in VGA."""
-    follow = estimator(oracle, smoothing=True, max_hands=1)
-    joints, handedness = right_at()
-    oracle.hands, oracle.input_size = [(joints, handedness)], 128
-    depth = render(CAMERA, hand_balls(joints, forearm=0.6), [TABLE])
-    seconds = []
-    for i in range(40):
-        start = time.process_time()
-        follow.estimate(depth, CAMERA, i / 30)
-        seconds.append(time.process_time() - start)
-    assert np.median(seconds[5:]) < 4e-3  # about 1.2 ms on an idle core
 
 
 @pytest.mark.parametrize(
