@@ -21,17 +21,15 @@ SMALL_ERROR = 0.02
 
 @dataclass(frozen=True)
 class Look:
-    """What the network says of one crop: as `prediction.Prediction`, but `right` is of the hand as it is.
-
-    `shown` (21,) says of each joint whether the crop shows anything where it is told to be.
-    """
+    """What the network says of one crop: as `prediction.Prediction`, but `right` is of the hand as it is."""
 
     crop: Crop
+    image: np.ndarray
+    """(size, size) what of the crop the network was shown."""
     uvd: np.ndarray
     sigma: np.ndarray
     right: float
     present: float
-    shown: np.ndarray
 
     @property
     def handedness(self) -> str:
@@ -66,6 +64,14 @@ class Look:
     def joint_confidence(self) -> np.ndarray:
         """(21,) probability that a joint's error is small."""
         return probability_within(self.covariance, SMALL_ERROR)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(21,) bool: whether the image shows anything at a joint's pixel."""
+        size = len(self.image)
+        column, row = np.floor((self.uvd[:, :2].T + 1) / 2 * size).astype(int)
+        within = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < size)
+        return within & (self.image[np.clip(row, 0, size - 1), np.clip(column, 0, size - 1)] < BACKGROUND)
 
     @property
     def confidence(self) -> float:
@@ -105,14 +111,5 @@ class Eye:
         for n, i in enumerate(shown):
             right = float(said.right[n])
             right = 1 - right if crops[i].mirrored else right
-            shows = shown_at(images[i], said.uvd[n])
-            looks[i] = Look(crops[i], said.uvd[n], said.sigma[n], right, float(said.present[n]), shows)
+            looks[i] = Look(crops[i], images[i], said.uvd[n], said.sigma[n], right, float(said.present[n]))
         return looks
-
-
-def shown_at(image: np.ndarray, uvd: np.ndarray) -> np.ndarray:
-    """Whether a network input (size, size) shows anything at the pixels of joints (21, 3) uvd, (21,) bool."""
-    size = len(image)
-    column, row = np.floor((uvd[:, :2].T + 1) / 2 * size).astype(int)
-    within = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < size)
-    return within & (image[np.clip(row, 0, size - 1), np.clip(column, 0, size - 1)] < BACKGROUND)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from .model_file import ModelFile
 from .network import load_network
-from .network.fingerposenet import Trunk
+from .network.fingerposenet import FingerPoseNet, Trunk
 from .prediction import Prediction, check_images
 
 GRAPH_BATCHES = (1, 2)
@@ -63,13 +63,19 @@ class TorchBackend:
     def _empty(self, batch: int) -> Tensor:
         return torch.zeros(batch, 1, self.input_size, self.input_size, device=self._device)
 
-    @torch.inference_mode()
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        stride4 = self._network.trunk.backbone.shallow(images)
-        # Without its cache: a weight cast within a recording would be lost with the recording's memory.
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16, cache_enabled=False):
-            trunk = self._network.trunk.deep(stride4)
-        return *self._network.readout(images, trunk.maps, trunk.features), trunk.logits.float()
+        return forward(self._network, images, self._bf16)
+
+
+@torch.inference_mode()
+def forward(network: FingerPoseNet, images: Tensor, bf16: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Images (B, 1, S, S) -> uvd, sigma and logits, see `NetworkOutput`; the trunk, but for its first layers, in bf16
+    if asked to."""
+    stride4 = network.trunk.backbone.shallow(images)
+    # Without its cache: a weight cast within a recording would be lost with the recording's memory.
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
+        trunk = network.trunk.deep(stride4)
+    return *network.readout(images, trunk.maps, trunk.features), trunk.logits.float()
 
 
 class _Graph:
