@@ -1,4 +1,4 @@
-"""The trainer learns, stops and goes on, and the losses reward what they should."""
+"""The trainer learns, stops and goes on."""
 
 import copy
 import dataclasses
@@ -18,12 +18,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from fingerpose_ros.perception.network import FingerPoseNet, load_network
 from fingerpose_ros.perception.network.fingerposenet import NetworkConfig
-from fingerpose_ros.perception.network.resnet import ResNet
-from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
-from training import imagenet, trainer
+from fingerpose_ros.perception.network.weights import load_tensors
+from training import trainer
 from training.checkpoint import CHECKPOINT
 from training.config import Stage, TrainingConfig, load_config
-from training.losses import dense_losses, gaussian_nll
 from training.matmul import MatmulConv2d, use_matmul
 from training.optimiser import learning_rate
 from training.trainer import AVERAGE, Trainer
@@ -291,68 +289,3 @@ def test_wrong_configurations_are_refused(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         load_config(path)
-
-
-def test_dense_losses_vanish_for_perfect_maps_alone():
-    torch.manual_seed(0)
-    image = torch.ones(2, 1, 64, 64)
-    truth = torch.rand(2, 3, 3) - 0.5
-    axis = (2 * torch.arange(8) + 1) / 8 - 1
-    cells = torch.stack([axis.expand(8, 8), axis[:, None].expand(8, 8), torch.zeros(8, 8)])
-    offsets = truth[..., None, None] - cells
-    logits = -offsets[:, :, :2].square().sum(2, keepdim=True) / (2 * 0.15**2)
-    perfect = torch.cat([logits, offsets], 2)
-    vote, blob = dense_losses(image, perfect, truth)
-    assert vote.max() < 1e-6 and blob.max() < 1e-5
-    worse_vote, worse_blob = dense_losses(image, perfect + torch.tensor([0, 0.1, 0, 0])[:, None, None], truth)
-    assert worse_vote.min() > 0.01 and worse_blob.max() < 1e-5
-    assert dense_losses(image, perfect.flip(-1), truth)[1].mean(1).min() > 0.1
-
-
-def test_sigma_loss_is_least_at_the_true_deviation():
-    error = torch.from_numpy(np.random.default_rng(0).normal(0, 0.07, 200_000))
-    sigmas = np.linspace(0.03, 0.15, 121)
-    losses = [gaussian_nll(error, torch.tensor(sigma)).mean() for sigma in sigmas]
-    assert sigmas[int(np.argmin(losses))] == pytest.approx(0.07, abs=0.002)
-
-
-def test_only_hands_that_are_there_count_for_positions(tmp_path):
-    objective = Trainer(TINY, tmp_path, CPU, FakeHands).objective.eval()
-    batch = {k: torch.from_numpy(v) for k, v in FakeHands(64, 8, 0, 1.0)[0].items()}
-    counts = batch["present"]
-    assert 0 < counts.sum() < 8
-    wild = {**batch, "uvd": torch.where(counts[:, None, None], batch["uvd"], torch.nan)}
-    with torch.no_grad():
-        assert objective(batch)[0] == objective(wild)[0]
-        nobody = {**batch, "present": torch.zeros(8, dtype=torch.bool)}
-        assert objective(nobody)[0].isfinite()
-
-
-def test_torchvision_checkpoint_converts_and_loads(tmp_path):
-    source = ResNet("resnet50", 64, **imagenet.TORCHVISION).state_dict()
-    source["conv1.weight"] = torch.randn(64, 3, 7, 7)
-    source |= {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
-    torch.save(source, tmp_path / "resnet50.pth")
-    state, metadata, _ = imagenet.convert(tmp_path / "resnet50.pth")
-    out = tmp_path / "out.safetensors"
-    save_tensors(out, {k: v for k, v in state.items() if not k.startswith("fc.")}, metadata)
-    backbone = ResNet("resnet50", 64, **imagenet.TORCHVISION)
-    imagenet.load_backbone(out, backbone, imagenet.TORCHVISION)
-    assert torch.equal(backbone.layer3[2].conv2.weight, source["layer3.2.conv2.weight"])
-    gain = imagenet.DEPTH_GAIN["torchvision"]
-    torch.testing.assert_close(backbone.conv1.weight, gain * source["conv1.weight"].sum(1, keepdim=True))
-    with pytest.raises(ValueError, match="stride_in_1x1"):
-        imagenet.load_backbone(out, ResNet("resnet50", 64, **imagenet.KERAS), imagenet.KERAS)
-
-
-@pytest.mark.skipif("FINGERPOSE_IMAGENET" not in os.environ, reason="FINGERPOSE_IMAGENET names no npm archive")
-def test_converted_imagenet_weights_know_a_uniform():
-    """The portrait that matplotlib ships for its own examples shows an admiral in uniform."""
-    import cv2
-    from matplotlib import cbook
-
-    with cbook.get_sample_data("grace_hopper.jpg") as file:
-        picture = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
-    state, metadata, labels = imagenet.convert(Path(os.environ["FINGERPOSE_IMAGENET"]))
-    classes, probabilities = imagenet.classify(state, metadata["origin"], picture)
-    assert labels[classes[0]] == "military_uniform" and probabilities[0] > 0.9

@@ -1,0 +1,42 @@
+"""Backbones trained on ImageNet, converted."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fingerpose_ros.perception.network.resnet import ResNet
+from fingerpose_ros.perception.network.weights import save_tensors
+from training import imagenet
+
+
+def test_torchvision_checkpoint_converts_and_loads(tmp_path):
+    source = ResNet("resnet50", 64, **imagenet.TORCHVISION).state_dict()
+    source["conv1.weight"] = torch.randn(64, 3, 7, 7)
+    source |= {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
+    torch.save(source, tmp_path / "resnet50.pth")
+    state, metadata, _ = imagenet.convert(tmp_path / "resnet50.pth")
+    out = tmp_path / "out.safetensors"
+    save_tensors(out, {k: v for k, v in state.items() if not k.startswith("fc.")}, metadata)
+    backbone = ResNet("resnet50", 64, **imagenet.TORCHVISION)
+    imagenet.load_backbone(out, backbone, imagenet.TORCHVISION)
+    assert torch.equal(backbone.layer3[2].conv2.weight, source["layer3.2.conv2.weight"])
+    gain = imagenet.DEPTH_GAIN["torchvision"]
+    torch.testing.assert_close(backbone.conv1.weight, gain * source["conv1.weight"].sum(1, keepdim=True))
+    with pytest.raises(ValueError, match="stride_in_1x1"):
+        imagenet.load_backbone(out, ResNet("resnet50", 64, **imagenet.KERAS), imagenet.KERAS)
+
+
+@pytest.mark.skipif("FINGERPOSE_IMAGENET" not in os.environ, reason="FINGERPOSE_IMAGENET names no npm archive")
+def test_converted_imagenet_weights_know_a_uniform():
+    """The portrait that matplotlib ships for its own examples shows an admiral in uniform."""
+    import cv2
+    from matplotlib import cbook
+
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        picture = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+    state, metadata, labels = imagenet.convert(Path(os.environ["FINGERPOSE_IMAGENET"]))
+    classes, probabilities = imagenet.classify(state, metadata["origin"], picture)
+    assert labels[classes[0]] == "military_uniform" and probabilities[0] > 0.9
