@@ -24,8 +24,9 @@ class Estimator(Protocol):
         """Depth (height, width) in metres, 0 where there is no reading, seen at `stamp` seconds -> the hands in it."""
         ...
 
-    def look_around(self) -> None:
-        """Look for more hands in the image last estimated, now that it is answered."""
+    def look_around(self, late: bool) -> None:
+        """Look for more hands in the image last estimated, now that it is answered; not now if it was answered `late`,
+        when the next image waited."""
         ...
 
     def reset(self) -> None:

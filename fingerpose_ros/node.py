@@ -5,6 +5,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: its threads fight the engine's over the cores
 
@@ -251,7 +252,7 @@ class HandPoseNode(LifecycleNode):
 
     # Work, in the worker's thread.
 
-    def _work(self, frame: Frame) -> None:
+    def _work(self, frame: Frame, waits: Callable[[], bool]) -> None:
         header, estimator, outputs = frame.image.header, self._estimator, self._outputs
         try:
             depth = frame.image.metres()
@@ -265,6 +266,7 @@ class HandPoseNode(LifecycleNode):
             return
         if self._outputs is not outputs:  # left behind by a node that was cleaned up meanwhile
             return
+        late = waits()  # asked now, as the answer may call for the next image
         try:
             outputs.publish_poses(header, hands)
             latency, nothing_read = time.monotonic() - frame.arrived, not depth.any()
@@ -275,7 +277,7 @@ class HandPoseNode(LifecycleNode):
         except Exception as error:  # a dead thread would be silent
             self._fail("cannot publish", error)
         try:
-            estimator.look_around()
+            estimator.look_around(late)
         except Exception as error:
             self._fail("cannot look for more hands", error)
 

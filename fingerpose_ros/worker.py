@@ -7,12 +7,13 @@ from .pairing import Frame
 
 
 class Worker:
-    """Calls `work(frame)` in a thread of its own with the newest frame it was offered, and `drop()` for each overtaken.
+    """Calls `work(frame, waits)` in a thread of its own with the newest frame it was offered, and `drop()` for each
+    overtaken. `waits()` tells whether there is a frame that waits for this one.
 
     Neither may raise: they are the place that knows what an error means.
     """
 
-    def __init__(self, work: Callable[[Frame], None], drop: Callable[[], None]):
+    def __init__(self, work: Callable[[Frame, Callable[[], bool]], None], drop: Callable[[], None]):
         self._work = work
         self._drop = drop
         self._newest: Frame | None = None
@@ -48,4 +49,4 @@ class Worker:
                 if self._stopping:
                     return
                 frame, self._newest = self._newest, None
-            self._work(frame)
+            self._work(frame, lambda: self._newest is not None)

@@ -76,7 +76,7 @@ class StandIn:
     def tracked(self) -> set[int]:
         return {track for track, _ in self.tracks.values()}
 
-    def look_around(self) -> None:
+    def look_around(self, late: bool) -> None:
         """It sees all there is at once."""
 
 

@@ -5,7 +5,7 @@ import pytest
 from oracle import CAMERA, LEFT, RIGHT, TABLE, estimator, left_at, picture, right_at, see
 
 from fingerpose_ros.perception import estimator as estimator_module
-from fingerpose_ros.perception.estimator import SEARCH_EVERY
+from fingerpose_ros.perception.estimator import PUT_OFF, SEARCH_EVERY
 from fingerpose_ros.perception.hand_finder import Candidate
 from fingerpose_ros.perception.kinematics import hand_centre
 
@@ -42,6 +42,20 @@ def test_beside_a_tracked_hand_others_are_looked_for_once_the_image_is_answered(
     assert all(searches == 0 and looks == hands for hands, searches, looks in answers[1:]) and answers[-1][0] == 2
     assert all(searches + looks <= 2 for searches, looks in between)  # 2: the last look, and one at its mirror image
     assert sum(searches for searches, _ in between) <= 9 and sum(searches + looks for searches, looks in between) < 20
+
+
+def test_while_the_next_image_waits_others_are_looked_for_in_few_images_but_they_are_found(oracle, monkeypatch):
+    follow, searched = estimator(oracle), []
+    find = estimator_module.find_hands
+    monkeypatch.setattr(estimator_module, "find_hands", lambda *a, **k: searched.append(True) or find(*a, **k))
+    see(follow, oracle, [right_at(0.16)], 0.0)
+    for i in range(1, 76):
+        hands = see(follow, oracle, [right_at(0.16), left_at(-0.16)], i / 30)
+        searched.clear()
+        oracle.batches.clear()
+        follow.look_around(late=True)
+        assert i % (PUT_OFF + 1) == 0 or not searched + oracle.batches
+    assert len(hands) == 2
 
 
 def test_a_second_hand_is_found_beside_the_first_within_half_a_second(oracle):

@@ -86,9 +86,9 @@ def test_a_broken_camera_info_is_counted_and_the_one_before_stays_in_use(running
     assert node.report().refused == {"camera_info_focal_length": 1}
 
 
-def test_only_the_newest_image_is_worked_on(ros_context):
+def test_only_the_newest_image_is_worked_on_and_the_estimator_told_if_it_waits(ros_context):
     begun, go_on = threading.Event(), threading.Event()
-    seen = []
+    seen, late = [], []
 
     class Slow(StandIn):
         def estimate(self, depth_m, camera, stamp):
@@ -96,6 +96,9 @@ def test_only_the_newest_image_is_worked_on(ros_context):
             begun.set()
             go_on.wait(5)
             return super().estimate(depth_m, camera, stamp)
+
+        def look_around(self, next_waits):
+            late.append(next_waits)
 
     node = make_node(ros_context, lambda settings: (Slow(False), "slow"))
     node.start()
@@ -106,7 +109,7 @@ def test_only_the_newest_image_is_worked_on(ros_context):
     go_on.set()
     assert wait_until(lambda: node.report().answered == 2)
     report = node.report()
-    assert seen == [1.0, 5.0]
+    assert seen == [1.0, 5.0] and wait_until(lambda: late == [True, False])
     assert (report.received, report.dropped) == (5, 3)
     node.close()
 
@@ -167,7 +170,7 @@ def test_an_image_is_answered_before_more_hands_are_looked_for_and_whether_or_no
     answered = []
 
     class Failing(StandIn):
-        def look_around(self):
+        def look_around(self, late):
             answered.append(node.report().answered)
             raise RuntimeError("nowhere to look")
 

@@ -20,6 +20,9 @@ CANDIDATES = 4
 SEARCH_EVERY = 5
 """Beside tracked hands the finder is asked for others in one image of so many: most then cost one look a hand."""
 
+PUT_OFF = 4
+"""Images in a row in which not to look for others, if each time the next image waits already."""
+
 PASSES, IN_THE_MIDDLE = 3, 0.01
 """A new hand is looked at so often at most, each time centred on what the look before saw and turned as that points,
 until it is turned and so near to the middle, in metres."""
@@ -92,7 +95,7 @@ class HandPoseEstimator:
         self._stamp: float | None = None
         self._hurried = False
         self._not_looked_around: Eye | None = None
-        self._searches = self._frame = 0
+        self._searches = self._since_search = self._put_off = 0
 
     @property
     def tracked(self) -> set[int]:
@@ -139,17 +142,20 @@ class HandPoseEstimator:
         self._tracks = sorted([track for track, _ in seen] + unseen, key=lambda track: track.id)
         if following and not self._tracks:
             self._prospects = []  # they are what was beside the hand, not where it may be now
-        self._frame += 1
+        self._since_search += 1
         self._not_looked_around = see
         return seen
 
-    def look_around(self) -> None:
+    def look_around(self, late: bool = False) -> None:
         """Look for hands beside the tracked ones, in the image last estimated; what is new is seen from the next on.
 
         If there are as many as may be, a new one that surely is a hand takes the place of one that hardly is.
         `estimate` does so before it turns to the next image, unless this was called: whoever calls it once an image is
         answered has the next one answered sooner. An image has time for the finder or for a look, not for both: what is
-        looked at was found, or seen, in the image before.
+        looked at was found, or seen, in an image before.
+
+        Args:
+            late: the next image waits already; put this off, if it was not put off too often.
 
         Raises:
             RuntimeError: the network gave numbers that are not finite.
@@ -157,13 +163,17 @@ class HandPoseEstimator:
         see, self._not_looked_around = self._not_looked_around, None
         if see is None or not self._tracks:
             return
+        self._put_off = self._put_off + 1 if late else 0
+        if 0 < self._put_off <= PUT_OFF:
+            return
+        self._put_off = 0
         full = len(self._tracks) >= self._settings.max_hands
         if full and all(track.confidence >= SURE for track in self._tracks):
             self._prospects = []
         elif self._prospects:
             for track, _ in self._acquire(see):
                 self._admit(track)
-        elif self._frame % SEARCH_EVERY == 0:
+        elif self._since_search >= SEARCH_EVERY:
             self._prospects = self._search(see)
 
     def _admit(self, track: Track) -> None:
@@ -181,6 +191,7 @@ class HandPoseEstimator:
         both, when there was no image before this one; then the best and, in turn, one of the others; beside a tracked
         hand every other time the best. What is taken for the wrong hand may not look like one at all.
         """
+        self._since_search = 0
         settings, expected = self._settings, [track.expected(self._stamp) for track in self._tracks]
         count = CANDIDATES + len(expected)
         found = find_hands(see.depth_m, see.camera, settings.min_distance, settings.max_distance, count)
