@@ -20,6 +20,8 @@ if not all(importlib.util.find_spec(module) for module in ("torch", "tqdm", "war
     needs_training = re.compile(r"^(import|from) (torch|training)\b", re.MULTILINE)
     tests = sorted(Path(__file__).parent.glob("test_*.py"))
     collect_ignore = [path.name for path in tests if needs_training.search(path.read_text())]
+else:
+    pytest_plugins += ["opened_datasets"]
 
 
 def pytest_report_header() -> str | None:

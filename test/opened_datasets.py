@@ -1,12 +1,54 @@
-"""Benchmarks opened as their protocols have it, where a test goes through all of them."""
+"""The five benchmarks, written once for all tests in their official formats, and opened as their protocols have it."""
 
+import shutil
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
 
 from training.datasets import HandDataset, open_dataset
+from training.datasets.fixtures import CAMERAS, WRITERS
+from training.datasets.rendered import render
 
 OPTIONS: dict[str, dict] = {"msra": {"held_out": "P0"}}
 """What a dataset must be told besides its split."""
 
+FRAMES = 4
+
+
+class Written(NamedTuple):
+    """A dataset of `FRAMES` frames; half of them are to train on, where the format has splits."""
+
+    root: Path
+    frames: list
+    """What it was written of, see `training.datasets.rendered`."""
+    joints: np.ndarray
+    """(frames, J, 3), as `training.datasets.fixtures` gives them."""
+
 
 def open_split(name: str, root: Path, split: str) -> HandDataset:
     return open_dataset(name, root, split, **OPTIONS.get(name, {}))
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory) -> dict[str, Written]:
+    """By name. Their files are everybody's: who changes any takes those of `copies`."""
+    datasets = {}
+    for name, write in WRITERS.items():
+        root = tmp_path_factory.mktemp(name)
+        frames = list(render(CAMERAS[name], FRAMES, seed=11, right=name != "icvl"))
+        datasets[name] = Written(root, frames, write(root, frames))
+    return datasets
+
+
+@pytest.fixture(scope="session")
+def roots(written) -> dict[str, Path]:
+    """Their folders by name."""
+    return {name: dataset.root for name, dataset in written.items()}
+
+
+@pytest.fixture(scope="module")
+def copies(roots, tmp_path_factory) -> dict[str, Path]:
+    """Folders by name, of this module's own."""
+    return {name: shutil.copytree(root, tmp_path_factory.mktemp("copy") / name) for name, root in roots.items()}

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from opened_datasets import OPTIONS, open_split
+from opened_datasets import FRAMES, OPTIONS, open_split
 
 from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
@@ -19,28 +19,15 @@ from training.datasets.msra import CUBES_M, GESTURES
 from training.datasets.nyu import cube_m, subject_of
 from training.datasets.pack import cut, pack
 from training.datasets.pack import main as pack_main
-from training.datasets.rendered import render
 
-FRAMES = 4
 WRITERS_ICVL = WRITERS["icvl"]
 ROUNDING_M = {"icvl": 2e-6, "nyu": 1e-9, "msra": 1e-7, "hands2019": 1e-7, "ho3d": 1e-7}
 """What the formats keep of a joint: ICVL thousandths of pixels, HO-3D single precision, the others 0.1 um and more."""
 DEPTH_UNIT_M = {"icvl": 0.001, "nyu": 0.001, "msra": 1e-6, "hands2019": 0.001, "ho3d": 0.000125}
 
 
-@pytest.fixture(scope="session")
-def fixtures(tmp_path_factory):
-    """Name -> (root of the written dataset, the frames it was written of, the joints written)."""
-    written = {}
-    for name, write in WRITERS.items():
-        root = tmp_path_factory.mktemp(name)
-        frames = list(render(CAMERAS[name], FRAMES, seed=11, right=name != "icvl"))
-        written[name] = root, frames, write(root, frames)
-    return written
-
-
-def opened(fixtures, name: str, split: str):
-    root, frames, joints = fixtures[name]
+def opened(written, name: str, split: str):
+    root, frames, joints = written[name]
     dataset = open_split(name, root, split)
     first_of = {"train": 0, "test": FRAMES // 2}
     if name == "msra":  # P0 is held out; the frames go round
@@ -51,8 +38,8 @@ def opened(fixtures, name: str, split: str):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 @pytest.mark.parametrize("name", DATASETS)
-def test_what_was_written_is_read(fixtures, name, split):
-    dataset, frames, joints = opened(fixtures, name, split)
+def test_what_was_written_is_read(written, name, split):
+    dataset, frames, joints = opened(written, name, split)
     assert len(dataset) == {"msra": 17 if split == "test" else 8 * 17}.get(name, FRAMES // 2)
     for i in range(min(len(dataset), 5)):
         sample = dataset[i]
@@ -71,8 +58,8 @@ def test_what_was_written_is_read(fixtures, name, split):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_joints_lie_within_the_hand_that_the_image_shows(fixtures, name):
-    dataset, _, _ = opened(fixtures, name, "train")
+def test_joints_lie_within_the_hand_that_the_image_shows(written, name):
+    dataset, _, _ = opened(written, name, "train")
     behind = []
     for i in range(2):
         sample = dataset[i]
@@ -86,9 +73,9 @@ def test_joints_lie_within_the_hand_that_the_image_shows(fixtures, name):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_cube_holds_the_hand(fixtures, name):
+def test_the_cube_holds_the_hand(written, name):
     for split in ("train", "test"):
-        dataset, frames, _ = opened(fixtures, name, split)
+        dataset, frames, _ = opened(written, name, split)
         sample = dataset[0]
         # Of HO-3D's test hands only the wrist is given: half a hand away, along the line of sight as well.
         reach = 0.1 if name == "ho3d" else 0.06
@@ -120,11 +107,11 @@ def test_a_joint_that_is_not_labelled_stays_unknown():
     assert not known[JOINTS.index("index_tip")] and known.sum() == 20
 
 
-def test_protocols_of_subjects_and_cubes(fixtures):
+def test_protocols_of_subjects_and_cubes(written):
     assert [subject_of("test", i) for i in (0, 2439, 2440, 8251)] == ["1", "1", "2", "2"]
     assert subject_of("train", 72_756) == "1"
     assert (cube_m("1"), cube_m("2")) == (0.30, 0.25)
-    root = fixtures["msra"][0]
+    root = written["msra"][0]
     seen = set()
     for subject in CUBES_M:
         test, train = (open_dataset("msra", root, split, held_out=subject) for split in ("test", "train"))
@@ -142,12 +129,12 @@ def test_a_box_at_the_edge_is_squared_and_an_empty_one_has_no_centre():
     assert np.isnan(cube_centre(np.array([5.0, 5, 5, 9]))).all()
 
 
-def test_precomputed_centres_replace_the_truth(fixtures, tmp_path):
+def test_precomputed_centres_replace_the_truth(written, tmp_path):
     path = tmp_path / "centres.txt"
     path.write_text("10 20 400\ninvalid\n")
-    sample = open_dataset("nyu", fixtures["nyu"][0], "train", centres=path)[0]
+    sample = open_dataset("nyu", written["nyu"][0], "train", centres=path)[0]
     assert np.allclose(sample.centre_m, (0.010, -0.020, 0.400))
-    assert np.isnan(open_dataset("nyu", fixtures["nyu"][0], "train", centres=path)[1].centre_m).all()
+    assert np.isnan(open_dataset("nyu", written["nyu"][0], "train", centres=path)[1].centre_m).all()
     for bad, message in (("", "1 centres for 2"), ("1 2\n", "line 2"), ("1 2 -3\n", "line 2")):
         path.write_text("1 2 400\n" + bad)
         with pytest.raises(DatasetError, match=message):
@@ -166,8 +153,8 @@ def test_a_missing_dataset_is_said_to_be_missing(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_batches_are_a_function_of_seed_and_index(fixtures, name):
-    dataset, _, _ = opened(fixtures, name, "train")
+def test_batches_are_a_function_of_seed_and_index(written, name):
+    dataset, _, _ = opened(written, name, "train")
     batches = DatasetBatches(dataset, 64, 2, seed=5)
     first, again = batches[3], DatasetBatches(dataset, 64, 2, seed=5)[3]
     other = DatasetBatches(dataset, 64, 2, seed=6)[3]
@@ -182,8 +169,8 @@ def test_batches_are_a_function_of_seed_and_index(fixtures, name):
     assert (alike["valid"].sum(1) == len(dataset.joints.alike)).all() and np.array_equal(alike["image"], first["image"])
 
 
-def test_an_epoch_shows_every_sample_once(fixtures):
-    dataset, _, _ = opened(fixtures, "msra", "test")
+def test_an_epoch_shows_every_sample_once(written):
+    dataset, _, _ = opened(written, "msra", "test")
 
     class Counting:
         joints, camera = dataset.joints, dataset.camera
@@ -204,9 +191,9 @@ def test_an_epoch_shows_every_sample_once(fixtures):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_labels_stay_on_the_hand_through_every_augmentation(fixtures, name):
+def test_labels_stay_on_the_hand_through_every_augmentation(written, name):
     """Joints move with the image: the depth where a visible tip is labelled is the tip's, whatever the crop."""
-    dataset, _, _ = opened(fixtures, name, "train")
+    dataset, _, _ = opened(written, name, "train")
     batches = DatasetBatches(dataset, 128, 2, seed=2)
     shares = {"as labelled": [], "mirrored": [], "upside down": []}
     for k in range(6):
@@ -221,11 +208,11 @@ def test_labels_stay_on_the_hand_through_every_augmentation(fixtures, name):
     assert max(wrong) < right - 0.2
 
 
-def test_left_hands_are_shown_as_right_ones(fixtures):
+def test_left_hands_are_shown_as_right_ones(written):
     """ICVL's left hands and NYU's right ones have their thumbs on the same side of the crop, palms to the camera."""
     sides = {}
     for name in ("icvl", "nyu"):
-        dataset, _, _ = opened(fixtures, name, "train")
+        dataset, _, _ = opened(written, name, "train")
         batch = DatasetBatches(dataset, 64, 2, seed=0, augment=False)[0]
         thumb, little = (batch["uvd"][:, JOINTS.index(joint)] for joint in ("thumb_mcp", "little_pip"))
         sides[name] = np.sign(thumb[:, 0] - little[:, 0])
@@ -233,8 +220,8 @@ def test_left_hands_are_shown_as_right_ones(fixtures):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_packed_is_the_same_data(fixtures, name, tmp_path):
-    dataset, _, _ = opened(fixtures, name, "train")
+def test_packed_is_the_same_data(written, name, tmp_path):
+    dataset, _, _ = opened(written, name, "train")
     pack(dataset, name, "train", tmp_path, **OPTIONS.get(name, {}))
     packed = open_split(name, tmp_path, "train")
     assert len(packed) == len(dataset)
@@ -250,8 +237,8 @@ def test_packed_is_the_same_data(fixtures, name, tmp_path):
         pack(dataset, name, "train", tmp_path)
 
 
-def test_what_was_packed_with_other_options_is_refused(fixtures, tmp_path):
-    root, _, _ = fixtures["msra"]
+def test_what_was_packed_with_other_options_is_refused(written, tmp_path):
+    root, _, _ = written["msra"]
     command = ["--dataset", "msra", "--root", str(root), "--out", str(tmp_path)]
     assert pack_main(command) == 2  # MSRA has no split without a subject
     assert pack_main([*command, "--held-out", "P3"]) == 0
@@ -260,13 +247,13 @@ def test_what_was_packed_with_other_options_is_refused(fixtures, tmp_path):
         open_dataset("msra", tmp_path / "train", "train", held_out="P4")
 
 
-def test_a_hand_whose_box_has_no_size_is_packed_whole_and_not_trained_on(fixtures, tmp_path):
-    dataset, _, _ = opened(fixtures, "hands2019", "test")
+def test_a_hand_whose_box_has_no_size_is_packed_whole_and_not_trained_on(written, tmp_path):
+    dataset, _, _ = opened(written, "hands2019", "test")
     sample = replace(dataset[0], centre_m=np.full(3, np.nan))
     depth, camera = cut(sample)
     assert np.array_equal(depth, sample.depth_m) and camera == sample.camera
     root = tmp_path / "hands2019"
-    shutil.copytree(fixtures["hands2019"][0], root)
+    shutil.copytree(written["hands2019"][0], root)
     boxes = root / "training_bbs.txt"
     name = boxes.read_text().split()[0]
     boxes.write_text("\n".join([f"{name} 5 5 5 9", *boxes.read_text().splitlines()[1:]]) + "\n")
@@ -282,8 +269,8 @@ def test_options_that_a_dataset_does_not_take_or_needs_are_named(tmp_path, name,
         open_dataset(name, tmp_path, "train", **options)
 
 
-def test_a_damaged_pack_is_refused(fixtures, tmp_path):
-    dataset, _, _ = opened(fixtures, "nyu", "train")
+def test_a_damaged_pack_is_refused(written, tmp_path):
+    dataset, _, _ = opened(written, "nyu", "train")
     pack(dataset, "nyu", "train", tmp_path)
     windows = tmp_path / "windows.bin"
     whole = windows.read_bytes()

@@ -20,7 +20,6 @@ from training.datasets import DATASETS, DatasetError
 from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.matlab import read_array
 from training.datasets.pickles import LARGEST_BYTES, array, read_metadata
-from training.datasets.rendered import render
 
 FILES = {
     "icvl": ["Training/labels.txt", "Training/Depth/201403121135/image_0000.png"],
@@ -31,16 +30,6 @@ FILES = {
 }
 """Every kind of file that a loader reads, for the first sample of the training split."""
 ALL_FILES = [(name, file) for name, files in FILES.items() for file in files]
-
-
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory):
-    """Name -> a written dataset whose files a test may damage, if it puts them right again."""
-    written = {}
-    for name, write in WRITERS.items():
-        written[name] = tmp_path_factory.mktemp(name)
-        write(written[name], list(render(CAMERAS[name], 4, seed=12, right=name != "icvl")))
-    return written
 
 
 def read(name: str, root: Path):
@@ -67,9 +56,9 @@ class damaged:
 
 
 @pytest.mark.parametrize(("name", "file"), ALL_FILES)
-def test_a_file_that_is_missing_is_named(roots, name, file, tmp_path):
+def test_a_file_that_is_missing_is_named(copies, name, file, tmp_path):
     root = tmp_path / "copy"
-    shutil.copytree(roots[name], root)
+    shutil.copytree(copies[name], root)
     (root / file).unlink()
     with pytest.raises(DatasetError) as refusal:
         read(name, root)
@@ -77,8 +66,8 @@ def test_a_file_that_is_missing_is_named(roots, name, file, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "file"), ALL_FILES)
-def test_a_file_cut_short_anywhere_is_refused_with_its_place(roots, name, file):
-    path = roots[name] / file
+def test_a_file_cut_short_anywhere_is_refused_with_its_place(copies, name, file):
+    path = copies[name] / file
     whole = path.read_bytes()
     last = len(whole.rstrip()) if path.suffix == ".txt" else len(whole)
     if (name, file) == ("ho3d", "train.txt"):
@@ -89,7 +78,7 @@ def test_a_file_cut_short_anywhere_is_refused_with_its_place(roots, name, file):
             continue
         with damaged(path, whole[:cut]):
             with pytest.raises(DatasetError) as refusal:
-                read(name, roots[name])
+                read(name, copies[name])
             message = str(refusal.value)
             assert path.name in message, (cut, message)
 
@@ -162,23 +151,23 @@ def _meta(**values) -> bytes:
 
 
 @pytest.mark.parametrize(("name", "which", "change", "message"), CORRUPTIONS)
-def test_each_corruption_is_told_with_file_and_place(roots, name, which, change, message):
-    path = roots[name] / FILES[name][which]
+def test_each_corruption_is_told_with_file_and_place(copies, name, which, change, message):
+    path = copies[name] / FILES[name][which]
     content = change(path.read_bytes())
     assert content != path.read_bytes()
     with damaged(path, content), pytest.raises(DatasetError, match=message) as refusal:
-        read(name, roots[name])
+        read(name, copies[name])
     assert path.name in str(refusal.value)
 
 
-def test_a_png_whose_pixels_end_early_is_refused_though_its_checksums_are_right(roots):
-    path = roots["nyu"] / FILES["nyu"][1]
+def test_a_png_whose_pixels_end_early_is_refused_though_its_checksums_are_right(copies):
+    path = copies["nyu"] / FILES["nyu"][1]
     raw = path.read_bytes()
     pixels = zlib.compress(bytes(1000))
     chunk = b"IDAT" + pixels
     short = raw[:33] + struct.pack(">I", len(pixels)) + chunk + struct.pack(">I", zlib.crc32(chunk)) + raw[-12:]
     with damaged(path, short), pytest.raises(DatasetError, match="cannot be decoded"):
-        read("nyu", roots["nyu"])
+        read("nyu", copies["nyu"])
 
 
 class _Boom:
@@ -254,21 +243,21 @@ WILD = settings(max_examples=60, deadline=2000, suppress_health_check=[HealthChe
 @pytest.mark.parametrize(("name", "file"), ALL_FILES)
 @WILD
 @given(data=st.data())
-def test_bytes_changed_anywhere_give_usable_values_or_an_error_naming_a_file(roots, name, file, data):
-    path = roots[name] / file
+def test_bytes_changed_anywhere_give_usable_values_or_an_error_naming_a_file(copies, name, file, data):
+    path = copies[name] / file
     content = bytearray(path.read_bytes())
     spot = st.tuples(st.integers(0, len(content) - 1), st.binary(min_size=1, max_size=8))
     for place, change in data.draw(st.lists(spot, max_size=4)):
         content[place : place + len(change)] = change
-    _is_usable_or_refused(roots[name], name, path, bytes(content))
+    _is_usable_or_refused(copies[name], name, path, bytes(content))
 
 
 @pytest.mark.parametrize(("name", "file"), ALL_FILES)
 @WILD
 @given(head=st.integers(0, 200), tail=st.binary(max_size=200))
-def test_any_bytes_give_usable_values_or_an_error_naming_a_file(roots, name, file, head, tail):
-    path = roots[name] / file
-    _is_usable_or_refused(roots[name], name, path, path.read_bytes()[:head] + tail)
+def test_any_bytes_give_usable_values_or_an_error_naming_a_file(copies, name, file, head, tail):
+    path = copies[name] / file
+    _is_usable_or_refused(copies[name], name, path, path.read_bytes()[:head] + tail)
 
 
 def _is_usable_or_refused(root: Path, name: str, path: Path, content: bytes) -> None:

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from opened_datasets import open_split
+from opened_datasets import FRAMES, open_split
 
 from fingerpose_ros.perception.network import save_network
 from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet
@@ -14,31 +14,23 @@ from fingerpose_ros.perception.network.registry import config_named
 from fingerpose_ros.perception.prediction import Prediction
 from training import submissions
 from training.datasets import DATASETS, DatasetError, open_dataset
-from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.ho3d import TO_OPTICAL
-from training.datasets.rendered import render
 from training.evaluate import main
 from training.evaluation import dataset as evaluation
 from training.predictions import read_predictions
 
-FRAMES = 6
 SHIFT_M = np.array([0, 0.006, 0])
 
 
 @pytest.fixture(scope="module")
-def roots(tmp_path_factory):
+def roots(written, copies):
     """Written datasets, with the test joints beside those that come without."""
-    written = {}
-    for name, write in WRITERS.items():
-        written[name] = root = tmp_path_factory.mktemp(name)
-        joints = write(root, list(render(CAMERAS[name], FRAMES, seed=14, right=name != "icvl")))[FRAMES // 2 :]
-        if name == "ho3d":
-            (root / "evaluation_xyz.json").write_text(json.dumps((joints * TO_OPTICAL).tolist()))
-        if name == "hands2019":
-            rows = ("\t".join(map(str, hand.ravel() * 1000)) for hand in joints)
-            text = "".join(f"image_D{i:08d}.png\t{row}\n" for i, row in enumerate(rows, 1))
-            (root / "test_joint_annotation.txt").write_text(text)
-    return written
+    ho3d, hands2019 = (written[name].joints[FRAMES // 2 :] for name in ("ho3d", "hands2019"))
+    (copies["ho3d"] / "evaluation_xyz.json").write_text(json.dumps((ho3d * TO_OPTICAL).tolist()))
+    rows = ("\t".join(map(str, hand.ravel() * 1000)) for hand in hands2019)
+    text = "".join(f"image_D{i:08d}.png\t{row}\n" for i, row in enumerate(rows, 1))
+    (copies["hands2019"] / "test_joint_annotation.txt").write_text(text)
+    return copies
 
 
 class KnowsAll:
@@ -92,7 +84,7 @@ def test_means_by_split_come_from_the_users_file(roots, tmp_path):
     splits.write_text(f"{names[0]} shape\n" + "".join(f"{name} viewpoint\n" for name in names[1:]))
     evaluation.evaluate(dataset, KnowsAll(dataset, SHIFT_M), arguments("hands2019", json=out, splits=splits))
     rows = json.loads(out.read_text())["results"]
-    assert {row: rows[row]["frames"] for row in rows} == {"hands2019": 3, "shape": 1, "viewpoint": 2}
+    assert {row: rows[row]["frames"] for row in rows} == {"hands2019": 2, "shape": 1, "viewpoint": 1}
     splits.write_text(f"{names[0]} shape\n")
     with pytest.raises(DatasetError, match=f"{names[1]} is in"):
         evaluation.read_splits(splits, names)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from opened_datasets import open_split
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from two_processes import run_both
 
 from fingerpose_ros.perception.network import load_network, save_network
 from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet
@@ -18,31 +19,19 @@ from fingerpose_ros.perception.network.registry import config_named
 from training.config import Stage, TrainingConfig, load_config
 from training.data import from_dataset
 from training.datasets import DATASETS
-from training.datasets.fixtures import CAMERAS, WRITERS
-from training.datasets.rendered import render
 from training.datasets.sample import Part, hold_out
 from training.trainer import AVERAGE, Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
-FRAMES = 8
 CONFIG = TrainingConfig(
     network="small", stages=(Stage(samples=160, size=64, batch=4, difficulty=0.0),), warm_up=32, workers=0,
     validation_samples=4, ema_half_life=40, precision="float32", learning_rate=2e-3,
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory):
-    written = {}
-    for name, write in WRITERS.items():
-        written[name] = tmp_path_factory.mktemp(name)
-        write(written[name], list(render(CAMERAS[name], FRAMES, seed=13, right=name != "icvl")))
-    return written
-
-
 def few(root: Path, name: str) -> Part:
-    """Four frames, for a network to learn by heart."""
-    return Part(open_split(name, root, "train"), range(4))
+    """Two frames, for a network to learn by heart."""
+    return Part(open_split(name, root, "train"), range(2))
 
 
 def scalars(folder: Path, name: str) -> list[float]:
@@ -120,15 +109,9 @@ Trainer(config, Path(sys.argv[1]), device, from_dataset(few(Path(sys.argv[2]), "
 
 
 def test_two_processes_train_as_one_does(roots, tmp_path):
-    script = tmp_path / "two.py"
-    script.write_text(TWO_PROCESSES)
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'test'}", "OMP_NUM_THREADS": "1"}
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for command, out in (([sys.executable], "one"), (torchrun, "two")):
-        arguments = [*command, str(script), str(tmp_path / out), str(roots["nyu"])]
-        subprocess.run(arguments, env=environment, check=True, timeout=300)
+    one, two = run_both(TWO_PROCESSES, tmp_path, str(roots["nyu"]))
     for name in ("loss/total", "error_mm/joints"):
-        np.testing.assert_allclose(scalars(tmp_path / "one", name), scalars(tmp_path / "two", name), rtol=2e-3)
+        np.testing.assert_allclose(scalars(one, name), scalars(two, name), rtol=2e-3)
 
 
 def run_command(*arguments: object) -> subprocess.CompletedProcess:

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import logging
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import torch
 from fake_hands import FakeHands
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from two_processes import run_both
 
 from fingerpose_ros.perception.network import FingerPoseNet, load_network
 from fingerpose_ros.perception.network.fingerposenet import NetworkConfig
@@ -183,15 +183,10 @@ Trainer(dataclasses.replace(TINY, stages=(stage,)), Path(sys.argv[1]), device, F
 
 
 def test_two_processes_train_as_one_does(tmp_path):
-    script = tmp_path / "two.py"
-    script.write_text(TWO_PROCESSES)
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'test'}", "OMP_NUM_THREADS": "1"}
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for command, out in (([sys.executable], "one"), (torchrun, "two")):
-        subprocess.run([*command, str(script), str(tmp_path / out)], env=environment, check=True, timeout=300)
+    one, two = run_both(TWO_PROCESSES, tmp_path)
     for name in ("loss/total", "error_mm/joints", "train/gradient_norm"):
-        np.testing.assert_allclose(scalars(tmp_path / "one", name), scalars(tmp_path / "two", name), rtol=1e-3)
-    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+        np.testing.assert_allclose(scalars(one, name), scalars(two, name), rtol=1e-3)
+    one, two = weights(one), weights(two)
     for name in one:
         if name.startswith("network/") and not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
             torch.testing.assert_close(one[name], two[name], atol=2e-4, rtol=1e-2)
