@@ -5,7 +5,7 @@ from dataclasses import replace
 from .fingerposenet import NetworkConfig
 
 FULL = NetworkConfig()
-SMALL = NetworkConfig(backbone="resnet18", width=32, base_channels=96, task_channels=24)
+SMALL = NetworkConfig(backbone="resnet18", width=32, base_channels=96, task_channels=32, bottleneck=True)
 
 CONFIGS = {
     "full": FULL,
