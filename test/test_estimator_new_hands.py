@@ -49,7 +49,7 @@ def test_while_the_next_image_waits_others_are_looked_for_in_few_images_but_they
     find = estimator_module.find_hands
     monkeypatch.setattr(estimator_module, "find_hands", lambda *a, **k: searched.append(True) or find(*a, **k))
     see(follow, oracle, [right_at(0.16)], 0.0)
-    for i in range(1, 76):
+    for i in range(1, 101):
         hands = see(follow, oracle, [right_at(0.16), left_at(-0.16)], i / 30)
         searched.clear()
         oracle.batches.clear()

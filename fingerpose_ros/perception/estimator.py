@@ -20,7 +20,7 @@ CANDIDATES = 4
 SEARCH_EVERY = 5
 """Beside tracked hands the finder is asked for others in one image of so many: most then cost one look a hand."""
 
-PUT_OFF = 4
+PUT_OFF = 9
 """Images in a row in which not to look for others, if each time the next image waits already."""
 
 PASSES, IN_THE_MIDDLE = 3, 0.01
