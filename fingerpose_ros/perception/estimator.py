@@ -163,8 +163,8 @@ class HandPoseEstimator:
         see, self._not_looked_around = self._not_looked_around, None
         if see is None or not self._tracks:
             return
-        self._put_off = self._put_off + 1 if late else 0
-        if 0 < self._put_off <= PUT_OFF:
+        if late and self._put_off < PUT_OFF:
+            self._put_off += 1
             return
         self._put_off = 0
         full = len(self._tracks) >= self._settings.max_hands
