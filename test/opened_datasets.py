@@ -18,7 +18,7 @@ FRAMES = 4
 
 
 class Written(NamedTuple):
-    """A dataset of `FRAMES` frames; half of them are to train on, where the format has splits."""
+    """A written dataset; half of its frames are to train on, where the format has splits."""
 
     root: Path
     frames: list
@@ -31,15 +31,19 @@ def open_split(name: str, root: Path, split: str) -> HandDataset:
     return open_dataset(name, root, split, **OPTIONS.get(name, {}))
 
 
-@pytest.fixture(scope="session")
-def written(tmp_path_factory) -> dict[str, Written]:
-    """By name. Their files are everybody's: who changes any takes those of `copies`."""
+def write_all(folders: pytest.TempPathFactory, frames: int) -> dict[str, Written]:
+    """Each dataset, by name, with so many frames."""
     datasets = {}
     for name, write in WRITERS.items():
-        root = tmp_path_factory.mktemp(name)
-        frames = list(render(CAMERAS[name], FRAMES, seed=11, right=name != "icvl"))
-        datasets[name] = Written(root, frames, write(root, frames))
+        root, shown = folders.mktemp(name), list(render(CAMERAS[name], frames, seed=11, right=name != "icvl"))
+        datasets[name] = Written(root, shown, write(root, shown))
     return datasets
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory) -> dict[str, Written]:
+    """By name, of `FRAMES` frames. Their files are everybody's: who changes any takes those of `copies`."""
+    return write_all(tmp_path_factory, FRAMES)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from opened_datasets import open_split
+from opened_datasets import open_split, write_all
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from two_processes import run_both
 
@@ -29,9 +29,14 @@ CONFIG = TrainingConfig(
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory):
+    return {name: dataset.root for name, dataset in write_all(tmp_path_factory, 8).items()}
+
+
 def few(root: Path, name: str) -> Part:
-    """Two frames, for a network to learn by heart."""
-    return Part(open_split(name, root, "train"), range(2))
+    """Four frames, for a network to learn by heart."""
+    return Part(open_split(name, root, "train"), range(4))
 
 
 def scalars(folder: Path, name: str) -> list[float]:
