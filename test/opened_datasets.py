@@ -46,13 +46,8 @@ def written(tmp_path_factory) -> dict[str, Written]:
     return write_all(tmp_path_factory, FRAMES)
 
 
-@pytest.fixture(scope="session")
-def roots(written) -> dict[str, Path]:
-    """Their folders by name."""
-    return {name: dataset.root for name, dataset in written.items()}
-
-
 @pytest.fixture(scope="module")
-def copies(roots, tmp_path_factory) -> dict[str, Path]:
+def copies(written, tmp_path_factory) -> dict[str, Path]:
     """Folders by name, of this module's own."""
-    return {name: shutil.copytree(root, tmp_path_factory.mktemp("copy") / name) for name, root in roots.items()}
+    folder = tmp_path_factory.mktemp("copies")
+    return {name: shutil.copytree(dataset.root, folder / name) for name, dataset in written.items()}

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from opened_datasets import FRAMES, open_split
+from opened_datasets import open_split, write_all
 
 from fingerpose_ros.perception.network import save_network
 from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet
@@ -19,18 +19,20 @@ from training.evaluate import main
 from training.evaluation import dataset as evaluation
 from training.predictions import read_predictions
 
+FRAMES = 6
 SHIFT_M = np.array([0, 0.006, 0])
 
 
 @pytest.fixture(scope="module")
-def roots(written, copies):
+def roots(tmp_path_factory):
     """Written datasets, with the test joints beside those that come without."""
-    ho3d, hands2019 = (written[name].joints[FRAMES // 2 :] for name in ("ho3d", "hands2019"))
-    (copies["ho3d"] / "evaluation_xyz.json").write_text(json.dumps((ho3d * TO_OPTICAL).tolist()))
-    rows = ("\t".join(map(str, hand.ravel() * 1000)) for hand in hands2019)
+    written = write_all(tmp_path_factory, FRAMES)
+    ho3d, hands2019 = (written[name] for name in ("ho3d", "hands2019"))
+    (ho3d.root / "evaluation_xyz.json").write_text(json.dumps((ho3d.joints[FRAMES // 2 :] * TO_OPTICAL).tolist()))
+    rows = ("\t".join(map(str, hand.ravel() * 1000)) for hand in hands2019.joints[FRAMES // 2 :])
     text = "".join(f"image_D{i:08d}.png\t{row}\n" for i, row in enumerate(rows, 1))
-    (copies["hands2019"] / "test_joint_annotation.txt").write_text(text)
-    return copies
+    (hands2019.root / "test_joint_annotation.txt").write_text(text)
+    return {name: dataset.root for name, dataset in written.items()}
 
 
 class KnowsAll:
@@ -84,7 +86,7 @@ def test_means_by_split_come_from_the_users_file(roots, tmp_path):
     splits.write_text(f"{names[0]} shape\n" + "".join(f"{name} viewpoint\n" for name in names[1:]))
     evaluation.evaluate(dataset, KnowsAll(dataset, SHIFT_M), arguments("hands2019", json=out, splits=splits))
     rows = json.loads(out.read_text())["results"]
-    assert {row: rows[row]["frames"] for row in rows} == {"hands2019": 2, "shape": 1, "viewpoint": 1}
+    assert {row: rows[row]["frames"] for row in rows} == {"hands2019": 3, "shape": 1, "viewpoint": 2}
     splits.write_text(f"{names[0]} shape\n")
     with pytest.raises(DatasetError, match=f"{names[1]} is in"):
         evaluation.read_splits(splits, names)
