@@ -9,11 +9,13 @@ from .share import share_folder
 def isolate(environment: MutableMapping[str, str] = os.environ) -> None:
     """Set the variables of this process, and of those it starts, before `rclpy.init`.
 
-    Only this machine is spoken to, in a domain of its own unless ROS_DOMAIN_ID says which, and images stay within DDS's
-    shared memory unless a profile for DDS is set already.
+    Only this machine is spoken to, and images stay within DDS's shared memory unless a profile for DDS is set already.
+    The domain is one of this process's own. It is never the one that is set, the robot's: who listens there must not
+    take a recording for the present.
     """
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    environment.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    domains = (str(1 + (os.getpid() + shift) % 100) for shift in (0, 50))
+    environment["ROS_DOMAIN_ID"] = next(domain for domain in domains if domain != environment.get("ROS_DOMAIN_ID"))
     names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
     if not any(name in environment for name in names):
         for name in names:

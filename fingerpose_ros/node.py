@@ -26,9 +26,10 @@ from .pairing import Frame, Pairing
 from .perception.camera import Camera
 from .perception.hand import Hand
 from .ros import diagnostics
-from .ros.camera_info import to_camera
+from .ros.camera_info import CameraReader, describe
 from .ros.compressed_depth import from_compressed
 from .ros.depth_image import from_image
+from .ros.logs import RosHandler
 from .ros.refusal import Refused
 from .session import BadArguments, RCLError, ignore_interrupts, session
 from .statistics import Report, Statistics
@@ -66,9 +67,7 @@ class HandPoseNode(LifecycleNode):
         self._state = "unconfigured"
         self._statistics = Statistics()
         self._logged: dict[str, float] = {}
-        self.add_on_set_parameters_callback(
-            lambda changes: parameters.judge(self, changes, configured=self._state != "unconfigured")
-        )
+        self.add_on_set_parameters_callback(lambda changes: parameters.judge(self, changes, self._state))
         self._survive_impossible_transitions()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -105,14 +104,11 @@ class HandPoseNode(LifecycleNode):
         self._statistics = Statistics()
         try:
             settings = parameters.values(self)
-            self._estimator, self._backend = self._estimator_factory(settings)
+            estimator, backend = self._estimator_factory(settings)
+            outputs = Outputs(self, settings["frame_prefix"], settings["overlay"], settings["max_distance"])
         except Exception as error:  # whatever it is, the node lives, and can be configured again
-            self._statistics.fail(f"cannot configure: {error}")
-            self.get_logger().fatal(f"cannot configure: {error}")
-            self.get_logger().debug(traceback.format_exc())
-            return FAILURE
-        self._settings = settings
-        self._outputs = Outputs(self, settings["frame_prefix"], settings["overlay"], settings["max_distance"])
+            return self._cannot("configure", error)
+        self._settings, self._estimator, self._backend, self._outputs = settings, estimator, backend, outputs
         self._state = "inactive"
         self.get_logger().info(f"configured; backend: {self._backend}")
         return super().on_configure(state)
@@ -121,13 +117,18 @@ class HandPoseNode(LifecycleNode):
         if self._left_behind and not self._left_behind.stop(0):
             self.get_logger().error("the estimator is still at work on an image of before; try again later")
             return FAILURE
+        try:
+            self._subscribe()
+        except Exception as error:
+            self._stop()
+            return self._cannot("activate", error)
         super().on_activate(state)
         self._estimator.reset()
         self._last_stamp = None
         self._clock_warned = False
+        self._read_camera = CameraReader(self._settings["distortion"])
         self._pairing = Pairing(self._refuse)
         self._worker = Worker(self._work, self._statistics.drop)
-        self._subscribe()
         self._state = "active"
         return SUCCESS
 
@@ -148,9 +149,16 @@ class HandPoseNode(LifecycleNode):
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.get_logger().fatal("a transition failed that cannot fail; unconfigured now")
         self._stop()
         self._release()
         return super().on_error(state)
+
+    def _cannot(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        self._statistics.fail(f"cannot {transition}: {error}")
+        self.get_logger().fatal(f"cannot {transition}: {error}")
+        self.get_logger().debug(traceback.format_exc())
+        return FAILURE
 
     def _subscribe(self) -> None:
         settings = self._settings
@@ -161,10 +169,10 @@ class HandPoseNode(LifecycleNode):
         else:  # a transport's topic follows the image's, wherever that is remapped to
             topic = self.resolve_topic_name("depth/image_rect_raw") + "/compressedDepth"
             kind, receive = CompressedImage, self.receive_compressed
-        self._subscriptions_in_use = [
-            self.create_subscription(CameraInfo, "depth/camera_info", self.receive_camera_info, qos),
-            self.create_subscription(kind, topic, receive, qos),
-        ]
+        for of_type, name, callback in (
+            (CameraInfo, "depth/camera_info", self.receive_camera_info), (kind, topic, receive)
+        ):  # fmt: skip
+            self._subscriptions_in_use.append(self.create_subscription(of_type, name, callback, qos))
         self.get_logger().info(f"active; waiting for {' and '.join(s.topic_name for s in self._subscriptions_in_use)}")
 
     def _stop(self) -> None:
@@ -206,10 +214,12 @@ class HandPoseNode(LifecycleNode):
         if self._worker is None:
             return
         try:
-            camera = to_camera(message, self._settings["distortion"])
+            camera, new = self._read_camera(message)
         except Refused as refusal:
             self._refuse(refusal)
             return
+        if new and self._is_due("camera"):
+            self.get_logger().info(f"camera: {describe(camera)}; distortion: {self._settings['distortion']}")
         self._camera_frame = message.header.frame_id
         self._accept(self._pairing.camera(camera))
 
@@ -283,9 +293,10 @@ class HandPoseNode(LifecycleNode):
 
     def _estimate(self, estimator: Estimator, depth: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
         if self._last_stamp is not None and stamp < self._last_stamp:
-            self.get_logger().info(
-                f"time jumped back from {self._last_stamp:.3f} s to {stamp:.3f} s; tracking restarts"
-            )
+            if self._is_due("time"):
+                self.get_logger().info(
+                    f"time jumped back from {self._last_stamp:.3f} s to {stamp:.3f} s; tracking restarts"
+                )
             estimator.reset()
         if stamp == self._last_stamp:
             self._warn(
@@ -333,11 +344,11 @@ class HandPoseNode(LifecycleNode):
 
 def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = load_estimator) -> int:
     """Run the node until it is told to stop (SIGINT, SIGTERM); the exit code, 2 if its parameters are wrong."""
-    logging.basicConfig(format="[%(levelname)s] [%(name)s]: %(message)s")  # what the ROS-free part has to say
-    logging.getLogger(__package__).setLevel(logging.INFO)
     try:
         with session(args):
             node = HandPoseNode(estimator_factory)
+            logging.basicConfig(format="%(message)s", handlers=[RosHandler(node.get_logger())], force=True)
+            logging.getLogger(__package__).setLevel(logging.DEBUG)  # the node's own level decides
             try:
                 executor = SingleThreadedExecutor()
                 executor.add_node(node)

@@ -3,8 +3,7 @@
 from collections.abc import Set
 
 import numpy as np
-from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -28,6 +27,9 @@ class Outputs:
         frame_prefix: comes before the name of every joint's frame.
         overlay: whether to draw the overlay when somebody subscribes to it.
         max_distance: depth in metres that the overlay draws darkest.
+
+    Raises:
+        RCLError: two topics of different types were remapped to one name.
     """
 
     def __init__(self, node: LifecycleNode, frame_prefix: str, overlay: bool, max_distance: float):
@@ -36,11 +38,21 @@ class Outputs:
         self._max_distance = max_distance
         self._labels = HandLabels()
         self._drawn: set[str] = set()
-        self._poses = node.create_lifecycle_publisher(HandPoseArray, "hand_poses", 10)
-        self._tf = node.create_lifecycle_publisher(TFMessage, "/tf", QoSProfile(depth=100))
-        self._markers = node.create_lifecycle_publisher(MarkerArray, "hand_markers", 10)
-        self._joint_states = node.create_lifecycle_publisher(JointState, "hand_joint_states", 10)
-        self._overlay = node.create_lifecycle_publisher(Image, "overlay", 2) if overlay else None
+        self._publishers = []
+        try:
+            self._poses = self._publisher(HandPoseArray, "hand_poses", 10)
+            self._tf = self._publisher(TFMessage, "/tf", 100)
+            self._markers = self._publisher(MarkerArray, "hand_markers", 10)
+            self._joint_states = self._publisher(JointState, "hand_joint_states", 10)
+            self._overlay = self._publisher(Image, "overlay", 2) if overlay else None
+        except Exception:
+            self.close()
+            raise
+
+    def _publisher(self, kind: type, topic: str, depth: int) -> LifecyclePublisher:
+        publisher = self._node.create_lifecycle_publisher(kind, topic, depth)
+        self._publishers.append(publisher)
+        return publisher
 
     def publish_poses(self, header: Header, hands: list[Hand]) -> None:
         """The answer to one image; this first, for it is what robots wait for."""
@@ -72,6 +84,5 @@ class Outputs:
             self._overlay.publish(overlay.image_message(header, picture))
 
     def close(self) -> None:
-        for publisher in (self._poses, self._tf, self._markers, self._joint_states, self._overlay):
-            if publisher:
-                self._node.destroy_lifecycle_publisher(publisher)
+        for publisher in self._publishers:
+            self._node.destroy_lifecycle_publisher(publisher)

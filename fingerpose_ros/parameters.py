@@ -149,11 +149,13 @@ def estimator_settings(current: Mapping[str, Any]) -> EstimatorSettings:
     return EstimatorSettings(**{field.name: current[field.name] for field in fields(EstimatorSettings)})
 
 
-def judge(node: Node, changes: Iterable[Parameter], configured: bool) -> SetParametersResult:
-    """Whether the parameters may be changed so, and if not, why; for the node's set-parameters callback."""
+def judge(node: Node, changes: Iterable[Parameter], state: str) -> SetParametersResult:
+    """Whether the parameters may be changed so in this state, and if not, why; for the set-parameters callback."""
     ours = {setting.name for setting in SETTINGS}
     changed = {parameter.name: parameter.value for parameter in changes if parameter.name in ours}
-    if configured and changed:
+    if state == "finalized" and changed:
+        return SetParametersResult(successful=False, reason="the node is shut down for good; start it anew")
+    if state != "unconfigured" and changed:
         return SetParametersResult(
             successful=False,
             reason=f"{', '.join(changed)}: read when the node is configured. Deactivate and clean it up first "

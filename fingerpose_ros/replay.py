@@ -1,6 +1,7 @@
 """Plays a bag's depth images into a running node: at the speed of the recording, or in lock-step with its answers.
 
 The messages go out as they were recorded, on the topics that the node listens to, whatever they were recorded on.
+Compressed images go out uncompressed, too, if somebody listens: RViz reads but one transport, whatever the bag holds.
 """
 
 import argparse
@@ -8,10 +9,12 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -19,6 +22,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from fingerpose_ros.msg import HandPoseArray
 
 from .bag import TRANSPORT_SUFFIX, BagError, DepthBag
+from .ros.compressed_depth import from_compressed
+from .ros.depth_image import to_image
+from .ros.refusal import Refused
 from .session import BadArguments, own_arguments, session
 
 LISTENING = 0.002
@@ -59,9 +65,9 @@ class Player:
         self._executor = SingleThreadedExecutor(context=self.node.context)
         self._executor.add_node(self.node)
         topic = self.node.resolve_topic_name("depth/image_rect_raw")
-        if transport == "raw":
-            self._images = self.node.create_publisher(Image, topic, 5)
-        else:
+        self._raw = self.node.create_publisher(Image, topic, 5)
+        self._images = self._raw
+        if transport != "raw":
             self._images = self.node.create_publisher(CompressedImage, topic + TRANSPORT_SUFFIX, 5)
         self._infos = self.node.create_publisher(CameraInfo, "depth/camera_info", 5)
         self._clock = self.node.create_publisher(Clock, "/clock", 5) if clock else None
@@ -113,6 +119,10 @@ class Player:
             playback.sent_at.append(time.monotonic())
             self._unanswered[recorded.stamp] = playback.sent_at[-1]
             self._images.publish(recorded.image)
+            if self._images is not self._raw and self._raw.get_subscription_count():
+                with suppress(Refused):
+                    message = deserialize_message(recorded.image, CompressedImage)
+                    self._raw.publish(to_image(from_compressed(message)))
             if lockstep:
                 self._spin_until(lambda stamp=recorded.stamp: stamp not in self._unanswered, patience)
             on_frame(playback)

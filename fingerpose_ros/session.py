@@ -11,6 +11,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.utilities import remove_ros_args
 
 RCLError = rclpy_implementation.RCLError
+UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
 
 
 class BadArguments(Exception):
@@ -25,8 +26,8 @@ def own_arguments(args: list[str] | None) -> list[str]:
     """
     try:
         return remove_ros_args(sys.argv if args is None else args)[1:]
-    except RCLError as error:
-        raise BadArguments(str(error)) from error
+    except (RCLError, UnknownROSArgsError) as error:
+        raise _bad_arguments(error) from error
 
 
 @contextmanager
@@ -38,12 +39,14 @@ def session(args: list[str] | None) -> Iterator[None]:
     """
     try:
         rclpy.init(args=args)
-    except RCLError as error:
-        raise BadArguments(str(error)) from error
+    except (RCLError, UnknownROSArgsError) as error:
+        raise _bad_arguments(error) from error
     try:
         yield
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # the signal handlers of rclpy have shut the context down
+    except UnknownROSArgsError as error:  # by the first node
+        raise _bad_arguments(error) from error
     except RCLError:
         if rclpy.ok():  # else the same, in the middle of something
             raise
@@ -52,6 +55,11 @@ def session(args: list[str] | None) -> Iterator[None]:
         with suppress(RCLError):  # the signal handlers may be shutting down this very moment
             rclpy.try_shutdown()
         ignore_interrupts()  # rclpy has put back the handler that was there before
+
+
+def _bad_arguments(error: Exception) -> BadArguments:
+    unknown = isinstance(error, UnknownROSArgsError)
+    return BadArguments(f"after --ros-args ROS does not know {error}" if unknown else str(error))
 
 
 def ignore_interrupts() -> None:

@@ -59,7 +59,7 @@ class Replay:
 
 @pytest.fixture
 def ros_context(monkeypatch) -> Iterator[Context]:
-    """A ROS context on this machine alone (`isolation.isolate`)."""
+    """A ROS context on this machine alone, and not in the domain that is set (`isolation.isolate`)."""
     environment = dict(os.environ)
     isolate(environment)
     for name, value in environment.items():

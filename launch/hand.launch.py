@@ -11,7 +11,13 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    GroupAction,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
@@ -23,7 +29,7 @@ def argument(name: str, default: str, description: str, choices: tuple = ()) -> 
     return DeclareLaunchArgument(name, default_value=default, description=description, choices=choices or None)
 
 
-SWITCH = ("true", "false")
+SWITCH = ("true", "false", "True", "False")
 
 ARGUMENTS = (
     argument("namespace", "", "namespace of the node and its topics"),
@@ -45,7 +51,8 @@ ARGUMENTS = (
 
 
 def generate_launch_description() -> LaunchDescription:
-    return LaunchDescription([*ARGUMENTS, *middleware(), OpaqueFunction(function=start)])
+    # In a group, so that what an including launch file starts later keeps its own environment.
+    return LaunchDescription([*ARGUMENTS, GroupAction([*middleware(), OpaqueFunction(function=start)])])
 
 
 def middleware() -> list[SetEnvironmentVariable]:
@@ -65,7 +72,7 @@ def start(context: LaunchContext) -> list:
     image, info = topics(given, namespace)
     parameters = {name: given[name] for name in ("backend", "model") if given[name]}
     if given["bag"] or given["use_sim_time"]:
-        parameters["use_sim_time"] = bool(given["bag"]) or given["use_sim_time"] == "true"
+        parameters["use_sim_time"] = bool(given["bag"]) or is_on(given["use_sim_time"])
     remappings = [("depth/image_rect_raw", image), ("depth/camera_info", info)]
     actions = []
     if given["camera"] == "realsense":
@@ -89,13 +96,13 @@ def start(context: LaunchContext) -> list:
             ros_arguments=["--log-level", given["log_level"]],
         )
     )  # fmt: skip
-    if given["rviz"] == "true":
+    if is_on(given["rviz"]):
         fixed = ["-f", given["fixed_frame"]] if given["fixed_frame"] else []
         shown = [*remappings, ("hand_markers", "hand_markers"), ("overlay", "overlay")]
         actions.append(
             Node(
                 package="rviz2", executable="rviz2", arguments=["-d", str(SHARE / "config" / "hand.rviz"), *fixed],
-                parameters=[{"use_sim_time": parameters.get("use_sim_time", False)}],
+                parameters=[given["params_file"], {k: v for k, v in parameters.items() if k == "use_sim_time"}],
                 remappings=[(f"/{name}", topic if topic[0] == "/" else f"{root}/{topic}") for name, topic in shown],
             )
         )  # fmt: skip
@@ -112,8 +119,16 @@ def check(given: dict[str, str]) -> None:
         raise RuntimeError(
             f"camera:={given['camera']} and bag:={given['bag']} would both send images: give one of them"
         )
-    if given["rviz"] == "true":
+    if given["bag"] and given["use_sim_time"] and not is_on(given["use_sim_time"]):
+        raise RuntimeError(
+            f"use_sim_time:={given['use_sim_time']}, but bag:={given['bag']} is replayed in simulated time: drop it"
+        )
+    if is_on(given["rviz"]):
         share_of("rviz2", "rviz:=true")
+
+
+def is_on(switch: str) -> bool:
+    return switch.lower() == "true"
 
 
 def is_positive(text: str) -> bool:

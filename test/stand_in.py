@@ -1,5 +1,7 @@
 """Stands in for the estimator where the node is tested, not the network: hands that can be read off the image."""
 
+import logging
+
 import cv2
 import numpy as np
 from articulated_hand import ArticulatedHand
@@ -82,4 +84,5 @@ class StandIn:
 
 def stand_in(settings):
     """An estimator factory for the node."""
+    logging.getLogger("fingerpose_ros.perception").info("stand-in: chosen by the test")
     return StandIn(settings["smoothing"]), "stand-in on cpu"

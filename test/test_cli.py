@@ -301,3 +301,4 @@ class TestWatch:
             cwd=ROOT, capture_output=True, text=True, timeout=40, check=False,
         )  # fmt: skip
         assert ended.returncode == 2 and "nobody publishes /nobody" in ended.stderr
+        assert "--topic /NAMESPACE/hand_poses" in ended.stderr

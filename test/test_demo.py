@@ -148,6 +148,7 @@ def test_a_node_that_ends_says_why(ros_environment, bag, tmp_path):
 
 def test_a_second_node_that_would_answer_too_is_told(ros_context, bag, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.delenv("ROS_DOMAIN_ID")  # the replay's is then the same as this test's
     other = Node("other", context=ros_context)
     other.create_publisher(HandPoseArray, "hand_poses", 10)
     try:

@@ -82,7 +82,7 @@ def read_parameters(node, name, *wanted):
 
 
 def test_the_node_comes_up_with_its_parameters_in_its_namespace(launched, ros_context):
-    process, output = launched("hand.launch.py", "namespace:=arm", "backend:=torch", "use_sim_time:=true")
+    process, output = launched("hand.launch.py", "namespace:=arm", "backend:=torch", "use_sim_time:=True")
     node = Node("observer", context=ros_context)
     with spinning(node):
         backend, sim_time, sigma = read_parameters(node, "/arm/hand_pose_node", "backend", "use_sim_time", "max_sigma")
@@ -110,15 +110,40 @@ def pid_of_node(output):
     return found[1]
 
 
-def test_a_profile_that_the_user_has_is_left_alone(monkeypatch):
-    from launch.launch_description_sources import PythonLaunchDescriptionSource
-
-    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", "/my/own.xml")
+@pytest.mark.parametrize(("profile", "left_alone"), [(None, False), ("/my/own.xml", True)])
+def test_a_profile_that_the_user_has_is_left_alone(monkeypatch, profile, left_alone):
     from launch import LaunchContext
     from launch.actions import SetEnvironmentVariable
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
 
+    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
+    monkeypatch.delenv("FASTDDS_DEFAULT_PROFILES_FILE", raising=False)
+    if profile:
+        monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", profile)
     description = PythonLaunchDescriptionSource(str(LAUNCH / "hand.launch.py")).get_launch_description(LaunchContext())
-    assert not [entity for entity in description.entities if isinstance(entity, SetEnvironmentVariable)]
+    entities = [inner for entity in description.entities for inner in entity.get_sub_entities()]
+    assert entities
+    assert left_alone != any(isinstance(entity, SetEnvironmentVariable) for entity in entities)
+
+
+INCLUDING = """
+from launch import LaunchDescription
+from launch.actions import ExecuteProcess, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+def generate_launch_description():
+    included = IncludeLaunchDescription(PythonLaunchDescriptionSource({path!r}))
+    return LaunchDescription([included, ExecuteProcess(cmd=["sh", "-c", "env > {seen} && touch {seen}.done"])])
+"""
+
+
+def test_what_else_a_robots_launch_file_starts_keeps_its_environment(launched, tmp_path):
+    parent, seen = tmp_path / "robot.launch.py", tmp_path / "seen"
+    parent.write_text(INCLUDING.format(path=str(LAUNCH / "hand.launch.py"), seen=seen))
+    _, output = launched(parent)
+    assert wait_until((tmp_path / "seen.done").exists, 20), output.read_text()
+    assert "PYTHONUNBUFFERED=1" in seen.read_text() and "DEFAULT_PROFILES_FILE" not in seen.read_text()
+    assert pid_of_node(output)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +154,7 @@ def test_a_profile_that_the_user_has_is_left_alone(monkeypatch):
         ("params_file:=/no/such.yaml", "params_file:=/no/such.yaml is no file"),
         ("bag:=/no/such", "bag:=/no/such cannot be replayed"),
         ("bag:=/a/bag camera:=realsense", "camera:=realsense and bag:=/a/bag would both send images"),
+        ("bag:=/a/bag use_sim_time:=false", "use_sim_time:=false, but bag:=/a/bag is replayed in simulated time"),
         ("rate:=fast", "rate:=fast is not a positive number"),
         ("rate:=-1", "rate:=-1 is not a positive number"),
         ("bag_image_topic:=/no/such", "no /no/such; its image topics: /camera/depth/image_rect_raw"),

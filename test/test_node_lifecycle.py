@@ -133,6 +133,23 @@ def test_a_node_without_an_estimator_says_why_and_can_be_configured_again(ros_co
     node.close()
 
 
+@pytest.mark.parametrize(
+    ("remap", "transition", "left"),
+    [("overlay:=hand_poses", "configure", 0), ("depth/image_rect_raw:=depth/camera_info", "activate", 1)],
+)
+def test_topics_that_cannot_be_one_are_said_and_nothing_is_left_of_them(ros_context, capfd, remap, transition, left):
+    node = make_node(ros_context, cli_args=["--ros-args", "-r", remap])
+    for _ in range(2):
+        node.start()
+        assert f"cannot {transition}: " in capfd.readouterr().err
+        assert f"cannot {transition}: " in node.report().last_error
+        assert node.count_publishers("hand_poses") == left
+        assert node.count_subscribers("depth/camera_info") == 0
+        if transition == "activate":
+            assert node.trigger_cleanup() == SUCCESS
+    node.close()
+
+
 def test_shutting_down_while_an_image_is_at_work_ends_in_time(ros_context):
     begun, go_on = threading.Event(), threading.Event()
 
@@ -230,6 +247,9 @@ def test_a_configured_node_refuses_changes_and_says_how(running):
     result = node.set_parameters([Parameter("max_distance", value=1.0)])[0]
     assert not result.successful and "ros2 lifecycle set /hand_pose_node" in result.reason
     assert node.set_parameters([Parameter("use_sim_time", value=True)])[0].successful
+    assert transit(node, node.trigger_shutdown) == [SUCCESS]
+    result = node.set_parameters([Parameter("max_distance", value=1.0)])[0]
+    assert not result.successful and "start it anew" in result.reason
 
 
 def test_the_settings_reach_the_estimator(ros_context):
@@ -282,9 +302,26 @@ def test_signals_end_the_process_cleanly(ros_context, numbers):
         process.kill()
 
 
+@pytest.mark.parametrize(("level", "heard"), [("info", True), ("fatal", False)])
+def test_what_is_said_without_ros_goes_into_the_nodes_log(ros_context, observer, level, heard):
+    process = run_node("--log-level", level)
+    try:
+        assert wait_until(lambda: observer.count_publishers("hand_poses"), 20)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=15)
+        assert ("[hand_pose_node]: stand-in: chosen by the test" in said) == heard
+        assert heard or not said
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("-p", "max_distance:=50.0"), ("max_distance", "50.0")), (("--params-file", "README.md"), ("README.md",))],
+    [
+        (("-p", "max_distance:=50.0"), ("max_distance", "50.0")),
+        (("--params-file", "README.md"), ("README.md",)),
+        (("--bogus",), ("ROS does not know", "--bogus")),
+    ],
 )
 def test_wrong_parameters_end_the_process_with_a_clear_message(ros_context, arguments, said):
     process = run_node(*arguments)

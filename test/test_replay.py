@@ -18,14 +18,17 @@ from rclpy.time import Time
 from rendered_scene import CAMERA, hand_balls, placed, render
 from rosbags.rosbag1 import Writer
 from rosbags.typesys import Stores, get_typestore
+from sensor_msgs.msg import Image
 from stand_in import FAILING, StandIn, stand_in
 
 from fingerpose_ros.bag import BagError, DepthBag
+from fingerpose_ros.isolation import isolate
 from fingerpose_ros.node import HandPoseNode
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.skeleton import JOINTS
 from fingerpose_ros.recorder import Recorder
 from fingerpose_ros.replay import Player
+from fingerpose_ros.ros.depth_image import from_image
 from fingerpose_ros.testing import spinning, wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -157,6 +160,21 @@ def test_a_bag_is_played_whatever_its_topics_are_called(replay_bag, tmp_path, to
     assert [len(array.hands) for array in replay.hand_poses] == [1, 1, 1]
 
 
+def test_a_compressed_bag_can_be_watched_uncompressed(ros_context, tmp_path):
+    frames = [depth_frame(i) for i in range(3)]
+    path, seen = write_bag(tmp_path / "bag", frames, transport="compressedDepth"), []
+    player, rviz = Player("compressedDepth", context=ros_context), Node("rviz", context=ros_context)
+    rviz.create_subscription(Image, "depth/image_rect_raw", seen.append, 10)
+    with DepthBag(path) as bag, spinning(rviz):
+        assert wait_until(lambda: rviz.count_publishers("depth/image_rect_raw"))
+        player.spin(0.3)
+        player.play(bag, patience=0.1)
+        assert wait_until(lambda: len(seen) == 3)
+    player.close()
+    for message, frame in zip(seen, frames, strict=True):
+        np.testing.assert_array_equal(from_image(message).pixels, frame)
+
+
 def test_a_change_of_resolution_within_a_bag_costs_no_image(replay_bag, tmp_path):
     frames = [depth_frame(i, width=160 if i % 4 < 2 else 320, height=120 if i % 4 < 2 else 240) for i in range(8)]
     replay = replay_bag(write_bag(tmp_path / "bag", frames), estimator_factory=stand_in)
@@ -231,12 +249,21 @@ def test_the_program_plays_a_bag_into_simulated_time(ros_context, bag):
         (("sample/hands", "--rate", "0"), "0 is not a positive number"),
         (("sample/hands", "--rate", "fast"), "'fast'"),
         (("sample/hands", "--ros-args", "--params-file", "README.md"), "README.md"),
+        (("sample/hands", "--ros-args", "--bogus"), "ROS does not know ['--bogus']"),
     ],
 )
 def test_the_program_names_what_is_wrong(ros_context, arguments, said):
     command = [sys.executable, "-m", "fingerpose_ros.replay", *arguments]
     played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert played.returncode == 2 and said in played.stderr and "Traceback" not in played.stderr
+
+
+@pytest.mark.parametrize("robots", [None, *range(102)])
+def test_a_recording_is_not_played_where_a_robot_listens(robots):
+    environment = {} if robots is None else {"ROS_DOMAIN_ID": str(robots)}
+    isolate(environment)
+    assert environment["ROS_DOMAIN_ID"] not in ("0", str(robots))
+    assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
 
 
 # A node that dies

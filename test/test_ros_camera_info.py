@@ -10,7 +10,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 from messages import camera_info
 from sensor_msgs.msg import RegionOfInterest
 
-from fingerpose_ros.ros.camera_info import to_camera
+from fingerpose_ros.ros.camera_info import CameraReader, to_camera
 from fingerpose_ros.ros.refusal import Refused
 
 K = [500.0, 0, 320, 0, 510, 240, 0, 0, 1]
@@ -33,6 +33,28 @@ def test_a_rectified_image_has_the_camera_p_without_distortion():
     camera = to_camera(info(p=RECTIFIED, distortion_model="some_lens"))
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (480, 480, 310, 235)
     assert camera.distortion == ()
+
+
+def test_a_p_that_is_k_after_rounding_leaves_the_distortion_in():
+    assert to_camera(info(p=[np.float32(value) * (1 + 1e-7) for value in COPY_OF_K])).distortion == tuple(D)
+
+
+def test_a_camera_that_says_the_same_again_is_not_worked_out_again():
+    read = CameraReader("auto")
+    first, new = read(info())
+    assert new
+    again, new = read(info(stamp=101.0))
+    assert again is first and not new
+    for changes in (
+        {"k": [501.0, *K[1:]]},
+        {"d": [0.2, *D[1:]]},
+        {"binning_x": 2},
+        {"roi": RegionOfInterest(width=320)},
+    ):
+        with pytest.raises(Refused):
+            read(info(k=[np.nan, *K[1:]]))
+        assert read(info(**changes)) == (to_camera(info(**changes)), True)
+        assert read(info()) == (first, True)
 
 
 def test_a_raw_image_has_the_camera_k_whatever_p_says():

@@ -86,7 +86,6 @@ def replay_bag(
     """
     if not (math.isfinite(rate) and rate > 0):
         raise CommandError(f"--rate is {rate}; it must be a positive number")
-    os.environ.pop("ROS_DOMAIN_ID", None)  # the robot's: who listens there must not take a recording for the present
     isolate()
     try:
         truth = recorded_hands(path, truth_topic or TRUTH_TOPIC)

@@ -93,7 +93,10 @@ def _silence(node: Node, arguments: argparse.Namespace) -> str:
     topic = node.resolve_topic_name(arguments.topic)
     if node.count_publishers(topic):
         return f"no message on {topic} for {arguments.timeout:g} s; does the node get images? See /diagnostics"
-    return f"nobody publishes {topic}; is hand_pose_node active, in this ROS_DOMAIN_ID and namespace?"
+    return (
+        f"nobody publishes {topic}; is hand_pose_node active, in this ROS_DOMAIN_ID? One in a namespace: "
+        "--topic /NAMESPACE/hand_poses"
+    )
 
 
 def table(hands: list[Hand], rate: float) -> str:

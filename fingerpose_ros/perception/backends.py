@@ -20,7 +20,7 @@ PRECISIONS = ("auto", "f32", "bf16")
 INSTALL = {
     "openvino": "install it into a virtual environment, and start this where that is active: "
     "python3 -m venv --system-site-packages ~/fingerpose && . ~/fingerpose/bin/activate && pip install "
-    "openvino safetensors \"numpy==$(python3 -c 'import numpy; print(numpy.__version__)')\"",
+    "openvino safetensors rosbags \"numpy==$(python3 -c 'import numpy; print(numpy.__version__)')\"",
     "torch": "install it as https://pytorch.org/get-started/locally tells, or with: "
     "python3 -m pip install torch safetensors",
 }

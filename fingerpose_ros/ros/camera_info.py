@@ -16,6 +16,45 @@ AUTO, IGNORE, APPLY = DISTORTION = ("auto", "ignore", "apply")
 """What becomes of `d`: it counts unless `p` differs from `k`, never, always."""
 
 
+SAME_MATRIX = 1e-3
+"""Pixels up to which `p` is a copy of `k`, rounded on its way."""
+
+
+class CameraReader:
+    """`to_camera` for a stream of camera infos, of which nearly all say the same: that is looked into but once.
+
+    Args:
+        distortion: see `to_camera`.
+    """
+
+    def __init__(self, distortion: str):
+        self._distortion = distortion
+        self._said: tuple | None = None
+
+    def __call__(self, info: CameraInfo) -> tuple[Camera, bool]:
+        """The camera, and whether it is another than that of the camera info before.
+
+        Raises:
+            Refused: as `to_camera`.
+        """
+        size, roi = (info.width, info.height, info.binning_x, info.binning_y), info.roi
+        region = (roi.x_offset, roi.y_offset, roi.width, roi.height)
+        said = (size, region, info.distortion_model, tuple(info.d), tuple(info.k), tuple(info.p))
+        new = said != self._said
+        if new:
+            self._camera, self._said = to_camera(info, self._distortion), said
+        return self._camera, new
+
+
+def describe(camera: Camera) -> str:
+    """The camera in words, for the log."""
+    lens = f"lens {camera.distortion_model} {camera.distortion}" if camera.distortion else "no lens distortion"
+    return (
+        f"{camera.width}x{camera.height} pixels, focal length {camera.fx:.1f} x {camera.fy:.1f}, "
+        f"principal point ({camera.cx:.1f}, {camera.cy:.1f}), {lens}"
+    )
+
+
 def to_camera(info: CameraInfo, distortion: str = AUTO) -> Camera:
     """The camera of the image as published: after `roi` and `binning`, which `k` and `p` do not include.
 
@@ -52,7 +91,7 @@ def _intrinsics(info: CameraInfo, distortion: str) -> tuple[float, float, float,
     k = _checked("k", *(float(info.k[i]) for i in (0, 4, 2, 5)))
     if distortion != APPLY and np.any(info.p):
         p = _checked("p", *(float(info.p[i]) for i in (0, 5, 2, 6)))
-        if p != k:
+        if not np.allclose(p, k, rtol=0, atol=SAME_MATRIX):
             return *p, False
     return *k, distortion != IGNORE
 
