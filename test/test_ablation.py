@@ -7,6 +7,7 @@ import pytest
 import torch
 from fake_hands import FakeHands
 
+from fingerpose_ros.perception.network import registry
 from training import ablation
 from training.config import Stage, TrainingConfig
 from training.losses import Objective
@@ -69,6 +70,18 @@ def test_a_folder_is_of_one_configuration(tmp_path):
     ablation.claim(out, CONFIG)
     with pytest.raises(ValueError, match="another configuration"):
         ablation.claim(out, dataclasses.replace(CONFIG, learning_rate=0.1))
+
+
+def test_a_folder_is_of_one_network_and_of_one_code(tmp_path, monkeypatch):
+    ablation.claim(tmp_path, CONFIG)
+    with monkeypatch.context() as changed:
+        changed.setitem(registry.CONFIGS, "ablation_d", registry.CONFIGS["ablation_c"])
+        with pytest.raises(ValueError, match="another configuration, or other code"):
+            ablation.claim(tmp_path, CONFIG)
+    ablation.claim(tmp_path, CONFIG)
+    monkeypatch.setattr(ablation, "fingerprint", lambda: "of other losses")
+    with pytest.raises(ValueError, match="another configuration, or other code"):
+        ablation.claim(tmp_path, CONFIG)
 
 
 def test_an_interval_holds_the_mean_and_widens_with_what_seeds_disagree_on():

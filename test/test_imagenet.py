@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from fingerpose_ros.perception.network.registry import config_named
 from fingerpose_ros.perception.network.resnet import ResNet
 from fingerpose_ros.perception.network.weights import save_tensors
 from training import imagenet
@@ -25,7 +26,9 @@ def test_torchvision_checkpoint_converts_and_loads(tmp_path):
     assert torch.equal(backbone.layer3[2].conv2.weight, source["layer3.2.conv2.weight"])
     gain = imagenet.DEPTH_GAIN["torchvision"]
     torch.testing.assert_close(backbone.conv1.weight, gain * source["conv1.weight"].sum(1, keepdim=True))
-    with pytest.raises(ValueError, match="stride_in_1x1"):
+    network = config_named("full_torchvision")
+    assert {"stride_in_1x1": network.stride_in_1x1, "norm_eps": network.norm_eps} == imagenet.TORCHVISION
+    with pytest.raises(ValueError, match="stride_in_1x1 .* `network: full_torchvision`"):
         imagenet.load_backbone(out, ResNet("resnet50", 64, **imagenet.KERAS), imagenet.KERAS)
 
 

@@ -33,6 +33,16 @@ def test_sigma_loss_is_least_at_the_true_deviation():
     assert sigmas[int(np.argmin(losses))] == pytest.approx(0.07, abs=0.002)
 
 
+def test_the_errors_of_subtasks_and_of_joints_are_of_the_same_joints():
+    torch.manual_seed(0)
+    objective = Objective(FingerPoseNet(config_named("ablation_c"))).eval()  # whose joints are its estimates' means
+    batch = {k: torch.from_numpy(v) for k, v in FakeHands(64, 8, 0, 1.0)[0].items()}
+    with torch.no_grad():
+        scalars = objective(batch)[1]
+    assert scalars["error_mm/after"] == pytest.approx(scalars["error_mm/joints"].item(), rel=1e-5)
+    assert scalars["error_mm/before"] != scalars["error_mm/after"]
+
+
 def test_only_hands_that_are_there_count_for_positions():
     torch.manual_seed(0)
     objective = Objective(FingerPoseNet(config_named("small"))).eval()

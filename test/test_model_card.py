@@ -21,6 +21,8 @@ FRAMES = {
     "centre": "truth",
     "sequences": {
         "data/real/open_close": {"frames": 17, "found": 1.0, "mean_joint_error_mm": 11.5, "interval_95_mm": [11, 12]},
+        "data/real/grasp/cam1": {"frames": 10, "found": 1.0, "mean_joint_error_mm": 15.0, "interval_95_mm": [14, 16]},
+        "data/real/grasp/cam2": {"frames": 30, "found": 0.8, "mean_joint_error_mm": 25.0, "interval_95_mm": [20, 30]},
         "data/real/kinect2_user": {"frames": 100, "found": 0.97},
     },
 }
@@ -49,6 +51,7 @@ def test_the_card_has_a_place_for_every_table_and_keeps_the_rest():
         assert filled.count(text) == 1
     assert "| open_close | truth | 17 | 100% | 11.50 (11.0 to 12.0) |" in filled
     assert "| kinect2_user | truth | 100 | 97% |" in filled
+    assert "| grasp, all | truth | 40 | 85% | 22.50 |" in filled and "real, all" not in filled
     assert "| all, before hands are turned | 9.75 |" in filled
     assert "| synthetic | table | 60 | 5.0% |" in filled
     assert "| real | open_close | 17 | 0.0% | 25.0% of 8 |" in filled
@@ -63,10 +66,11 @@ def test_a_card_without_the_place_is_refused():
 def test_the_curve_is_the_trainers_log(tmp_path):
     from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(tmp_path) as writer:
-        for step in range(100):
-            writer.add_scalar("validation/error_mm", 30 - 0.1 * step, 1000 * step)
-    lines = model_card.curve_table(tmp_path).splitlines()
+    for run, steps in (("second", range(60, 100)), ("first", range(60))):
+        with SummaryWriter(tmp_path / run) as writer:
+            for step in steps:
+                writer.add_scalar("validation/error_mm", 30 - 0.1 * step, 1000 * step)
+    lines = model_card.curve_table(tmp_path / "second", tmp_path / "first").splitlines()
     assert lines[2] == "| 0 | 30.00 |" and lines[-1] == "| 99,000 | 20.10 |"
     assert 10 < len(lines) <= model_card.CURVE_POINTS + 4
 

@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -71,7 +72,8 @@ def test_the_second_look_is_scored(hands, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(synthetic, "make_backend", lambda arguments: backend)
     monkeypatch.setattr(synthetic, "about", lambda arguments, backend: {"model": backend.description})
     monkeypatch.setattr(testset, "load", lambda cache: hands)
-    synthetic.run(Namespace(cache=None, json=tmp_path / "errors.json"))
+    synthetic.run(Namespace(cache=None, json=tmp_path / "errors.json", figures=tmp_path / "sheets"))
+    assert cv2.imread(str(tmp_path / "sheets" / "synthetic_worst.png")).shape == (11 * 192, 8 * 192, 3)
     report = json.loads((tmp_path / "errors.json").read_text())
     assert report["mean_joint_error_mm"] < 1e-3 and report["first_look_mm"] < 1e-3
     assert report["frames"] == 44 and report["coverage_68_visible"] == [1, 1, 1]

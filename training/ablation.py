@@ -9,6 +9,8 @@ images. What is finished is not done again. Prints the tables of `docs/ablation.
 
 import argparse
 import dataclasses
+import hashlib
+import inspect
 import json
 import multiprocessing
 from dataclasses import dataclass
@@ -97,11 +99,20 @@ def claim(out: Path, config: TrainingConfig) -> None:
     Raises:
         ValueError: it holds those of another configuration, which would be taken for these.
     """
-    own, note = json.dumps(dataclasses.asdict(config), indent=1), out / "config.json"
+    networks = {name: dataclasses.asdict(config_named(name)) for name in VARIANTS}
+    own = {"training": dataclasses.asdict(config), "networks": networks, "code": fingerprint()}
+    own, note = json.dumps(own, indent=1), out / "config.json"
     if note.exists() and note.read_text() != own:
-        raise ValueError(f"{out} holds runs of another configuration (config.json); use another --out")
+        raise ValueError(f"{out} holds runs of another configuration, or other code (config.json); use another --out")
     out.mkdir(parents=True, exist_ok=True)
     note.write_text(own)
+
+
+def fingerprint() -> str:
+    """Of the code that the runs rest on: networks, rendering and losses."""
+    training, networks = Path(__file__).parent, Path(inspect.getfile(FingerPoseNet)).parent
+    sources = [*networks.glob("*.py"), *training.glob("synth/*.py"), training / "losses.py"]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
 
 
 def interval(differences: np.ndarray) -> tuple[float, float]:

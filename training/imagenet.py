@@ -121,7 +121,10 @@ def load_backbone(path: Path, backbone: ResNet, expected: dict) -> None:
         raise ValueError(f"{path} was not written by training.imagenet")
     for name, value in expected.items():
         if json.loads(metadata[name]) != value:
-            raise ValueError(f"{path} has {name} {metadata[name]}, the network {json.dumps(value)}")
+            fits = {"keras": "full", "torchvision": "full_torchvision"}[metadata["origin"]]
+            raise ValueError(
+                f"{path} has {name} {metadata[name]}, the network {json.dumps(value)}; they are for `network: {fits}`"
+            )
     state["conv1.weight"] = state["conv1.weight"] * DEPTH_GAIN[metadata["origin"]]
     backbone.load_pretrained(state)
 

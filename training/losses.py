@@ -7,6 +7,7 @@ from torch.nn import functional
 from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet, TrainingOutput
 from fingerpose_ros.perception.network.readout import cell_positions, votes
 from fingerpose_ros.perception.settings import EstimatorSettings
+from fingerpose_ros.perception.skeleton import JOINTS
 
 HALF_CUBE_MM = 1000 * EstimatorSettings.cube_half_size
 """Half of the usual cube, to tell errors in millimetres (exact for d, and for u and v at the cube's centre)."""
@@ -31,7 +32,7 @@ may be either a compromise between the two."""
 
 WEIGHTS = {
     "votes_before": 0.5, "votes_after": 1.0, "blob_before": 0.005, "blob_after": 0.01,
-    "integrated_before": 0.5, "integrated_after": 1.0, "joints": 1.0, "sigma": 0.02, "right": 0.3, "present": 0.4,
+    "integrated_before": 0.5, "integrated_after": 1.0, "joints": 1.0, "sigma": 0.02, "right": 0.1, "present": 0.15,
 }  # fmt: skip
 """Term -> its share in the sum. Votes and blobs shape the maps, so that the integrated coordinates can learn."""
 
@@ -93,12 +94,17 @@ class Objective(nn.Module):
         with torch.no_grad():
             scalars = {f"loss/{name}": term.detach() for name, term in terms.items()}
             scalars["loss/total"] = loss.detach()
-            stages = {"before": (out.before.uvd, of_estimates, known), "after": (out.after.uvd, of_estimates, known)}
-            stages["joints"] = (out.output.uvd, truth, valid)
-            for name, (uvd, target, which) in stages.items():
-                error = mean_of(which, (uvd - target).norm(dim=-1))
+            stages = {"before": self._by_joint(out.before.uvd), "after": self._by_joint(out.after.uvd)}
+            for name, uvd in (stages | {"joints": out.output.uvd}).items():
+                error = mean_of(valid, (uvd - truth).norm(dim=-1))
                 scalars[f"error_mm/{name}"] = (error * share).sum() * HALF_CUBE_MM
         return loss, scalars
+
+    def _by_joint(self, uvd: Tensor) -> Tensor:
+        """Estimates (B, estimates, 3) -> joints (B, 21, 3), the mean of those of one joint."""
+        joints = len(JOINTS)
+        total = uvd.new_zeros(len(uvd), joints, 3).index_add(1, self.joints_of_estimates, uvd)
+        return total / torch.bincount(self.joints_of_estimates, minlength=joints)[:, None]
 
 
 def mean_of(known: Tensor, values: Tensor) -> Tensor:

@@ -52,15 +52,18 @@ def export_table(report: dict) -> str:
     return rows(["", ""], facts)
 
 
-def curve_table(folder: Path) -> str:
-    """Error on the trainer's validation images against images seen."""
+def curve_table(*folders: Path) -> str:
+    """Error on the trainer's validation images against images seen, over the runs that led to the weights."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    log = EventAccumulator(str(folder))
-    log.Reload()
-    if "validation/error_mm" not in log.Tags()["scalars"]:
-        raise ValueError(f"{folder} holds no log of training.train")
-    points = log.Scalars("validation/error_mm")
+    points = []
+    for folder in folders:
+        log = EventAccumulator(str(folder))
+        log.Reload()
+        if "validation/error_mm" not in log.Tags()["scalars"]:
+            raise ValueError(f"{folder} holds no log of training.train")
+        points += log.Scalars("validation/error_mm")
+    points.sort(key=lambda point: point.step)
     step = -(-len(points) // CURVE_POINTS)
     kept = [*points[:-1:step], points[-1]]
     return rows(["images seen", "mean joint error, mm"], [[f"{p.step:,}", f"{p.value:.2f}"] for p in kept])
@@ -94,7 +97,26 @@ def frames_table(*reports: dict) -> str:
                 cells[0] += f" ({low:.1f} to {high:.1f})"
             name = "/".join(part for part in Path(path).parts[-2:] if part not in ("real", "/"))
             body.append([name, report["centre"], str(result["frames"]), f"{result['found']:.0%}", *cells])
+        for group, results in groups(report["sequences"]).items():
+            frames = sum(result["frames"] for result in results)
+            found, error = (
+                sum(result["frames"] * result[key] for result in results) / frames
+                for key in ("found", "mean_joint_error_mm")
+            )
+            cells = [f"{error:.2f}", *[""] * (len(keys) - 1)]
+            body.append([f"{group}, all", report["centre"], str(frames), f"{found:.0%}", *cells])
     return rows(head, body)
+
+
+def groups(sequences: dict[str, dict]) -> dict[str, list[dict]]:
+    """The results of labelled sequences that are one recording's, by its name: seen by several cameras."""
+    labelled = [path for path, result in sequences.items() if "mean_joint_error_mm" in result]
+    recordings = [str(Path(path).parent) for path in labelled]
+    several = {Path(r).name: r for r in recordings if recordings.count(r) > 1 and Path(r).name != "real"}
+    return {
+        name: [sequences[path] for path in labelled if str(Path(path).parent) == folder]
+        for name, folder in several.items()
+    }
 
 
 def empty_table(report: dict) -> str:
@@ -116,7 +138,7 @@ TABLES = {"export": export_table, "synthetic": synthetic_table, "frames": frames
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--export", type=Path, nargs=1)
-    parser.add_argument("--log", type=Path)
+    parser.add_argument("--log", type=Path, nargs="+")
     parser.add_argument("--synthetic", type=Path, nargs=1)
     parser.add_argument("--frames", type=Path, nargs="+")
     parser.add_argument("--empty", type=Path, nargs=1)
@@ -131,7 +153,7 @@ def main() -> None:
     for name, several in reports.items():
         card = fill(card, name, TABLES[name](*several))
     if arguments.log:
-        card = fill(card, "curve", curve_table(arguments.log))
+        card = fill(card, "curve", curve_table(*arguments.log))
     arguments.card.write_text(card)
 
 

@@ -37,7 +37,8 @@ AVERAGE_EVERY = 4
 LOG_EVERY = 20
 """Steps that a logged scalar is the mean of."""
 VALIDATION_SEED = 999
-"""Seeds are the run's times 1000, plus the stage's number or this: stages never share images, nor with validation."""
+"""Every run is validated on the same images. What it learns from has 1000 times its seed, plus the stage's number, for a
+seed: stages never share images, nor with validation."""
 
 
 class Trainer:
@@ -117,11 +118,16 @@ class Trainer:
         self.progress.before = int(seen.get("samples", 0))
         self.progress.history = json.loads(seen.get("history", "[]")) + [json.loads(seen.get("training", "{}"))]
 
+    @property
+    def _seen(self) -> int:
+        """Images that these weights have seen, those of the runs before among them."""
+        return self.progress.before + self.progress.samples
+
     def run(self, minutes: float = math.inf) -> None:
         """Train until the last stage's end, or for `minutes`, or until `stopping` is set; leaves a checkpoint."""
         self.deadline = time.monotonic() + 60 * minutes
         first = self.rank == 0
-        self.writer = SummaryWriter(self.out / "tensorboard", purge_step=self.progress.samples + 1) if first else None
+        self.writer = SummaryWriter(self.out / "tensorboard", purge_step=self._seen + 1) if first else None
         quick = sys.stderr.isatty()
         self.bar = tqdm(
             total=self.config.total_samples, initial=self.progress.samples, unit=" images", smoothing=0.02,
@@ -165,7 +171,7 @@ class Trainer:
         count = -(-self.config.validation_samples // 64)
         batch = -(-self.config.validation_samples // count)  # at most a batch's rounding more than asked for
         kind = {**kind, "difficulty": self.config.validation_difficulty}
-        batches = self.make_validation(batch=batch, seed=1000 * self.config.seed + VALIDATION_SEED, **kind)
+        batches = self.make_validation(batch=batch, seed=VALIDATION_SEED, **kind)
         data = loader(batches, range(count), workers=0)
         return [to_device(batch, self.device) for batch in data]
 
@@ -213,7 +219,7 @@ class Trainer:
         self.bar.set_postfix(shown, refresh=False)
         if self.writer:
             for name, value in scalars.items():
-                self.writer.add_scalar(name, value, self.progress.samples)
+                self.writer.add_scalar(name, value, self._seen)
 
     def _periodic(self, last: bool) -> None:
         """Validate and save when it is time to. Only the first process does, the others wait at their next step."""
@@ -222,7 +228,7 @@ class Trainer:
         if last or time.monotonic() - self.validated > 60 * self.config.validate_minutes:
             result = validate(self.average.network, self.validation, self.autocast)
             for name, value in result.items():
-                self.writer.add_scalar(f"validation/{name}", value, self.progress.samples)
+                self.writer.add_scalar(f"validation/{name}", value, self._seen)
             log.info("%d images: %s", self.progress.samples, ", ".join(f"{k} {v:.3f}" for k, v in result.items()))
             self.validated = time.monotonic()
         if time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes:
@@ -234,9 +240,8 @@ class Trainer:
         if not all(parameter.isfinite().all() for parameter in self.network.parameters()):
             raise RuntimeError(f"training diverged before image {self.progress.samples}; the last checkpoint is kept")
         save_checkpoint(self.out, self.config, self.data, self.progress, self.network, self.average, self.optimiser)
-        samples = self.progress.before + self.progress.samples
         training = dataclasses.asdict(self.config) | self.data
-        seen = {"samples": str(samples), "training": json.dumps(training)}
+        seen = {"samples": str(self._seen), "training": json.dumps(training)}
         seen["history"] = json.dumps(self.progress.history)
         save_network(self.out / AVERAGE, self.average.network, seen)
         self.saved = time.monotonic()

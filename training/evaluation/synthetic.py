@@ -1,6 +1,6 @@
 """Evaluate on the synthetic test set (`training.synth.testset`): errors by stratum, coverage of the stated uncertainty.
 
-    python -m training.evaluate synthetic --json errors.json
+    python -m training.evaluate synthetic --json errors.json --figures sheets/
 
 Each hand is looked at twice, as by the estimator: the second time turned so that it points up, as far as the first look
 knew; that look is scored.
@@ -13,6 +13,7 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from fingerpose_ros.perception.crop import roll_matrix, upright_roll
@@ -22,9 +23,13 @@ from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
 from training import metrics
 from training.evaluation.frames import about, add_model_arguments, interval, make_backend
 from training.synth import testset
+from training.synth.preview import caption, draw_crop, sheet
+from training.synth.sensors import SENSORS
 from training.synth.stream import HALF_SIZE
 
 BATCH = 32
+DRAWN = 48
+"""Hands in the figure."""
 DISTANCES = (0.3, 0.5, 0.7, 0.9)
 """Metres between which errors are told apart."""
 
@@ -32,6 +37,7 @@ DISTANCES = (0.3, 0.5, 0.7, 0.9)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=Path(f".work/synthetic_test_{testset.VERSION}.npz"))
     parser.add_argument("--json", type=Path, help="write all figures here")
+    parser.add_argument("--figures", type=Path, help="draw the hands that are told worst, estimate beside truth, here")
     add_model_arguments(parser)
 
 
@@ -39,18 +45,23 @@ def run(arguments: argparse.Namespace) -> None:
     backend = make_backend(arguments)
     whole = testset.load(arguments.cache)
     straight = look(backend, whole["image"], np.zeros(len(whole["uvd"])))
+    truth = to_mm(whole["uvd"], whole["distance"])
     roll = upright_roll(hand_direction(to_mm(straight.uvd, whole["distance"])))
     said = look(backend, whole["image"], roll)
     report = about(arguments, backend) | {"set": f"synthetic test set, version {testset.VERSION}"}
     uvd = turned(whole["uvd"], roll)
     visible = whole["visible"] & (np.abs(uvd[..., :2]) < 1).all(axis=-1)
-    report |= score(whole | {"uvd": uvd, "visible": visible}, said.uvd, said.sigma)
-    first = metrics.joint_errors(to_mm(straight.uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
+    whole |= {"uvd": uvd, "visible": visible}
+    report |= score(whole, said.uvd, said.sigma)
+    first = metrics.joint_errors(to_mm(straight.uvd, whole["distance"]), truth)
     report |= {"first_look_mm": float(first.mean())}
     report |= {"handedness": float((said.right > 0.5).mean()), "presence": float((said.present > 0.5).mean())}
     print(table(report))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+    if arguments.figures:
+        arguments.figures.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(arguments.figures / "synthetic_worst.png"), draw_worst(whole, said.uvd, roll))
 
 
 def look(backend: Backend, images: np.ndarray, roll: np.ndarray) -> Prediction:
@@ -98,6 +109,18 @@ def score(whole: dict[str, np.ndarray], uvd: np.ndarray, sigma: np.ndarray) -> d
         result[f"coverage_68_{name}"] = (ratio[joints] < 1).mean(0).tolist()
         result[f"coverage_95_{name}"] = (ratio[joints] < 1.96).mean(0).tolist()
     return result
+
+
+def draw_worst(whole: dict[str, np.ndarray], uvd: np.ndarray, roll: np.ndarray) -> np.ndarray:
+    """The `DRAWN` hands with the largest mean errors, the worst first: the estimate, and beside it the truth."""
+    errors = metrics.joint_errors(to_mm(uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"])).mean(1)
+    worst = np.argsort(-errors)[:DRAWN]
+    tiles = []
+    for i, image in zip(worst, resample(whole["image"][worst], testset.SIZE, roll[worst])[:, 0], strict=True):
+        sensor = list(SENSORS)[whole["sensor"][i]]
+        tiles.append(caption(draw_crop(image, uvd[i]), f"{i}: {errors[i]:.0f} mm"))
+        tiles.append(caption(draw_crop(image, whole["uvd"][i], whole["visible"][i]), f"{sensor}"))
+    return sheet(tiles)
 
 
 def table(report: dict) -> str:

@@ -32,6 +32,7 @@ class NetworkConfig:
         bottleneck: what is shared is mined in a bottleneck, and not gathered by scales.
         fusion: the fusion layer, or plain averaging of the knuckles' two estimates.
         dense: dense regression, or fully connected layers.
+        fine: the base map also takes what the backbone's first stage sees, see `BaseMap`.
     """
 
     backbone: str = "resnet50"
@@ -45,6 +46,7 @@ class NetworkConfig:
     fusion: bool = True
     dense: bool = True
     bottleneck: bool = False
+    fine: bool = False
 
     @property
     def tasks(self) -> tuple[tuple[int, ...], ...]:
@@ -82,7 +84,7 @@ class Trunk(nn.Module):
     def __init__(self, config: NetworkConfig):
         super().__init__()
         self.backbone = ResNet(config.backbone, config.width, config.stride_in_1x1, config.norm_eps)
-        self.base_map = BaseMap(self.backbone.stage_channels[1:], config.base_channels)
+        self.base_map = BaseMap(self.backbone.stage_channels, config.base_channels, config.fine)
         tasks = len(config.tasks)
         counts = tuple(len(joints) for joints in config.tasks)
         make_head = DenseHead if config.dense else DirectHead
@@ -104,7 +106,7 @@ class Trunk(nn.Module):
         """Output of `ResNet.shallow` -> what `forward` gives."""
         stages = self.backbone.deep(stride4)
         logits = self.classify(stages[-1].mean((2, 3)))
-        base = self.base_map(stages)
+        base = self.base_map(stride4, stages)
         features = self.extraction(base)
         maps_before, features_before = self._regress(self.head_before, features)
         if self.sharing is None:

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from .fingerposenet import NetworkConfig
 
-FULL = NetworkConfig()
+FULL = NetworkConfig(bottleneck=True, fine=True)
 SMALL = NetworkConfig(backbone="resnet18", width=32, base_channels=96, task_channels=32, bottleneck=True)
 
 CONFIGS = {
     "full": FULL,
+    "full_torchvision": replace(FULL, stride_in_1x1=False, norm_eps=1e-5),
     "literal": replace(FULL, dense=False),
     "small": SMALL,
     "small_literal": replace(SMALL, dense=False),
@@ -17,7 +18,8 @@ CONFIGS = {
     "ablation_c": replace(SMALL, fusion=False),
     "ablation_d": SMALL,
 }
-"""Name -> configuration. The ablations add one block at a time: (a) a shared map with one head for all joints, (b) six
+"""Name -> configuration. The full network's backbone is made for ImageNet weights of Keras's, or of torchvision's. The
+ablations add one block at a time: (a) a shared map with one head for all joints, (b) six
 subtasks without sharing, (c) with residual sharing, (d) with the fusion layer: the small network itself. The first two
 are widened until they cost as many multiply-adds."""
 

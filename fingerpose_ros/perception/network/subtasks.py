@@ -18,21 +18,29 @@ def conv_norm(channels_in: int, channels_out: int, kernel: int, groups: int = 1)
 
 
 class BaseMap(nn.Module):
-    """The backbone's three deepest stages in one map at stride 8.
+    """The backbone's three deepest stages, or all four, in one map at stride 8.
 
     Abstract: a shared base feature map from a pre-trained ResNet-50, used by all subtasks. Our reading: the abstract
     does not say at which stride. A stride of 32 leaves 4 x 4 cells of a 128 pixel crop, too few to tell fingers apart,
-    so the stages are merged from the top down (feature pyramid, Lin et al., CVPR 2017).
+    so the stages are merged from the top down (feature pyramid, Lin et al., CVPR 2017). At 96 pixels a cell of stride 8
+    is wider than a finger, so what the first stage saw at stride 4 can join, the four places of a cell side by side.
     """
 
-    def __init__(self, stage_channels: tuple[int, int, int], channels: int):
+    def __init__(self, stage_channels: tuple[int, int, int, int], channels: int, fine: bool):
         super().__init__()
-        self.lateral = nn.ModuleList(conv_norm(c, channels, 1) for c in stage_channels)
+        self.lateral = nn.ModuleList(conv_norm(c, channels, 1) for c in stage_channels[1:])
+        self.fine = None
+        if fine:
+            norm = nn.BatchNorm2d(channels)
+            nn.init.zeros_(norm.weight)
+            self.fine = nn.Sequential(nn.Conv2d(stage_channels[0], channels, 2, stride=2, bias=False), norm)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, stages: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        """Stages at strides 8, 16, 32 -> (B, channels, S / 8, S / 8)."""
+    def forward(self, stride4: Tensor, stages: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """The first stage, at stride 4, and those at strides 8, 16, 32 -> (B, channels, S / 8, S / 8)."""
         stride8, stride16, stride32 = (lateral(x) for lateral, x in zip(self.lateral, stages, strict=True))
+        if self.fine is not None:
+            stride8 = stride8 + self.fine(stride4)
         stride16 = stride16 + functional.interpolate(stride32, scale_factor=2.0, mode="nearest")
         return self.relu(stride8 + functional.interpolate(stride16, scale_factor=2.0, mode="nearest"))
 
