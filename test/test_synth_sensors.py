@@ -30,10 +30,10 @@ def test_sensor_noise_is_what_it_says(name):
     assert len(np.unique(noise.round(6))) > n // 2
 
 
-def seen(depth: np.ndarray, **flaws: float) -> np.ndarray:
+def seen(depth: np.ndarray, baseline: float = 0.0, **flaws: float) -> np.ndarray:
     """What a camera of 500 pixels focal length makes of one image, with no flaws but these: columns of `Flaws.flaw`."""
     perfect = draw_flaws(["realsense_d435"], np.ones(1), np.random.default_rng(0), 0.0)
-    perfect.sensor[:], perfect.flaw[:], perfect.cell[:] = 0, 0, 8
+    perfect.sensor[:], perfect.flaw[:], perfect.cell[:] = (baseline, 0, 0, 0), 0, 8
     for column, value in flaws.items():
         perfect.flaw[:, int(column.removeprefix("flaw"))] = value
     image, focal = wp.array(depth[None].astype(np.float32), dtype=float), wp.array([500.0], dtype=float)
@@ -70,3 +70,25 @@ def test_edges_of_less_than_a_pixel_of_disparity_melt_and_others_are_torn():
         assert (seen(alone, flaw14=shallow, flaw2=1.5, flaw3=2.0) > 0).sum() > 1.3 * (alone < 1).sum()
         across = image[20:44, 32]
         assert (np.abs(np.diff(across[across > 0])).max() < 0.6 * height) == melts
+
+
+@pytest.mark.parametrize("angle", np.radians((0, 30, 90, 135, 200, 300)))
+def test_a_shadow_lies_along_the_rows_of_the_sensor(angle):
+    depth = np.full((96, 96), 0.8)
+    depth[44:52, 44:52] = 0.6
+    lost = np.argwhere(seen(depth, baseline=0.05, flaw6=1.0, flaw15=angle) == 0)
+    towards = (lost - 47.5).mean(0)[::-1]  # u, v
+    assert 40 < len(lost) < 160
+    np.testing.assert_allclose(towards / np.linalg.norm(towards), (-np.cos(angle), -np.sin(angle)), atol=0.15)
+
+
+@pytest.mark.parametrize("angle", np.radians((0, 30, 90, 200)))
+def test_pixels_of_a_sensor_held_at_an_angle_are_where_they_were(angle):
+    ramp = 0.5 + 0.001 * np.arange(96)[None] + 0.002 * np.arange(96)[:, None]
+    straight = draw_flaws(["realsense_d435"], np.full(1, 4.0), np.random.default_rng(0), 0.0, angle)
+    straight.sensor[:], straight.flaw[:, :15], straight.cell[:] = 0, 0, 8
+    image, focal = wp.array(ramp[None].astype(np.float32), dtype=float), wp.array([500.0], dtype=float)
+    out = apply_flaws(image, focal, straight, np.ones(1)).numpy()[0]
+    assert np.abs(out - ramp)[4:-4, 4:-4].max() < 0.01  # each four pixels wide, about its middle
+    assert abs((out - ramp)[4:-4, 4:-4].mean()) < 0.002
+    assert len(np.unique(out)) > 40

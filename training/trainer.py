@@ -37,7 +37,7 @@ AVERAGE_EVERY = 4
 LOG_EVERY = 20
 """Steps that a logged scalar is the mean of."""
 VALIDATION_SEED = 999
-"""Every run is validated on the same images. What it learns from has 1000 times its seed, plus the stage's number, for a
+"""Every run is validated on the same images. What it trains on has 1000 times its seed, plus the stage's number, for a
 seed: stages never share images, nor with validation."""
 
 

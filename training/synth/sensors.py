@@ -148,15 +148,20 @@ def _measure(
     # flaw: chance of a hole at an edge, of a mixed pixel, of a fattened edge; edge reach (sensor pixels); grazing
     #       limit; dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth
     #       share; matching window (sensor pixels), and the step in depth it smooths over (metres); how much melts;
-    #       the step in disparity below which an edge melts, too (over focal x baseline: 1 / metres)
+    #       the step in disparity below which an edge melts, too (over focal x baseline: 1 / metres); the direction of
+    #       the sensor's rows in the image, radians from u towards v
     i, y, x = wp.tid()
     ratio = wp.max(pixel[i], 1.0)
-    sx = int(wp.floor(float(x) / ratio))
-    sy = int(wp.floor(float(y) / ratio))
+    along = wp.cos(flaw[i, 15])
+    aside = wp.sin(flaw[i, 15])
+    sx = int(wp.floor((float(x) * along + float(y) * aside) / ratio))
+    sy = int(wp.floor((float(y) * along - float(x) * aside) / ratio))
     state = wp.rand_init(seed[i], sy * 4096 + sx)
     jitter = flaw[i, 9] * pixel[i]
-    px = int(wp.floor((float(sx) + 0.5) * ratio + jitter * wp.randn(state)))
-    py = int(wp.floor((float(sy) + 0.5) * ratio + jitter * wp.randn(state)))
+    ux = (float(sx) + 0.5) * ratio + jitter * wp.randn(state)
+    uy = (float(sy) + 0.5) * ratio + jitter * wp.randn(state)
+    px = int(wp.floor(ux * along - uy * aside))
+    py = int(wp.floor(uy * along + ux * aside))
     z = _at(depth, i, py, px)
 
     # Edges: what lies a few sensor pixels around.
@@ -210,7 +215,8 @@ def _measure(
     if z > 0.0 and flaw[i, 6] != 0.0:
         # Shadow: something beside this pixel hides it from the second view.
         for k in range(1, 17):
-            zk = _at(depth, i, py, px + int(flaw[i, 6]) * k)
+            beside = flaw[i, 6] * float(k)
+            zk = _at(depth, i, py + int(wp.round(beside * aside)), px + int(wp.round(beside * along)))
             if focal[i] * sensor[i, 0] * (1.0 / zk - 1.0 / matched) > float(k) + 0.5:
                 z = 0.0
                 break
@@ -257,7 +263,7 @@ class Flaws:
     Attributes:
         scale: (n,) how many image pixels one pixel of the sensor spans.
         sensor: (n, 4) noise and step of the sensor.
-        flaw: (n, 15) its other flaws, in this image.
+        flaw: (n, 16) its other flaws, in this image, and how its rows lie there.
         patch: (n, 3, 4) ellipses without a reading: centre and half axes, as shares of the image.
         cell: (n,) image pixels across which a low relief melts.
     """
@@ -273,11 +279,15 @@ class Flaws:
         return Flaws(**{name: np.repeat(value, count, axis=0) for name, value in vars(self).items()})
 
 
-def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, difficulty: float | np.ndarray) -> Flaws:
+def draw_flaws(
+    names: list[str], scale: np.ndarray, rng: np.random.Generator, difficulty: float | np.ndarray,
+    angle: float | np.ndarray = 0.0,
+) -> Flaws:  # fmt: skip
     """Flaws of n images by the sensors `names`.
 
     `scale` (n,) is how many of the images' pixels one pixel of the sensor spans. `difficulty` (n,) or one for all, from
-    0 (noise and step only, and those halved) to 1, makes the other flaws likelier.
+    0 (noise and step only, and those halved) to 1, makes the other flaws likelier. `angle` (n,) or one for all is where
+    the sensor's rows lie in the images, in radians from u towards v.
     """
     n = len(names)
     difficulty = np.broadcast_to(difficulty, n)
@@ -294,7 +304,7 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
 
     tof, stereo = kinds == 2, kinds == 0
     some = difficulty[:, None] * rng.uniform(0, 1, (n, 3)) ** 2.5
-    flaw = np.zeros((n, 15))
+    flaw = np.zeros((n, 16))
     flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
     flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
     # A stereo matcher fattens what is in front by about half its window, mostly all along the edge.
@@ -314,6 +324,7 @@ def draw_flaws(names: list[str], scale: np.ndarray, rng: np.random.Generator, di
     # What differs by about a pixel of disparity is all one to a matcher: from afar, a hand and what it lies on.
     disparity = np.where(stereo & (rng.uniform(0, 1, n) < 0.7 * difficulty), rng.uniform(0.4, 1.8, n), 0)
     flaw[:, 14] = disparity / over
+    flaw[:, 15] = angle
     cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty[:, None], :2] = -9
@@ -341,8 +352,8 @@ def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarra
 
 def measure(
     depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarray, rng: np.random.Generator,
-    difficulty: float | np.ndarray,
+    difficulty: float | np.ndarray, angle: float | np.ndarray = 0.0,
 ) -> wp.array:  # fmt: skip
-    """What the sensors `names` make of `depth` (n, size, size), each with flaws and noise of its own."""
-    flaws = draw_flaws(names, scale, rng, difficulty)
+    """What the sensors `names` make of `depth` (n, size, size), each with flaws and noise of its own: `draw_flaws`."""
+    flaws = draw_flaws(names, scale, rng, difficulty, angle)
     return apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, len(names)))

@@ -68,14 +68,14 @@ def _turns(rng: np.random.Generator, views: np.ndarray, joints: np.ndarray) -> t
     """How to turn views (n, 3, 3) of hands (n, 21, 3) about the camera's axis so that they point up, nearly.
 
     Returns:
-        Radians (n,), clockwise, after which they point up or, as the camera may be held any way, some quarters of a
-        turn from there, clockwise; and the number (n,) of these.
+        Radians (n,), clockwise, after which they point up; and where the sensor's rows lie then (n,), in radians
+        clockwise from the image's: as the view has them or, as the camera may be held any way, some quarters from there.
     """
     along = np.einsum("nij,nj->ni", views, hand_direction(joints))
     sine = np.linalg.norm(along[:, :2], axis=1) / np.linalg.norm(along, axis=1)
     error = rng.normal(0, 1, len(along)) * (TURN_ERROR[0] + TURN_ERROR[1] / np.maximum(sine, 0.02))
-    quarters = rng.integers(0, 4, len(along))
-    return upright_roll(along) + error + np.pi / 2 * quarters, quarters
+    turn = upright_roll(along) + error
+    return turn, turn + np.pi / 2 * rng.integers(0, 4, len(along))
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class SynthBatches:
         to_camera[:, :3, :3] = [scene.view for scene in composed]
         turns = np.random.default_rng((self.seed, index, 4))
         aligned = turns.uniform(0, 1, n) < self.aligned_share
-        turn, quarters = (np.where(aligned, a, 0) for a in _turns(turns, to_camera[:, :3, :3], joints))
+        turn, tilt = (np.where(aligned, a, 0) for a in _turns(turns, to_camera[:, :3, :3], joints))
         to_camera[:, :3, :3] = roll_matrix(turn) @ to_camera[:, :3, :3]
         middle = joints.mean(1)
         decoys = np.random.default_rng((self.seed, index, 1))  # apart, so that hands do not depend on them
@@ -232,14 +232,13 @@ class SynthBatches:
         perfect, own = depth.numpy(), hand.numpy()
         coarse = np.random.default_rng((self.seed, index, 3)).uniform(0, 1, n) < COARSE_SHARE * difficulty
         pixel = focal_px / np.array([s.focal for s in sensors]) * np.where(coarse, 2, 1)
-        measured = measure(depth, list(names), focal, pixel, rng, difficulty).numpy()
+        measured = measure(depth, list(names), focal, pixel, rng, difficulty, tilt).numpy()
         uvd = np.concatenate([
             points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None],
             (points[..., 2:] - distance[:, None, None]) / HALF_SIZE,
         ], axis=-1)  # fmt: skip
         borders = np.random.default_rng((self.seed, index, 2))
         pixels = framing.pixels(self.size, self.extent)
-        tilt = np.where(aligned, turns.uniform(0, np.pi / 2, n), 0)
         in_view = framing.within_borders(borders, uvd[..., :2], pixels, BORDER_SHARE * difficulty, tilt)
         holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE * difficulty)
         radii = np.where(holes, decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * distance / points[..., 2].mean(1)
@@ -258,9 +257,6 @@ class SynthBatches:
         visible = self._visible(perfect, np.where(in_view, arm, np.inf), uvd, points[..., 2], length / 0.187)
         segment = np.where(own <= perfect, 1, np.where(arm <= perfect, 2, 0)) * (perfect < 1e5)
         present = ~empty & (((segment == 1) & in_view).sum((1, 2)) > SHOWN * (own < 1e5).sum((1, 2)))
-        for i in np.flatnonzero(quarters):
-            image[i], segment[i] = np.rot90(image[i], quarters[i]), np.rot90(segment[i], quarters[i])
-        uvd = uvd @ roll_matrix(np.pi / 2 * quarters)  # back: the transposed turn of rows
         left = rng.uniform(0, 1, n) < self.left_share
         image[left] = image[left, :, ::-1]
         segment[left] = segment[left, :, ::-1]
