@@ -1,5 +1,6 @@
 """Backbones trained on ImageNet, converted."""
 
+import json
 import os
 from pathlib import Path
 
@@ -30,6 +31,27 @@ def test_torchvision_checkpoint_converts_and_loads(tmp_path):
     assert {"stride_in_1x1": network.stride_in_1x1, "norm_eps": network.norm_eps} == imagenet.TORCHVISION
     with pytest.raises(ValueError, match="stride_in_1x1 .* `network: full_torchvision`"):
         imagenet.load_backbone(out, ResNet("resnet50", 64, **imagenet.KERAS), imagenet.KERAS)
+
+
+@pytest.mark.parametrize(("origin", "kind"), [("keras", imagenet.KERAS), ("torchvision", imagenet.TORCHVISION)])
+def test_the_stem_that_training_starts_from_answers_depth_as_the_colour_stem_does_grey(tmp_path, origin, kind):
+    torch.manual_seed(0)
+    pretrained = ResNet("resnet50", 64, **kind).eval()
+    colour = torch.nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+    torch.nn.init.normal_(colour.weight, std=0.1)
+    pretrained.bn1.running_var.uniform_(4, 20)
+    pretrained.bn1.running_mean.normal_()
+    state = {**pretrained.state_dict(), "conv1.weight": colour.weight.data}
+    save_tensors(tmp_path / "w.safetensors", state, {"origin": origin, **{k: json.dumps(v) for k, v in kind.items()}})
+    backbone = ResNet("resnet50", 64, **kind).eval()
+    imagenet.load_backbone(tmp_path / "w.safetensors", backbone, kind)
+    depth = torch.rand(1, 1, 32, 32) * 2 - 1
+    with torch.no_grad():
+        grey = (depth * imagenet.DEPTH_GAIN[origin]).expand(1, 3, 32, 32)
+        torch.testing.assert_close(
+            backbone.bn1(backbone.conv1(depth)), pretrained.bn1(colour(grey)), atol=1e-4, rtol=1e-4
+        )
+    assert backbone.conv1.weight.std() < 3
 
 
 @pytest.mark.skipif("FINGERPOSE_IMAGENET" not in os.environ, reason="FINGERPOSE_IMAGENET names no npm archive")

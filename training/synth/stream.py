@@ -69,7 +69,7 @@ def _turns(rng: np.random.Generator, views: np.ndarray, joints: np.ndarray) -> t
 
     Returns:
         Radians (n,), clockwise, after which they point up; and where the sensor's rows lie then (n,), in radians
-        clockwise from the image's: as the view has them or, as the camera may be held any way, some quarters from there.
+        clockwise from the image's: as the view has them or, as a camera may be held any way, some quarters from there.
     """
     along = np.einsum("nij,nj->ni", views, hand_direction(joints))
     sine = np.linalg.norm(along[:, :2], axis=1) / np.linalg.norm(along, axis=1)
