@@ -174,9 +174,9 @@ def _measure(
         zk = _at(depth, i, py + int(wp.round(reach * wp.sin(angle))), px + int(wp.round(reach * wp.cos(angle))))
         near = wp.min(near, zk)
         far = wp.max(far, zk)
-    edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
     choice = wp.randf(state)
     if z - near > wp.max(0.012, flaw[i, 14] * z * near):
+        edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
         if choice + 0.35 * edge_noise < flaw[i, 2]:
             z = near + 0.15 * wp.randf(state) * wp.min(z - near, 0.02)
         elif choice > 1.0 - flaw[i, 0]:
@@ -201,7 +201,8 @@ def _measure(
         for ky in range(-2, 3):
             for kx in range(-2, 3):
                 zk = _at(depth, i, py + int(wp.round(float(ky) * spacing)), px + int(wp.round(float(kx) * spacing)))
-                w = wp.exp(-wp.pow((zk - z) / melts, 2.0) - 0.15 * float(kx * kx + ky * ky))
+                steps = (zk - z) / melts
+                w = wp.exp(-steps * steps - 0.15 * float(kx * kx + ky * ky))
                 total += w * zk
                 weight += w
         z = total / weight
@@ -237,8 +238,10 @@ def _measure(
     for k in range(patch.shape[1]):
         dx = (float(px) / size - patch[i, k, 0]) / patch[i, k, 2]
         dy = (float(py) / size - patch[i, k, 1]) / patch[i, k, 3]
-        if dx * dx + dy * dy + 0.4 * _smooth_noise(seed[i] + 5 + k, float(px) * 0.2, float(py) * 0.2) < 1.0:
-            z = 0.0
+        away = dx * dx + dy * dy
+        if away < 4.0:  # no noise reaches farther, and most pixels need not ask it
+            if away + 0.4 * _smooth_noise(seed[i] + 5 + k, float(px) * 0.2, float(py) * 0.2) < 1.0:
+                z = 0.0
 
     if z > 0.0:
         white = wp.randn(state)
