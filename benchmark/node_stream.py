@@ -1,6 +1,5 @@
 """A camera for the benchmark: sends depth images over DDS to the node, a process apart, and times its answers."""
 
-import array
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from fingerpose_ros.isolation import isolate
 from fingerpose_ros.node_process import NodeProcess
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.recorder import Recorder
+from fingerpose_ros.ros.depth_image import DepthImage, to_image
 from fingerpose_ros.writing import camera_info
 
 STARTING, PATIENCE = 90.0, 1.0
@@ -74,7 +74,7 @@ class NodeStream:
         self._recorder = Recorder(self._node)
         self._node.create_subscription(HandPoseArray, "hand_poses", self._on_answer, 100)
         self._camera, self._next = camera, 0
-        self._frames = [_image(depth) for depth in frames]
+        self._frames = [to_image(DepthImage(Header(), depth)) for depth in frames]
         self._sent_at: dict[tuple[int, int], float] = {}
         self._window = Window()
 
@@ -155,10 +155,3 @@ class NodeStream:
         self._window.latencies.append(now - at)
         self._window.arrivals.append(now)
         self._window.hands += len(message.hands)
-
-
-def _image(depth: np.ndarray) -> Image:
-    data = array.array("B")
-    data.frombytes(depth.tobytes())
-    height, width = depth.shape
-    return Image(height=height, width=width, encoding="16UC1", step=2 * width, data=data)
