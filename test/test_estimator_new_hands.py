@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracle import CAMERA, LEFT, RIGHT, TABLE, estimator, left_at, picture, right_at, see
 
-from fingerpose_ros.perception import estimator as estimator_module
+from fingerpose_ros.perception import search
 from fingerpose_ros.perception.estimator import PUT_OFF, SEARCH_EVERY
 from fingerpose_ros.perception.hand_finder import Candidate
 from fingerpose_ros.perception.kinematics import hand_centre
@@ -24,8 +24,8 @@ def test_a_hand_is_there_at_once_as_it_is(oracle, scene):
 
 def test_beside_a_tracked_hand_others_are_looked_for_once_the_image_is_answered(oracle, monkeypatch):
     follow, searched = estimator(oracle, max_hands=3), []
-    find = estimator_module.find_hands
-    monkeypatch.setattr(estimator_module, "find_hands", lambda *a, **k: searched.append(True) or find(*a, **k))
+    find = search.find_hands
+    monkeypatch.setattr(search, "find_hands", lambda *a, **k: searched.append(True) or find(*a, **k))
 
     def cost() -> tuple[int, int]:
         paid = len(searched), sum(oracle.batches)
@@ -46,8 +46,8 @@ def test_beside_a_tracked_hand_others_are_looked_for_once_the_image_is_answered(
 
 def test_while_the_next_image_waits_others_are_looked_for_in_few_images_but_they_are_found(oracle, monkeypatch):
     follow, searched = estimator(oracle), []
-    find = estimator_module.find_hands
-    monkeypatch.setattr(estimator_module, "find_hands", lambda *a, **k: searched.append(True) or find(*a, **k))
+    find = search.find_hands
+    monkeypatch.setattr(search, "find_hands", lambda *a, **k: searched.append(True) or find(*a, **k))
     see(follow, oracle, [right_at(0.16)], 0.0)
     for i in range(1, 101):
         hands = see(follow, oracle, [right_at(0.16), left_at(-0.16)], i / 30)
@@ -89,7 +89,7 @@ def test_a_hand_that_is_tracked_is_not_new_and_nobody_gives_way_to_it(oracle, mo
     for i in range(20):
         scene = [right_at(0.16 - 0.01 * min(i, 8)), left_at(-0.16)]
         hands = see(follow, oracle, scene, i / 30)
-        monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: near)
+        monkeypatch.setattr(search, "find_hands", lambda *_, **__: near)
     assert [(hand.track_id, hand.handedness) for hand in hands] in (
         [(1, "right"), (2, "left")],
         [(1, "left"), (2, "right")],
@@ -101,7 +101,7 @@ def test_beside_a_tracked_hand_every_place_is_looked_at_as_either_hand(oracle, m
     follow, looked = estimator(oracle), set()
     see(follow, oracle, [right_at(0.3)], 0.0)
     found = [Candidate(np.array([0.1 * i - 0.6, 0.0, 0.7]), 1.0 - 0.1 * i) for i in range(candidates)]
-    monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: found)
+    monkeypatch.setattr(search, "find_hands", lambda *_, **__: found)
     for i in range(1, 8 * candidates * SEARCH_EVERY):
         see(follow, oracle, [right_at(0.3)], i / 30)
         follow.look_around()
@@ -131,7 +131,7 @@ def test_a_hand_that_the_network_only_knows_as_what_it_is_is_found(oracle, monke
 def test_a_hand_in_doubt_off_centre_is_what_all_looks_at_it_say_together(oracle, monkeypatch, says, found):
     scene = right_at(0.16)
     off = Candidate(hand_centre(scene[0]) + (0.02, 0, 0), 0.3)
-    monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: [off])
+    monkeypatch.setattr(search, "find_hands", lambda *_, **__: [off])
     told, said = iter(says), oracle._of
     monkeypatch.setattr(oracle, "_of", lambda crop: (*said(crop)[:3], next(told)))
     sure = estimator(oracle, handedness="right", min_detection_confidence=0.7)
@@ -144,7 +144,7 @@ def test_a_hand_in_doubt_off_centre_is_what_all_looks_at_it_say_together(oracle,
 def test_of_two_hands_that_the_network_is_as_sure_of_the_finder_chooses(oracle, monkeypatch, scores, side):
     scene = [right_at(0.16), left_at(-0.16)]
     found = [Candidate(hand_centre(joints), score) for (joints, _), score in zip(scene, scores, strict=True)]
-    monkeypatch.setattr(estimator_module, "find_hands", lambda *_, **__: found)
+    monkeypatch.setattr(search, "find_hands", lambda *_, **__: found)
     assert [hand.handedness for hand in see(estimator(oracle, max_hands=1), oracle, scene, 0.0)] == [side]
 
 
@@ -156,7 +156,7 @@ def found_again(oracle, monkeypatch, off: float, seconds: float) -> tuple[list[i
         places.append(hand_centre(right_at()[0]) + (0, off, 0))
         return [Candidate(places[-1], 1.0)]
 
-    monkeypatch.setattr(estimator_module, "find_hands", find_hands)
+    monkeypatch.setattr(search, "find_hands", find_hands)
     see(follow, oracle, [right_at()], 0.0)
     for i in range(1, 5):
         see(follow, oracle, [], i * seconds)

@@ -1,21 +1,17 @@
 """The estimator: depth images in, one after the other, and the hands in each out."""
 
-from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 
 from .camera import Camera
 from .hand import LEFT, RIGHT, Hand
-from .hand_finder import find_hands
 from .kinematics import known_parts
 from .looking import Eye, Look
 from .prediction import Backend
+from .search import Prospect, Search
 from .settings import EstimatorSettings
 from .tracking import PoseFilter, Track
-
-CANDIDATES = 4
-"""Places that the finder may propose in an image."""
 
 SEARCH_EVERY = 5
 """Beside tracked hands the finder is asked for others in one image of so many: most then cost one look a hand."""
@@ -48,38 +44,6 @@ SAME_HAND = 0.05
 """Centres closer than this, in metres, belong to one hand."""
 
 
-@dataclass(frozen=True)
-class Prospect:
-    """A place where there may be a new hand.
-
-    Attributes:
-        centre: (3,) metres in the camera's optical frame.
-        handedness: what it is to be looked at as.
-        direction: (3,) where the hand points, if a look has told.
-        score: the finder's, see `hand_finder.Candidate`.
-        looks: how often the network has taken it for a hand.
-        present: the mean probability that it is one, over those looks.
-    """
-
-    centre: np.ndarray
-    handedness: str
-    score: float
-    direction: np.ndarray | None = None
-    looks: int = 0
-    present: float = 0.0
-
-    def weigh(self, look: Look) -> Look:
-        """`look`, the next at this place, as sure of a hand as all looks are together.
-
-        Where little tells a hand from what it lies on, a centimetre's shift of the crop can turn one look's opinion.
-        """
-        return replace(look, present=self.present + (look.present - self.present) / (self.looks + 1))
-
-    def after(self, look: Look, handedness: str) -> "Prospect":
-        """What to look at next, where `look`, weighed, saw a hand of this side."""
-        return Prospect(look.centre, handedness, self.score, look.direction, self.looks + 1, look.present)
-
-
 class HandPoseEstimator:
     """Finds and follows hands through the depth images of one camera."""
 
@@ -95,7 +59,8 @@ class HandPoseEstimator:
         self._stamp: float | None = None
         self._hurried = False
         self._not_looked_around: Eye | None = None
-        self._searches = self._since_search = self._put_off = 0
+        self._since_search = self._put_off = 0
+        self._search = Search(self._settings)
 
     @property
     def tracked(self) -> set[int]:
@@ -135,7 +100,7 @@ class HandPoseEstimator:
         if following:
             seen = self._follow(see)
         else:
-            self._prospects = self._prospects or self._search(see)
+            self._prospects = self._prospects or self._look_for_more(see)
             seen = self._acquire(see)
         seen = sorted(_one_track_a_hand(seen), key=lambda pair: pair[0].id)
         unseen = [track for track in self._tracks if 0 < track.missed <= MAX_MISSED]
@@ -174,7 +139,7 @@ class HandPoseEstimator:
             for track, _ in self._acquire(see):
                 self._admit(track)
         elif self._since_search >= SEARCH_EVERY:
-            self._prospects = self._search(see)
+            self._prospects = self._look_for_more(see)
 
     def _admit(self, track: Track) -> None:
         if len(self._tracks) >= self._settings.max_hands:
@@ -184,30 +149,17 @@ class HandPoseEstimator:
             self._tracks.remove(weakest)
         self._tracks.append(track)
 
-    def _search(self, see: Eye) -> list[Prospect]:
-        """What the finder sees, as far as it is to be looked at, and as which hand.
-
-        Not all of its candidates each time, nor as both hands: that would take longer than an image lasts. All, and as
-        both, when there was no image before this one; then the best and, in turn, one of the others; beside a tracked
-        hand every other time the best. What is taken for the wrong hand may not look like one at all.
-        """
+    def _look_for_more(self, see: Eye) -> list[Prospect]:
         self._since_search = 0
-        settings, expected = self._settings, [track.expected(self._stamp) for track in self._tracks]
-        count = CANDIDATES + len(expected)
-        found = find_hands(see.depth_m, see.camera, settings.min_distance, settings.max_distance, count)
-        found = [c for c in found if all(np.linalg.norm(c.centre - e) > 2 * SAME_HAND for e in expected)]
-        sides = (RIGHT, LEFT) if settings.handedness == "both" else (settings.handedness,)
-        turn, self._searches = self._searches, self._searches + 1
-        if turn > 0:
-            sides = (sides[turn // 2 % len(sides)],)
-            best, others = found[:1], found[1:]
-            other = [others[(turn // 4 if expected else turn) % len(others)]] if others else []
-            found = (best if turn % 2 or not other else other) if expected else best + other
-        return [Prospect(candidate.centre, side, candidate.score) for candidate in found for side in sides]
+        return self._search(see, self._expected())
+
+    def _expected(self) -> list[np.ndarray]:
+        """Where the tracked hands should be by now."""
+        return [track.expected(self._stamp) for track in self._tracks]
 
     def _follow(self, see: Eye) -> list[tuple[Track, Look]]:
         """The tracked hands that are seen."""
-        expected = [track.expected(self._stamp) for track in self._tracks]
+        expected = self._expected()
         places = zip(expected, self._tracks, strict=True)
         looks = see.look([see.crop(where, track.handedness, track.direction) for where, track in places])
         seen = []
@@ -253,7 +205,7 @@ class HandPoseEstimator:
 
     def _may_be_new(self, look: Look) -> bool:
         """Whether a look, which if it is not the last may be in some doubt, shows a hand that is not tracked."""
-        places = [track.expected(self._stamp) for track in self._tracks]
+        places = self._expected()
         in_doubt = 0.5 * self._settings.min_tracking_confidence
         return self._shows_hand(look, in_doubt) and all(np.linalg.norm(look.centre - p) > SAME_HAND for p in places)
 

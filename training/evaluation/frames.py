@@ -29,12 +29,13 @@ from scipy.stats import bootstrap, pearsonr, spearmanr
 from fingerpose_ros.frames import FrameFolder
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.crop import Crop
-from fingerpose_ros.perception.estimator import CANDIDATES, HandPoseEstimator
+from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import LEFT, RIGHT
 from fingerpose_ros.perception.hand_finder import find_hands
 from fingerpose_ros.perception.kinematics import hand_centre, joint_angles, joint_frames
 from fingerpose_ros.perception.looking import Eye, Look
 from fingerpose_ros.perception.model_file import ModelFile, checksum
+from fingerpose_ros.perception.search import CANDIDATES
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, JOINTS, SUBTASKS
 from fingerpose_ros.scoring import MISSED_MM

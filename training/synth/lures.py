@@ -3,8 +3,8 @@
 import numpy as np
 
 from fingerpose_ros.perception.crop import Crop
-from fingerpose_ros.perception.estimator import CANDIDATES
 from fingerpose_ros.perception.hand_finder import find_hands
+from fingerpose_ros.perception.search import CANDIDATES
 from fingerpose_ros.perception.settings import EstimatorSettings
 
 from .empty import EmptyImages, cut_away
