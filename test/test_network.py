@@ -1,7 +1,6 @@
 """The network's parts do what their contracts say."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from fingerpose_ros.perception.network.fusion import Fusion
 from fingerpose_ros.perception.network.readout import FRONT, DenseReadout, Estimates, cell_depth, cell_positions
 from fingerpose_ros.perception.network.registry import CONFIGS, config_named
 from fingerpose_ros.perception.network.resnet import ResNet
-from fingerpose_ros.perception.network.subtasks import BaseMap, BottleneckSharing, DenseHead, ScaledSharing
+from fingerpose_ros.perception.network.subtasks import BaseMap, DenseHead, Sharing
 from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
 from training.ablation import multiply_adds
 
@@ -107,21 +106,9 @@ def test_a_subtask_without_sharing_sees_only_its_own_features():
     assert features.grad[:, :8].abs().sum() == 0
 
 
-def test_scaled_sharing_gathers_the_residuals_of_all_subtasks():
+def test_sharing_adds_what_the_residuals_of_all_subtasks_tell():
     torch.manual_seed(0)
-    sharing = ScaledSharing(3, 10, 4).eval()
-    with torch.no_grad():
-        sharing.scale.copy_(torch.randn(3, 3))
-    base, features = torch.randn(2, 10, 5, 5), torch.randn(2, 12, 5, 5)
-    residuals = sharing.project(base)[:, None] - features.unflatten(1, (3, 4))
-    gathered = torch.einsum("ij,bjchw->bichw", sharing.scale, residuals).flatten(1, 2)
-    expected = torch.relu(features + sharing.norm(sharing.own(features) + sharing.shared(gathered)))
-    torch.testing.assert_close(sharing(base, features), expected, atol=1e-5, rtol=1e-5)
-
-
-def test_a_bottleneck_adds_what_the_residuals_of_all_subtasks_tell():
-    torch.manual_seed(0)
-    sharing = BottleneckSharing(3, 10, 4).eval()
+    sharing = Sharing(3, 10, 4).eval()
     base, features = torch.randn(2, 10, 5, 5), torch.rand(2, 12, 5, 5)
     torch.testing.assert_close(sharing(base, features), features)  # nothing yet
     torch.nn.init.normal_(sharing.mine[-1][1].weight)
@@ -131,12 +118,10 @@ def test_a_bottleneck_adds_what_the_residuals_of_all_subtasks_tell():
     assert not torch.allclose(expected, features)
 
 
-@pytest.mark.parametrize("bottleneck", [False, True])
-def test_one_subtasks_evidence_reaches_another_only_through_sharing(bottleneck):
-    network = FingerPoseNet(replace(config_named("small"), bottleneck=bottleneck))
+def test_one_subtasks_evidence_reaches_another_only_through_sharing():
+    network = FingerPoseNet(config_named("small"))
     trunk, channels = network.trunk, network.config.task_channels
-    if bottleneck:
-        torch.nn.init.ones_(trunk.sharing.mine[-1][1].weight)
+    torch.nn.init.ones_(trunk.sharing.mine[-1][1].weight)
     features = torch.randn(1, 6 * channels, 8, 8, requires_grad=True)
     enhanced = trunk.sharing(torch.randn(1, 96, 8, 8), features)
     enhanced[:, :channels].sum().backward()

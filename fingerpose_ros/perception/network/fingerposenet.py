@@ -13,7 +13,7 @@ from .. import skeleton
 from .fusion import Averaging, Fusion
 from .readout import DenseReadout, DirectReadout, Estimates
 from .resnet import ResNet
-from .subtasks import BaseMap, BottleneckSharing, DenseHead, DirectHead, Extraction, ScaledSharing
+from .subtasks import BaseMap, DenseHead, DirectHead, Extraction, Sharing
 
 STRIDE = 32
 """The input's size must be a multiple of this."""
@@ -29,7 +29,6 @@ class NetworkConfig:
         task_channels: of each subtask's features.
         six_subtasks: the six of `skeleton.SUBTASKS`, or one for all 21 joints.
         sharing: residual feature sharing between the subtasks.
-        bottleneck: what is shared is mined in a bottleneck, and not gathered by scales.
         fusion: the fusion layer, or plain averaging of the knuckles' two estimates.
         dense: dense regression, or fully connected layers.
         fine: the base map also takes what the backbone's first stage sees, see `BaseMap`.
@@ -45,7 +44,6 @@ class NetworkConfig:
     sharing: bool = True
     fusion: bool = True
     dense: bool = True
-    bottleneck: bool = False
     fine: bool = False
 
     @property
@@ -93,8 +91,7 @@ class Trunk(nn.Module):
         self.head_before = make_head(counts, config.task_channels)
         self.sharing, self.head = None, None
         if config.sharing:
-            make_sharing = BottleneckSharing if config.bottleneck else ScaledSharing
-            self.sharing = make_sharing(tasks, config.base_channels, config.task_channels)
+            self.sharing = Sharing(tasks, config.base_channels, config.task_channels)
             self.head = make_head(counts, config.task_channels)
         self.classify = nn.Linear(self.backbone.stage_channels[-1], 2)
 

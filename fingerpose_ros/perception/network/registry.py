@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from .fingerposenet import NetworkConfig
 
-FULL = NetworkConfig(bottleneck=True, fine=True)
-SMALL = NetworkConfig(backbone="resnet18", width=32, base_channels=96, task_channels=32, bottleneck=True)
+FULL = NetworkConfig(fine=True)
+SMALL = NetworkConfig(backbone="resnet18", width=32, base_channels=96, task_channels=32)
 
 CONFIGS = {
     "full": FULL,

@@ -62,43 +62,15 @@ class Extraction(nn.Module):
         return self.relu(self.refine(self.relu(self.reduce(base))))
 
 
-class ScaledSharing(nn.Module):
+class Sharing(nn.Module):
     """Every subtask's features enhanced by what all subtasks left over.
 
     Abstract: a residual feature sharing approach, scaled up to mine supplementary information from all subtasks. Our
     reading ("scaled CrossInfoNet"): as in CrossInfoNet (Du et al., CVPR 2019) a subtask's residual is the base map less
     that subtask's features, R_j = P(base) - F_j: what the subtask had no use for, which is where the others' evidence
-    lies. CrossInfoNet hands one residual to one other task; here each of the six gathers all six by a learned scale,
-    S_i = sum_j a_ij R_j, and enhances its own features with it. The form of the scale is ours. `BottleneckSharing` is
-    another, and in a small network a better one.
-    """
-
-    def __init__(self, tasks: int, base_channels: int, channels: int):
-        super().__init__()
-        self.tasks, self.channels = tasks, channels
-        self.project = conv_norm(base_channels, channels, 1)
-        self.scale = nn.Parameter(torch.full((tasks, tasks), 1.0 / tasks))
-        self.own = nn.Conv2d(tasks * channels, tasks * channels, 3, padding=1, groups=tasks, bias=False)
-        self.shared = nn.Conv2d(tasks * channels, tasks * channels, 3, padding=1, groups=tasks, bias=False)
-        self.norm = nn.BatchNorm2d(tasks * channels)
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, base: Tensor, features: Tensor) -> Tensor:
-        """Base map and features (B, tasks * channels, h, w) -> enhanced features of the same shape."""
-        residuals = self.project(base).repeat(1, self.tasks, 1, 1) - features
-        # A sum over subtasks, channel by channel, is a 1x1 convolution: the fastest form that every engine knows.
-        same_channel = torch.eye(self.channels, dtype=self.scale.dtype, device=self.scale.device)
-        scale = (self.scale[:, None, :, None] * same_channel[:, None]).flatten(2).flatten(0, 1)
-        gathered = functional.conv2d(residuals, scale[:, :, None, None])
-        return self.relu(features + self.norm(self.own(features) + self.shared(gathered)))
-
-
-class BottleneckSharing(nn.Module):
-    """Every subtask's features enhanced by what a bottleneck mines from what all subtasks left over.
-
-    As `ScaledSharing`, but all six residuals are mined together, in a bottleneck that sees a cell's neighbours (He et
-    al., CVPR 2016), and each subtask adds what it is told: F_i + G_i(R_1 ... R_6). At the start nothing is told.
-    `docs/ablation.md` tells what led to it.
+    lies. CrossInfoNet hands one residual to one other task; here all six are mined together, in a bottleneck that sees
+    a cell's neighbours (He et al., CVPR 2016), and each subtask adds what it is told: F_i + G_i(R_1 ... R_6). The form
+    of G is ours, and `docs/ablation.md` tells what led to it. At the start nothing is told.
     """
 
     def __init__(self, tasks: int, base_channels: int, channels: int):
