@@ -155,6 +155,8 @@ class HandPoseNode(LifecycleNode):
         return super().on_error(state)
 
     def _cannot(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        if not self.context.ok():  # told to end meanwhile
+            return FAILURE
         self._statistics.fail(f"cannot {transition}: {error}")
         self.get_logger().fatal(f"cannot {transition}: {error}")
         self.get_logger().debug(traceback.format_exc())

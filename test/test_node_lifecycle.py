@@ -306,7 +306,7 @@ def test_signals_end_the_process_cleanly(ros_context, numbers):
 def test_what_is_said_without_ros_goes_into_the_nodes_log(ros_context, observer, level, heard):
     process = run_node("--log-level", level)
     try:
-        assert wait_until(lambda: observer.count_publishers("hand_poses"), 20)
+        assert wait_until(lambda: observer.count_subscribers("depth/image_rect_raw"), 20)
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=15)
         assert ("[hand_pose_node]: stand-in: chosen by the test" in said) == heard
