@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fingerpose_ros.perception.network.fingerposenet import FingerPoseNet, TrainingOutput
+from fingerpose_ros.perception.network.fusion import averaging
 from fingerpose_ros.perception.network.readout import cell_positions, votes
 from fingerpose_ros.perception.settings import EstimatorSettings
-from fingerpose_ros.perception.skeleton import JOINTS
 
 HALF_CUBE_MM = 1000 * EstimatorSettings.cube_half_size
 """Half of the usual cube, to tell errors in millimetres (exact for d, and for u and v at the cube's centre)."""
@@ -45,6 +45,7 @@ class Objective(nn.Module):
         self.network = network
         joints = torch.tensor(network.config.joints_of_estimates)
         self.register_buffer("joints_of_estimates", joints, persistent=False)
+        self.register_buffer("averaging", averaging(network.config.joints_of_estimates), persistent=False)
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Batch as `training.synth.stream.SynthBatches` gives it -> the loss, and scalars to log.
@@ -94,17 +95,11 @@ class Objective(nn.Module):
         with torch.no_grad():
             scalars = {f"loss/{name}": term.detach() for name, term in terms.items()}
             scalars["loss/total"] = loss.detach()
-            stages = {"before": self._by_joint(out.before.uvd), "after": self._by_joint(out.after.uvd)}
+            stages = {"before": self.averaging @ out.before.uvd, "after": self.averaging @ out.after.uvd}
             for name, uvd in (stages | {"joints": out.output.uvd}).items():
                 error = mean_of(valid, (uvd - truth).norm(dim=-1))
                 scalars[f"error_mm/{name}"] = (error * share).sum() * HALF_CUBE_MM
         return loss, scalars
-
-    def _by_joint(self, uvd: Tensor) -> Tensor:
-        """Estimates (B, estimates, 3) -> joints (B, 21, 3), the mean of those of one joint."""
-        joints = len(JOINTS)
-        total = uvd.new_zeros(len(uvd), joints, 3).index_add(1, self.joints_of_estimates, uvd)
-        return total / torch.bincount(self.joints_of_estimates, minlength=joints)[:, None]
 
 
 def mean_of(known: Tensor, values: Tensor) -> Tensor:

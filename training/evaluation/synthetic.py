@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     backend = make_backend(arguments)
     whole = testset.load(arguments.cache)
     straight = look(backend, whole["image"], np.zeros(len(whole["uvd"])))
-    truth = to_mm(whole["uvd"], whole["distance"])
+    first = metrics.joint_errors(to_mm(straight.uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
     roll = upright_roll(hand_direction(to_mm(straight.uvd, whole["distance"])))
     said = look(backend, whole["image"], roll)
     report = about(arguments, backend) | {"set": f"synthetic test set, version {testset.VERSION}"}
@@ -53,7 +53,6 @@ def run(arguments: argparse.Namespace) -> None:
     visible = whole["visible"] & (np.abs(uvd[..., :2]) < 1).all(axis=-1)
     whole |= {"uvd": uvd, "visible": visible}
     report |= score(whole, said.uvd, said.sigma)
-    first = metrics.joint_errors(to_mm(straight.uvd, whole["distance"]), truth)
     report |= {"first_look_mm": float(first.mean())}
     report |= {"handedness": float((said.right > 0.5).mean()), "presence": float((said.present > 0.5).mean())}
     print(table(report))
@@ -119,7 +118,7 @@ def draw_worst(whole: dict[str, np.ndarray], uvd: np.ndarray, roll: np.ndarray) 
     for i, image in zip(worst, resample(whole["image"][worst], testset.SIZE, roll[worst])[:, 0], strict=True):
         sensor = list(SENSORS)[whole["sensor"][i]]
         tiles.append(caption(draw_crop(image, uvd[i]), f"{i}: {errors[i]:.0f} mm"))
-        tiles.append(caption(draw_crop(image, whole["uvd"][i], whole["visible"][i]), f"{sensor}"))
+        tiles.append(caption(draw_crop(image, whole["uvd"][i], whole["visible"][i]), sensor))
     return sheet(tiles)
 
 

@@ -14,21 +14,24 @@ SIGMA_FLOOR = 2e-3
 SIGMA_START = 0.1
 
 
+def averaging(joints_of_estimates: tuple[int, ...]) -> Tensor:
+    """(21, estimates): times the estimates, each joint's mean."""
+    belongs = torch.arange(len(skeleton.JOINTS))[:, None] == torch.tensor(joints_of_estimates)
+    return belongs / belongs.sum(1, keepdim=True)
+
+
 class Averaging(nn.Module):
     """Joints as the mean of their estimates, each joint's uncertainty from its own evidence: fusion left out."""
 
     def __init__(self, joints_of_estimates: tuple[int, ...], evidence_channels: int):
         super().__init__()
-        joints = torch.tensor(joints_of_estimates)
-        belongs = torch.arange(len(skeleton.JOINTS))[:, None] == joints
-        self.register_buffer("belongs", belongs, persistent=False)
+        self.register_buffer("share", averaging(joints_of_estimates), persistent=False)
         self.sigma = nn.Linear(evidence_channels, 3)
         _start_sigma(self.sigma)
 
     def forward(self, estimates: Estimates) -> tuple[Tensor, Tensor]:
         """Estimates -> uvd (B, 21, 3) and its standard deviation (B, 21, 3)."""
-        share = self.belongs / self.belongs.sum(1, keepdim=True)
-        return share @ estimates.uvd, share @ _to_sigma(self.sigma(estimates.evidence))
+        return self.share @ estimates.uvd, self.share @ _to_sigma(self.sigma(estimates.evidence))
 
 
 class Fusion(nn.Module):
