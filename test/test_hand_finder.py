@@ -16,7 +16,7 @@ from rendered_scene import CAMERA, along, hand_balls, placed, render
 
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.hand_finder import find_hands
-from fingerpose_ros.perception.kinematics import hand_centre
+from fingerpose_ros.perception.kinematics import hand_centre, hand_direction
 
 TABLE = ((0.0, 0.6, 0.8), 0.62)
 
@@ -37,6 +37,19 @@ def test_a_hand_in_the_air_is_the_best_candidate(turn, distance):
     joints = placed(at=(0.02, -0.01, distance), turn=turn)
     found = find(render(CAMERA, hand_balls(joints, forearm=0.8)))  # it leaves the image: a stump would be another hand
     assert miss(found[0], joints) < 0.06
+
+
+@pytest.mark.parametrize("angle", np.arange(-3, 3.1, 1.0))
+def test_a_hand_points_where_its_forearm_points(angle):
+    joints = placed(at=(0.02, -0.01, 0.6), turn=(0, 0, angle))
+    (found,) = find(render(CAMERA, hand_balls(joints, forearm=0.8)), count=1)
+    cosine = found.direction @ hand_direction(joints) / np.linalg.norm(found.direction)
+    assert cosine / np.linalg.norm(hand_direction(joints)) > np.cos(np.radians(30))
+
+
+def test_where_no_arm_leads_to_nothing_points():
+    ball = [(np.array([0.0, 0.0, 0.6]), 0.05)]
+    assert [candidate.direction for candidate in find(render(CAMERA, ball))] == [None]
 
 
 @pytest.mark.parametrize(

@@ -41,16 +41,26 @@ ARM_REACH, FAINT = 0.3, 0.2
 """What lies up the arm of a place, no farther than this in metres, and scores less than this share of it, is that arm
 and not another hand: cut by the border of the image, an arm looks like one."""
 
+ARM_LIKE = 0.5
+"""What leads away from a place is an arm if so much of it goes one way, from 0 to 1."""
+
 PLANE_AREA = 0.08
 """A plane with more surface than this is a table or a wall, and not a hand with its forearm (0.03), square metres."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A place where a hand may be: its centre (3,) in metres in the camera's optical frame, and a score to rank by."""
+    """A place where a hand may be.
+
+    Attributes:
+        centre: (3,) metres in the camera's optical frame.
+        score: to rank by.
+        direction: (3,) where the forearm points; None where no arm leads to the place.
+    """
 
     centre: np.ndarray
     score: float
+    direction: np.ndarray | None = None
 
 
 def find_hands(
@@ -70,7 +80,8 @@ def find_hands(
     for i in np.argsort(-scores):
         if scores[i] <= 0 or len(found) == count:
             break
-        place = Candidate(_centre(seeds[i], ways[i], surface), float(scores[i]))
+        direction = -ways[i] if np.linalg.norm(ways[i]) > ARM_LIKE else None
+        place = Candidate(_centre(seeds[i], ways[i], surface), float(scores[i]), direction)
         if all(_is_another(place, *better) for better in found):
             found.append((place, ways[i]))
     return [place for place, _ in found]

@@ -23,7 +23,7 @@ class Prospect:
     Attributes:
         centre: (3,) metres in the camera's optical frame.
         handedness: what it is to be looked at as.
-        direction: (3,) where the hand points, if a look has told.
+        direction: (3,) where the hand points: as a look has told, or before any its forearm; None if nothing has.
         score: the finder's, see `hand_finder.Candidate`.
         looks: how often the network has taken it for a hand.
         present: the mean probability that it is one, over those looks.
@@ -76,4 +76,4 @@ class Search:
             best, others = found[:1], found[1:]
             other = [others[(turn // 4 if tracked else turn) % len(others)]] if others else []
             found = (best if turn % 2 or not other else other) if tracked else best + other
-        return [Prospect(candidate.centre, side, candidate.score) for candidate in found for side in sides]
+        return [Prospect(c.centre, side, c.score, c.direction) for c in found for side in sides]
