@@ -126,7 +126,7 @@ def test_a_hand_that_the_network_only_knows_as_what_it_is_is_found(oracle, monke
 
 
 @pytest.mark.parametrize(
-    ("says", "found"), [((0.5, 0.95), True), ((0.95, 0.5), True), ((0.5, 0.75, 0.75), False), ((0.2,), False)]
+    ("says", "found"), [((0.5, 0.95), True), ((0.95, 0.5), True), ((0.5, 0.75), False), ((0.2,), False)]
 )
 def test_a_hand_in_doubt_off_centre_is_what_all_looks_at_it_say_together(oracle, monkeypatch, says, found):
     scene = right_at(0.16)

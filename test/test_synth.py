@@ -198,8 +198,7 @@ def test_held_objects_leave_the_bones_free(bank):
 
 
 def test_lures_are_what_the_finder_takes_for_hands_and_the_same_every_time():
-    turned = np.array([True, True, False, True, True])
-    first, again = (Lures(64).draw(np.random.default_rng(3), turned) for _ in range(2))
+    first, again = (Lures(64).draw(np.random.default_rng(3), np.linspace(-3, 3, 5)) for _ in range(2))
     assert np.array_equal(first, again) and first.shape[1:] == (64, 64) and 0 < len(first) <= 5
     assert np.abs(first).max() <= 1 and all((crop < BACKGROUND).mean() > 0.02 for crop in first)
-    assert len(Lures(64).draw(np.random.default_rng(3), np.zeros(0, bool))) == 0
+    assert len(Lures(64).draw(np.random.default_rng(3), np.zeros(0))) == 0

@@ -19,13 +19,17 @@ SEARCH_EVERY = 5
 PUT_OFF = 9
 """Images in a row in which not to look for others, if each time the next image waits already."""
 
-PASSES, IN_THE_MIDDLE = 3, 0.01
-"""A new hand is looked at so often at most, each time centred on what the look before saw and turned as that points,
-until it is turned and so near to the middle, in metres."""
+LOOKS = 2
+"""A new hand is looked at so often: where the finder says and turned as its forearm points, then centred on what that
+look saw and turned as that points."""
 
-HURRY, HURRIED_PASSES, NEAR_THE_MIDDLE = 0.1, 2, 0.03
-"""The same where an image comes less than `HURRY` seconds after the one before, with one of those looks in it, turned
-or not: the next image waits already, and will be centred and turned like any tracked hand's."""
+HURRY, NEAR_THE_MIDDLE = 0.1, 0.03
+"""Where an image comes less than `HURRY` seconds after the one before, there is one look in it, as the next image waits
+already. The first will do if it leaves no doubt and the hand is so near to the middle, in metres: the next image will be
+centred and turned like any tracked hand's."""
+
+ELSEWHERE = 0.01
+"""A tracked hand that is not where it should be is looked for where it was, if that is so far from there, in metres."""
 
 MAX_MISSED = 2
 """Images in a row that a hand may go unseen. It is absent from each of them; seen again, it is still the same hand."""
@@ -164,7 +168,7 @@ class HandPoseEstimator:
         looks = see.look([see.crop(where, track.handedness, track.direction) for where, track in places])
         seen = []
         for track, where, look in zip(self._tracks, expected, looks, strict=True):
-            if not self._is_hand(look) and np.linalg.norm(where - track.centre) > IN_THE_MIDDLE:
+            if not self._is_hand(look) and np.linalg.norm(where - track.centre) > ELSEWHERE:
                 # It stopped, or turned back.
                 (look,) = see.look([see.crop(track.centre, track.handedness, track.direction)])
             judged = self._is_hand(look) and self._settings.handedness == "both"
@@ -187,13 +191,12 @@ class HandPoseEstimator:
         hand from the arm that leads to it.
         """
         prospects, self._prospects = self._prospects, []
-        passes, reach = (HURRIED_PASSES, NEAR_THE_MIDDLE) if self._hurried else (PASSES, IN_THE_MIDDLE)
         while prospects:
             looks = see.look([see.crop(p.centre, p.handedness, p.direction) for p in prospects])
             seen = [(prospect, prospect.weigh(look)) for prospect, look in zip(prospects, looks, strict=True) if look]
             judged = [pair for pair in seen if self._may_be_new(pair[1])]
             judged.sort(key=lambda pair: -pair[0].score * pair[1].present)
-            if prospects[0].looks == passes - 1 or all(self._is_settled(*pair, reach) for pair in judged):
+            if prospects[0].looks == LOOKS - 1 or all(self._is_settled(*pair) for pair in judged):
                 sure = _apart([pair for pair in judged if self._is_new_hand(pair[1])])
                 new = (self._new_track(see, look) for _, look in sure)
                 return list(islice(filter(None, new), max(1, self._settings.max_hands - len(self._tracks))))
@@ -209,12 +212,11 @@ class HandPoseEstimator:
         in_doubt = 0.5 * self._settings.min_tracking_confidence
         return self._shows_hand(look, in_doubt) and all(np.linalg.norm(look.centre - p) > SAME_HAND for p in places)
 
-    def _is_settled(self, prospect: Prospect, look: Look, reach: float) -> bool:
-        """Whether a look leaves no doubt, and another would show the same."""
-        in_the_middle = np.linalg.norm(look.centre - prospect.centre) < reach
-        turned = self._hurried or prospect.direction is not None
-        as_it_is = turned and bool(in_the_middle) and self._side(look.right) == prospect.handedness
-        return as_it_is and self._is_new_hand(look)
+    def _is_settled(self, prospect: Prospect, look: Look) -> bool:
+        """Whether a first look will do."""
+        near = bool(np.linalg.norm(look.centre - prospect.centre) < NEAR_THE_MIDDLE)
+        as_it_is = near and self._side(look.right) == prospect.handedness
+        return self._hurried and as_it_is and self._is_new_hand(look)
 
     def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
         """None if it looks less like a hand when its mirror image is considered, too."""

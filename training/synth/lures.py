@@ -1,7 +1,5 @@
 """What the hand finder takes for a hand where there is none: crops that the network must learn to refuse."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from fingerpose_ros.perception.crop import Crop
@@ -24,23 +22,18 @@ JITTER = 0.02
 """Standard deviation, along each axis, of where the network looks around what was found, metres."""
 
 
-FOUND_SHARE, FOUND_ERROR = 0.6, np.radians(10.0)
-"""Of turned crops so many are turned as for the first look at what was found, give or take a standard deviation in
-radians; the others at any angle, as the network's own guess may turn them for the next look."""
-
-
 class Lures:
     """Draws such crops, `size` pixels wide, from whole images without a hand."""
 
     def __init__(self, size: int):
         self._size, self._images, self._settings = size, EmptyImages(SEED, STEP), EstimatorSettings()
 
-    def draw(self, rng: np.random.Generator, turned: np.ndarray) -> np.ndarray:
-        """Network inputs (n, size, size), those turned that `turned` (count,) says.
+    def draw(self, rng: np.random.Generator, rolls: np.ndarray) -> np.ndarray:
+        """Network inputs (n, size, size), each turned by one of `rolls` (count,) in radians.
 
         There are at most `count`: fewer where the finder is not taken in often enough.
         """
-        count, crops = len(turned), []
+        count, crops = len(rolls), []
         for _ in range(count):
             _, camera, depth = self._images[int(rng.integers(2**31))]
             rows, columns = np.nonzero(depth)
@@ -52,17 +45,8 @@ class Lures:
             for candidate in find_hands(depth, camera, near, far, CANDIDATES)[: count - len(crops)]:
                 centre = candidate.centre + rng.normal(0, JITTER, 3)
                 mirrored = bool(rng.uniform() < 0.5)
-                crop = Crop(centre, self._settings.cube_half_size, mirrored)
-                if turned[len(crops)]:
-                    crop = _turned(rng, crop, candidate.direction)
+                crop = Crop(centre, self._settings.cube_half_size, mirrored, rolls[len(crops)])
                 crops.append(crop.image(depth, camera, self._size))
             if len(crops) == count:
                 break
         return np.array(crops, np.float32).reshape(-1, self._size, self._size)
-
-
-def _turned(rng: np.random.Generator, crop: Crop, direction: np.ndarray | None) -> Crop:
-    if direction is None or rng.uniform() >= FOUND_SHARE:
-        return replace(crop, roll=rng.uniform(-np.pi, np.pi))
-    upright = crop.upright(direction)
-    return replace(upright, roll=upright.roll + rng.normal(0, FOUND_ERROR))

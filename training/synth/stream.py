@@ -50,10 +50,6 @@ TURN_ERROR = np.radians((8.0, 4.0))
 """Standard deviation by which they miss that, in radians: of a hand seen from the side, and what is added to it when it
 points towards the camera or away, at 1 / sine of the angle between."""
 
-FOUND_SHARE, FOUND_ERROR = 0.3, np.radians(18.0)
-"""Of turned crops so many are turned as for the first look at a new hand: by where its forearm points, which the finder
-sees, from which wrists bend. The standard deviation of that, in radians."""
-
 SHOWN = 0.1
 """A hand of whose silhouette less than this share is to be seen is not there: nothing says where it is."""
 
@@ -77,9 +73,8 @@ def _turns(rng: np.random.Generator, views: np.ndarray, joints: np.ndarray) -> t
     """
     along = np.einsum("nij,nj->ni", views, hand_direction(joints))
     sine = np.linalg.norm(along[:, :2], axis=1) / np.linalg.norm(along, axis=1)
-    spread = TURN_ERROR[0] + TURN_ERROR[1] / np.maximum(sine, 0.02)
-    spread = np.where(rng.uniform(0, 1, len(along)) < FOUND_SHARE, np.maximum(spread, FOUND_ERROR), spread)
-    turn = upright_roll(along) + rng.normal(0, 1, len(along)) * spread
+    error = rng.normal(0, 1, len(along)) * (TURN_ERROR[0] + TURN_ERROR[1] / np.maximum(sine, 0.02))
+    turn = upright_roll(along) + error
     return turn, turn + np.pi / 2 * rng.integers(0, 4, len(along))
 
 
@@ -255,7 +250,8 @@ class SynthBatches:
         image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
         lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.85 * difficulty))
         if len(lured):
-            lures = _lures(self.size).draw(decoys, aligned[lured])
+            rolls = np.where(aligned[lured], turns.uniform(-np.pi, np.pi, len(lured)), 0)
+            lures = _lures(self.size).draw(decoys, rolls)
             image[lured[: len(lures)]] = lures
 
         visible = self._visible(perfect, np.where(in_view, arm, np.inf), uvd, points[..., 2], length / 0.187)
