@@ -24,8 +24,8 @@ LOOKS = 2
 look saw and turned as that points."""
 
 HURRY, NEAR_THE_MIDDLE = 0.1, 0.03
-"""Where an image comes less than `HURRY` seconds after the one before, there is one look in it, as the next image waits
-already. The first will do if it leaves no doubt and the hand is so near to the middle, in metres: the next image will be
+"""Where an image comes less than `HURRY` seconds after the one before, there is one look in it: the next one waits. A
+first look will do if it leaves no doubt and the hand is so near to the middle, in metres: the next image will be
 centred and turned like any tracked hand's."""
 
 ELSEWHERE = 0.01
