@@ -77,7 +77,7 @@ SETTINGS = (
     ),
     Setting("model", "", "Path of the weights; empty for those that come with the package."),
     Setting(
-        "precision", "auto", "Numbers the network computes in. auto: bf16 where the processor has it, else f32.",
+        "precision", "auto", "Numbers the network computes in. auto: bf16 where that is faster, else f32.",
         choices=backends.PRECISIONS,
     ),
     Setting("threads", 0, "CPU threads that the network may use. 0: as many as the engine likes.", low=0, high=64),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_models import CALIBRATION, SIZE, random_network, sign, write_model
 
-from fingerpose_ros.perception import backends
+from fingerpose_ros.perception import backends, processor
 from fingerpose_ros.perception.calibration import Calibration
 from fingerpose_ros.perception.model_file import ModelFile, checksum_file
 from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
@@ -137,7 +137,9 @@ print(backend.infer(np.zeros((1, 1, {SIZE}, {SIZE}), np.float32)).uvd.shape, bac
 BF16 = """
 import logging
 logging.basicConfig(level=logging.INFO)
-from fingerpose_ros.perception import backends
+from pathlib import Path
+from fingerpose_ros.perception import backends, processor
+processor.CPUINFO = Path("nothing is known")
 print(backends.create("openvino", "cpu", {model!r}, {precision!r}, threads=1).description)
 """
 
@@ -153,6 +155,25 @@ def test_bf16_is_refused_and_not_chosen_on_a_processor_without(model):
     assert auto.returncode == 0, auto.stderr
     assert auto.stdout.strip().endswith("f32")
     assert "no bf16 on this processor, so f32" in auto.stderr
+
+
+@pytest.mark.parametrize(
+    "cpuinfo, slow",
+    (
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512_bf16 avx512_fp16\n", True),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512_bf16 amx_bf16\n", False),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx512_bf16\n", False),
+        (None, False),
+    ),
+)
+def test_bf16_is_chosen_only_where_it_is_faster(model, tmp_path, monkeypatch, cpuinfo, slow):
+    """What is not known to be slow in it is left to the engine: see the test above for what has none."""
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    if cpuinfo:
+        processor.CPUINFO.write_text(cpuinfo)
+    assert processor.is_slow_in_bf16() == slow
+    if slow:
+        assert backends.create("openvino", "cpu", model, "auto", threads=1).description.endswith("f32")
 
 
 def test_pytorch_on_a_cpu_has_no_bf16(model):

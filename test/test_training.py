@@ -65,13 +65,16 @@ def test_training_lowers_the_error_and_says_so(tmp_path):
 
 @pytest.mark.parametrize("precision", ("auto", "bf16", "float32"))
 @pytest.mark.parametrize("capability", ({"avx2": True}, {"avx2": True, "avx512_bf16": True}, {"bf16": True}))
-def test_bf16_is_chosen_where_the_processor_computes_in_it(tmp_path, monkeypatch, caplog, precision, capability):
+@pytest.mark.parametrize("slow", (False, True))
+def test_bf16_is_chosen_where_the_processor_is_faster_in_it(tmp_path, monkeypatch, caplog, precision, capability, slow):
     """In software it is many times as slow as float32."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capability)
+    monkeypatch.setattr(trainer, "is_slow_in_bf16", lambda: slow)
     with caplog.at_level(logging.INFO):
-        trainer = Trainer(dataclasses.replace(TINY, precision=precision), tmp_path, CPU, FakeHands)
-    chosen = precision == "bf16" or (precision == "auto" and any("bf16" in name for name in capability))
-    with trainer.autocast:
+        made = Trainer(dataclasses.replace(TINY, precision=precision), tmp_path, CPU, FakeHands)
+    faster = any("bf16" in name for name in capability) and not slow
+    chosen = precision == "bf16" or (precision == "auto" and faster)
+    with made.autocast:
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if chosen else torch.float32)
     assert f"precision {precision} on cpu: {'bf16' if chosen else 'float32'}" in caplog.text

@@ -76,8 +76,8 @@ class TrainingConfig:
         weight_decay: on the weights of convolutions and linear layers.
         gradient_norm: gradients longer than this are shortened to it.
         ema_half_life: samples after which a weight counts half in the averaged network.
-        precision: "bf16" (autocast), "float32", or "auto" for bf16 where the device computes in it: a processor that
-            does not does it in software, fifteen times as slowly.
+        precision: "bf16" (autocast), "float32", or "auto" for bf16 where the device is faster in it: a processor
+            without instructions for it does it in software, fifteen times as slowly.
         workers: processes that make data.
         validation_samples, validation_difficulty: the fixed set that progress is measured on.
         validate_minutes, checkpoint_minutes: how often, in wall-clock time.

@@ -18,6 +18,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from fingerpose_ros.perception.network import FingerPoseNet, load_network, save_network
 from fingerpose_ros.perception.network.registry import config_named
 from fingerpose_ros.perception.network.weights import load_tensors
+from fingerpose_ros.perception.processor import is_slow_in_bf16
 
 from .checkpoint import Average, Progress, load_checkpoint, save_checkpoint
 from .config import FREEZABLE, Stage, TrainingConfig
@@ -71,7 +72,7 @@ class Trainer:
         self.average = Average(self.network, copy)
         self.optimiser = make_optimiser(self.network, config)
         self.objective = Objective(self.network).to(device)
-        in_bf16 = config.precision == "bf16" or (config.precision == "auto" and computes_bf16(device))
+        in_bf16 = config.precision == "bf16" or (config.precision == "auto" and is_faster_in_bf16(device))
         log.info("precision %s on %s: %s", config.precision, device, "bf16" if in_bf16 else "float32")
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=in_bf16)
         self.progress = Progress()
@@ -256,11 +257,12 @@ class Trainer:
         return bool(flag)
 
 
-def computes_bf16(device: torch.device) -> bool:
-    """Whether a device has instructions for bf16, not only what takes their place in software."""
+def is_faster_in_bf16(device: torch.device) -> bool:
+    """Whether a device is faster in bf16 than in float32. What has no instructions for it is not."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # the last: ARM
+    has = torch.cpu.get_capabilities()
+    return not is_slow_in_bf16() and any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # bf16: ARM
 
 
 def grouped() -> bool:

@@ -38,7 +38,7 @@ def create(
         device: one of `DEVICES`.
         model: path of a model file; "" is the one that comes with the package.
         precision: one of `PRECISIONS`, of most of the network; its first layers and all coordinates are always float32.
-            "auto" is bf16 where the device has it.
+            "auto" is bf16 where the device is faster in it.
         threads: CPU threads to compute with; None leaves it to the engine.
 
     Raises:

@@ -7,6 +7,7 @@ import openvino as ov
 
 from .model_file import ModelFile
 from .prediction import Prediction, check_images
+from .processor import is_slow_in_bf16
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ class OpenVinoBackend:
 
     Args:
         model: what to run.
-        precision: of the middle part: "f32", "bf16", or "auto" for bf16 where the processor has it.
+        precision: of the middle part: "f32", "bf16", or "auto" for bf16 where the processor is faster in it.
         threads: to compute with; None leaves it to OpenVINO.
 
     Raises:
@@ -82,6 +83,9 @@ def _start(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.
 
 def _start_deep(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> tuple[ov.InferRequest, str]:
     """Whether the processor has bf16 shows only when it is tried: OpenVINO's list of capabilities can be wrong."""
+    if precision == "auto" and is_slow_in_bf16():
+        log.info("this processor, one of Intel's without AMX, is faster in f32 than in bf16, so f32")
+        precision = "f32"
     if precision == "f32":
         return _start(core, graph, "f32", options), "f32"
     try:
