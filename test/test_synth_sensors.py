@@ -7,7 +7,8 @@ pytest.importorskip("warp", reason="rendering needs warp-lang, which is installe
 
 import warp as wp
 
-from training.synth.sensors import SENSORS, apply_flaws, draw_flaws, measure
+from training.synth.measuring import apply_flaws, measure
+from training.synth.sensors import SENSORS, draw_flaws
 
 
 @pytest.mark.parametrize("name", SENSORS)

@@ -18,9 +18,10 @@ from fingerpose_ros.writing import write_depth_bag
 
 from .synth import poses
 from .synth.hands import ARM, Angles, HandBank
+from .synth.measuring import apply_flaws
 from .synth.render import BOX, CYLINDER, SPHERE, Renderer
 from .synth.scenes import basis
-from .synth.sensors import SENSORS, apply_flaws, draw_flaws
+from .synth.sensors import SENSORS, draw_flaws
 
 SENSOR = "realsense_d435"
 WIDTH, HEIGHT, RATE = 640, 480, 30

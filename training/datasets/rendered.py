@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation
 from fingerpose_ros.perception.camera import Camera
 from training.synth import poses
 from training.synth.hands import HandBank
+from training.synth.measuring import measure
 from training.synth.render import BOX, Renderer
-from training.synth.sensors import measure
 
 HAND_LENGTH_M = 0.185
 """Wrist to middle fingertip, of an adult."""

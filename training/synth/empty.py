@@ -11,9 +11,10 @@ import warp as wp
 from fingerpose_ros.perception.camera import Camera
 
 from .hands import ARM_END, BONES, HandBank
+from .measuring import apply_flaws
 from .render import BOX, CYLINDER, SPHERE, Renderer
 from .scenes import Solids, basis, direction_near, random_direction, unit
-from .sensors import SENSORS, apply_flaws, draw_flaws
+from .sensors import SENSORS, draw_flaws
 
 KINDS = ("table", "wall", "body", "forearm", "clutter")
 

@@ -13,8 +13,9 @@ from fingerpose_ros.perception.settings import EstimatorSettings
 from . import framing, poses, scenes
 from .hands import HandBank
 from .lures import Lures
+from .measuring import measure
 from .render import Renderer
-from .sensors import SENSORS, measure
+from .sensors import SENSORS
 
 HALF_SIZE = EstimatorSettings.cube_half_size
 """Half the edge of the cube around a hand, metres: the estimator's default."""

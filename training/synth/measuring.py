@@ -1,0 +1,238 @@
+"""What real depth cameras make of a perfect depth image: the flaws of `sensors`, in Warp, on the CPU or a GPU."""
+
+import numpy as np
+import warp as wp
+
+from .sensors import Flaws, draw_flaws
+
+
+@wp.func
+def _cell_noise(seed: int, x: int, y: int):
+    state = wp.rand_init(seed, x * 7919 + y * 104729)
+    return wp.randn(state)
+
+
+@wp.func
+def _smooth_noise(seed: int, x: float, y: float):
+    """Normal-ish noise that changes smoothly, one cell wide."""
+    x0 = int(wp.floor(x))
+    y0 = int(wp.floor(y))
+    u = x - wp.floor(x)
+    v = y - wp.floor(y)
+    top = (1.0 - u) * _cell_noise(seed, x0, y0) + u * _cell_noise(seed, x0 + 1, y0)
+    bottom = (1.0 - u) * _cell_noise(seed, x0, y0 + 1) + u * _cell_noise(seed, x0 + 1, y0 + 1)
+    return (1.0 - v) * top + v * bottom
+
+
+@wp.func
+def _at(depth: wp.array(dtype=float, ndim=3), i: int, y: int, x: int):
+    size = depth.shape[1]
+    return depth[i, wp.clamp(y, 0, size - 1), wp.clamp(x, 0, size - 1)]
+
+
+MELTS = wp.constant(0.06)
+"""Steps in depth up to this, metres, are those that melt."""
+
+
+@wp.kernel
+def _coarse(
+    depth: wp.array(dtype=float, ndim=3),
+    cell: wp.array(dtype=float),
+    out: wp.array(dtype=float, ndim=3),
+):
+    # Mean depth in each square cell, `cell` pixels wide, of what is not far behind the nearest thing in it; 0 if empty.
+    i, row, column = wp.tid()
+    size = depth.shape[1]
+    x0 = int(float(column) * cell[i])
+    y0 = int(float(row) * cell[i])
+    x1 = wp.min(int(float(column + 1) * cell[i]), size)
+    y1 = wp.min(int(float(row + 1) * cell[i]), size)
+    nearest = wp.float32(1.0e5)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            nearest = wp.min(nearest, depth[i, y, x])
+    total = wp.float32(0.0)
+    number = wp.float32(0.0)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            if depth[i, y, x] < nearest + MELTS:
+                total += depth[i, y, x]
+                number += 1.0
+    out[i, row, column] = wp.where(number > 0.0, total / wp.max(number, 1.0), 0.0)
+
+
+@wp.func
+def _between_cells(coarse: wp.array(dtype=float, ndim=3), i: int, y: float, x: float):
+    """Between the means of the cells around; 0 where all are empty. In cells."""
+    last = coarse.shape[1] - 1
+    x0 = int(wp.floor(x - 0.5))
+    y0 = int(wp.floor(y - 0.5))
+    u = x - 0.5 - float(x0)
+    v = y - 0.5 - float(y0)
+    total = 0.0
+    weight = 0.0
+    for k in range(4):
+        dx = k % 2
+        dy = k // 2
+        z = coarse[i, wp.clamp(y0 + dy, 0, last), wp.clamp(x0 + dx, 0, last)]
+        w = wp.abs(1.0 - float(dx) - u) * wp.abs(1.0 - float(dy) - v)
+        if z > 0.0:
+            total += w * z
+            weight += w
+    return total / wp.max(weight, 1.0e-6)
+
+
+@wp.kernel
+def _measure(
+    depth: wp.array(dtype=float, ndim=3),
+    coarse: wp.array(dtype=float, ndim=3),
+    cell: wp.array(dtype=float),
+    seed: wp.array(dtype=int),
+    pixel: wp.array(dtype=float),
+    focal: wp.array(dtype=float),
+    sensor: wp.array(dtype=float, ndim=2),
+    flaw: wp.array(dtype=float, ndim=2),
+    patch: wp.array(dtype=float, ndim=3),
+    out: wp.array(dtype=float, ndim=3),
+):
+    # sensor: baseline, disparity noise and step (both over focal x baseline: 1 / metres), range noise
+    # flaw: chance of a hole at an edge, of a mixed pixel, of a fattened edge; edge reach (sensor pixels); grazing
+    #       limit; dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth
+    #       share; matching window (sensor pixels), and the step in depth it smooths over (metres); how much melts;
+    #       the step in disparity below which an edge melts, too (over focal x baseline: 1 / metres); the direction of
+    #       the sensor's rows in the image, radians from u towards v
+    i, y, x = wp.tid()
+    ratio = wp.max(pixel[i], 1.0)
+    along = wp.cos(flaw[i, 15])
+    aside = wp.sin(flaw[i, 15])
+    sx = int(wp.floor((float(x) * along + float(y) * aside) / ratio))
+    sy = int(wp.floor((float(y) * along - float(x) * aside) / ratio))
+    state = wp.rand_init(seed[i], sy * 4096 + sx)
+    jitter = flaw[i, 9] * pixel[i]
+    ux = (float(sx) + 0.5) * ratio + jitter * wp.randn(state)
+    uy = (float(sy) + 0.5) * ratio + jitter * wp.randn(state)
+    px = int(wp.floor(ux * along - uy * aside))
+    py = int(wp.floor(uy * along + ux * aside))
+    z = _at(depth, i, py, px)
+
+    # Edges: what lies a few sensor pixels around.
+    at_centre = z
+    reach = wp.max(flaw[i, 3] * pixel[i], 1.0)
+    near = z
+    far = z
+    for k in range(8):
+        angle = float(k) * 0.785398
+        zk = _at(depth, i, py + int(wp.round(reach * wp.sin(angle))), px + int(wp.round(reach * wp.cos(angle))))
+        near = wp.min(near, zk)
+        far = wp.max(far, zk)
+    choice = wp.randf(state)
+    if z - near > wp.max(0.012, flaw[i, 14] * z * near):
+        edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
+        if choice + 0.35 * edge_noise < flaw[i, 2]:
+            z = near + 0.15 * wp.randf(state) * wp.min(z - near, 0.02)
+        elif choice > 1.0 - flaw[i, 0]:
+            z = 0.0
+        elif choice > 1.0 - flaw[i, 0] - flaw[i, 1] and z < 1.0e5:
+            z = near + wp.randf(state) * (z - near)
+    elif far - z > wp.max(0.012, flaw[i, 14] * z * far):
+        if choice > 1.0 - 0.7 * flaw[i, 0]:
+            z = 0.0
+        elif choice > 1.0 - 0.7 * flaw[i, 0] - 0.6 * flaw[i, 1] and far < 1.0e5:
+            z = z + wp.randf(state) * wp.min(far - z, 0.15)
+    if z > 1.0e5:
+        z = 0.0
+    matched = z
+
+    if z > 0.0 and z == at_centre and flaw[i, 11] > 0.0:
+        # A stereo matcher's window melts shallow steps: fingers into each other, a flat hand into the table.
+        spacing = 0.5 * flaw[i, 11] * pixel[i]
+        melts = wp.max(flaw[i, 12], flaw[i, 14] * z * z)
+        total = 0.0
+        weight = 0.0
+        for ky in range(-2, 3):
+            for kx in range(-2, 3):
+                zk = _at(depth, i, py + int(wp.round(float(ky) * spacing)), px + int(wp.round(float(kx) * spacing)))
+                steps = (zk - z) / melts
+                w = wp.exp(-steps * steps - 0.15 * float(kx * kx + ky * ky))
+                total += w * zk
+                weight += w
+        z = total / weight
+    if z > 0.0 and flaw[i, 13] > 0.0:
+        # Where there is little texture, a low relief sinks into what surrounds it: a hand into its table.
+        around = _between_cells(coarse, i, (float(py) + 0.5) / cell[i], (float(px) + 0.5) / cell[i])
+        if around > 0.0:
+            share = 0.7 + 0.5 * _smooth_noise(seed[i] + 17, float(px) / cell[i], float(py) / cell[i])
+            low = wp.clamp(2.0 - 2.0 * wp.abs(around - z) / MELTS, 0.0, 1.0)
+            z += flaw[i, 13] * low * wp.clamp(share, 0.0, 1.0) * (around - z)
+    if z > 0.0 and flaw[i, 6] != 0.0:
+        # Shadow: something beside this pixel hides it from the second view.
+        for k in range(1, 17):
+            beside = flaw[i, 6] * float(k)
+            zk = _at(depth, i, py + int(wp.round(beside * aside)), px + int(wp.round(beside * along)))
+            if focal[i] * sensor[i, 0] * (1.0 / zk - 1.0 / matched) > float(k) + 0.5:
+                z = 0.0
+                break
+    if z > 0.0 and flaw[i, 4] > 0.0 and far - near > flaw[i, 14] * far * near:
+        # A surface seen at too flat an angle. At a step in depth only one side is steep: that is not meant.
+        step = int(ratio)
+        left = wp.abs(at_centre - _at(depth, i, py, px - step))
+        right = wp.abs(at_centre - _at(depth, i, py, px + step))
+        above = wp.abs(at_centre - _at(depth, i, py - step, px))
+        below = wp.abs(at_centre - _at(depth, i, py + step, px))
+        across = wp.length(wp.vec2(wp.min(left, right), wp.min(above, below)))
+        slope = across * focal[i] / (float(step) * z)
+        if slope > flaw[i, 4] * (0.7 + 0.6 * wp.randf(state)):
+            z = 0.0
+    if wp.randf(state) < flaw[i, 5]:
+        z = 0.0
+    size = float(depth.shape[1])
+    for k in range(patch.shape[1]):
+        dx = (float(px) / size - patch[i, k, 0]) / patch[i, k, 2]
+        dy = (float(py) / size - patch[i, k, 1]) / patch[i, k, 3]
+        away = dx * dx + dy * dy
+        if away < 4.0:  # no noise reaches farther, and most pixels need not ask it
+            if away + 0.4 * _smooth_noise(seed[i] + 5 + k, float(px) * 0.2, float(py) * 0.2) < 1.0:
+                z = 0.0
+
+    if z > 0.0:
+        white = wp.randn(state)
+        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * 0.22, float(sy) * 0.22)
+        noise = flaw[i, 10] * smooth + (1.0 - flaw[i, 10]) * white
+        if sensor[i, 0] > 0.0:
+            inverse = 1.0 / z + sensor[i, 1] * noise
+            if sensor[i, 2] > 0.0:
+                inverse = wp.round(inverse / sensor[i, 2]) * sensor[i, 2]
+            z = 1.0 / wp.max(inverse, 0.05)
+        else:
+            z = z + sensor[i, 3] * (0.25 + z * z) * noise
+        z = z + flaw[i, 7] * wp.sin(z * 31.4 + flaw[i, 8])
+        z = wp.round(z * 1000.0) / 1000.0
+    out[i, y, x] = z
+
+
+def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarray) -> wp.array:
+    """What such sensors make of `depth` (n, size, size), metres, with noise from `seeds` (n,); no reading is 0.
+
+    `focal` (n,) are the images' focal lengths in pixels.
+    """
+    device, (count, size, _) = depth.device, depth.shape
+    seeds = wp.array(seeds, dtype=int, device=device)
+    scale, sensor, flaw, patch, cell = (
+        wp.array(values.astype(np.float32), dtype=float, device=device) for values in vars(flaws).values()
+    )
+    cells = int(np.ceil(size / flaws.cell.min()))
+    coarse = wp.empty((count, cells, cells), dtype=float, device=device)
+    wp.launch(_coarse, dim=coarse.shape, inputs=[depth, cell], outputs=[coarse], device=device)
+    out = wp.empty_like(depth)
+    inputs = [depth, coarse, cell, seeds, scale, focal, sensor, flaw, patch]
+    wp.launch(_measure, dim=depth.shape, inputs=inputs, outputs=[out], device=device)
+    return out
+
+
+def measure(
+    depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarray, rng: np.random.Generator,
+    difficulty: float | np.ndarray, angle: float | np.ndarray = 0.0,
+) -> wp.array:  # fmt: skip
+    """What the sensors `names` make of `depth` (n, size, size), each with flaws and noise of its own: `draw_flaws`."""
+    flaws = draw_flaws(names, scale, rng, difficulty, angle)
+    return apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, len(names)))
