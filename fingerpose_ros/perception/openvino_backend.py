@@ -84,7 +84,7 @@ def _start(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.
 def _start_deep(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> tuple[ov.InferRequest, str]:
     """Whether the processor has bf16 shows only when it is tried: OpenVINO's list of capabilities can be wrong."""
     if precision == "auto" and is_slow_in_bf16():
-        log.info("this processor, one of Intel's without AMX, is faster in f32 than in bf16, so f32")
+        log.info("this processor, one of Intel's without AMX, gains nothing by bf16, so f32")
         precision = "f32"
     if precision == "f32":
         return _start(core, graph, "f32", options), "f32"
