@@ -1,7 +1,10 @@
 """Depth images of simple scenes, exact and quick: balls and planes. A hand is a string of balls along its bones."""
 
+import json
 from functools import lru_cache
+from pathlib import Path
 
+import cv2
 import numpy as np
 from articulated_hand import ArticulatedHand
 from scipy.spatial.transform import Rotation
@@ -65,3 +68,15 @@ def placed(hand=None, at=(0.0, 0.0, 0.6), turn=(0.0, 0.0, 0.0)):
     facing = Rotation.from_euler("x", 180, degrees=True)
     joints = (Rotation.from_rotvec(turn) * facing).apply(joints - joints.mean(axis=0))
     return joints + at
+
+
+def record(path: Path, joints: np.ndarray) -> Path:
+    """Leave a recording in the folder `path`: of each of these hands (frames, 21, 3) an image, and the true joints."""
+    (path / "depth").mkdir(parents=True)
+    for i, hand in enumerate(joints):
+        depth = render(CAMERA, hand_balls(hand, forearm=0.8), [((0.0, 0.0, 1.0), 1.4)])
+        cv2.imwrite(str(path / "depth" / f"{i:03}.png"), np.round(depth * 1000).astype(np.uint16))
+    meta = {name: getattr(CAMERA, name) for name in ("width", "height", "fx", "fy", "cx", "cy")}
+    (path / "meta.json").write_text(json.dumps(meta | {"depth_unit_m": 0.001}))
+    np.savez(path / "joints.npz", joints=joints)
+    return path

@@ -16,6 +16,9 @@ AUC_LIMIT_MM = 50.0
 """HO-3D's PCK curve runs from 0 to 5 cm, in 100 steps."""
 AUC_STEPS = 100
 
+DISTANCES_M = (0.3, 0.5, 0.7, 0.9)
+"""Between these, hands' distances from the camera are told apart."""
+
 
 def joint_errors(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
     """Distances (frames, J); NaN where the truth does not know the joint.
@@ -54,6 +57,14 @@ def worst_joint(errors: np.ndarray) -> np.ndarray:
     """(frames,) error of each frame's worst known joint; NaN for a frame without any."""
     known = np.isfinite(errors)
     return np.where(known.any(1), np.where(known, errors, -np.inf).max(1), np.nan)
+
+
+def by_distance(errors: np.ndarray, distance: np.ndarray) -> dict[str, float]:
+    """The mean of `errors` (frames, J) by the hands' `distance` (frames,) in metres; of those that occur."""
+    bins = np.digitize(distance, DISTANCES_M)
+    edges = [f"{low:.1f}-{high:.1f} m" for low, high in zip((0, *DISTANCES_M), DISTANCES_M, strict=False)]
+    names = [*edges, f"over {DISTANCES_M[-1]:.1f} m"]
+    return {names[i]: mean_error(errors[bins == i]) for i in np.unique(bins)}
 
 
 def share_within(errors: np.ndarray, distances: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ hand is found; beside it stands the plain error of these. Intervals are 95 % boo
 takes neighbouring frames for independent.
 
 Joints lie in the flesh: one that is 5 mm or more before the surface that the camera measured at its pixel is surely
-wrong, or the reading is. How many do is told of the estimates and of the labels.
+wrong, or the reading is. How many do is told of the estimates and of the labels. A joint counts as visible if its label
+lies at most 25 mm behind that surface.
 """
 
 import argparse
@@ -45,6 +46,7 @@ from training.synth.preview import caption, draw_crop, sheet
 NEAR_MM = 60.0
 """A centre this close is found: the network's looks, each from where the one before saw the hand, do the rest."""
 BEFORE_MM = 5.0
+VISIBLE_MM = 25.0
 EDGE = 192
 
 
@@ -138,15 +140,15 @@ def certainty(look: Look) -> float:
 def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
     """What can be said of the estimates of one folder, ready for JSON; see the module's docstring."""
     found = np.array([hand is not None for hand in hands])
+    positions = np.array([hand.positions if hand else np.full((21, 3), np.nan) for hand in hands]) * 1000
     result = {
         "found": float(found.mean()),
-        "right": float(np.mean([h.handedness == RIGHT for h in hands if h] or [np.nan])),
-        "before_surface": before_surface(folder, {i: hand.positions for i, hand in enumerate(hands) if hand}),
+        "right": float(np.mean([h.handedness == RIGHT for h in hands if h])) if found.any() else None,
+        "before_surface": before_surface(behind_surface(folder, positions)),
     }
     if folder.joints is None:
         return result
     truth = folder.joints * 1000
-    positions = np.array([hand.positions if hand else np.full((21, 3), np.nan) for hand in hands]) * 1000
     errors = np.where(
         found[:, None], metrics.joint_errors(np.where(found[:, None, None], positions, truth), truth), MISSED_MM
     )
@@ -154,9 +156,13 @@ def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
     result |= metrics.summary(errors, JOINTS, groups)
     result["interval_95_mm"] = interval(errors.mean(1))
     result["worst_joint_mm"] = float(metrics.worst_joint(errors).mean())
+    behind = behind_surface(folder, truth)
+    for name, which in (("visible_mm", behind <= VISIBLE_MM), ("hidden_mm", behind > VISIBLE_MM)):
+        result[name] = float(errors[which].mean()) if which.any() else None
+    result["distance_mm"] = metrics.by_distance(errors, hand_centre(folder.joints)[:, 2])
     centred = np.where(found[:, None], np.linalg.norm(relative(positions) - relative(truth), axis=2), MISSED_MM)
     result["hand_centred_mm"] = float(centred.mean())
-    result["labels_before_surface"] = before_surface(folder, dict(enumerate(folder.joints)))
+    result["labels_before_surface"] = before_surface(behind)
     if len(truth) > 1:
         result["constant_pose_mm"] = constant_pose(truth)
     if found.sum() < 4:
@@ -170,18 +176,25 @@ def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
     return result
 
 
-def before_surface(folder: FrameFolder, joints: dict[int, np.ndarray]) -> float | None:
-    """Of the joints (21, 3), metres, of some frames, by number, that share which lies `BEFORE_MM` before the surface.
+def behind_surface(folder: FrameFolder, joints: np.ndarray) -> np.ndarray:
+    """Joints (frames, 21, 3) in mm, NaN for none -> how far each lies behind what the camera measured at its pixel.
 
-    Where there is no reading at a joint's pixel it does not count; None if none counts.
+    Returns:
+        (frames, 21) mm; NaN where there is no joint, or no reading.
     """
-    before = []
-    for i, positions in joints.items():
-        u, v = np.round(folder.camera.project(positions)).astype(int).T
+    behind = np.full(joints.shape[:2], np.nan)
+    for i, positions in enumerate(joints):
+        u, v = np.round(folder.camera.project(positions)).T
         inside = (u >= 0) & (u < folder.camera.width) & (v >= 0) & (v < folder.camera.height)
-        surface = folder.depth(i)[v[inside], u[inside]]
-        before.append((1000 * (surface - positions[inside, 2]) > BEFORE_MM)[surface > 0])
-    return float(np.concatenate(before).mean()) if any(map(len, before)) else None
+        surface = 1000 * folder.depth(i)[v[inside].astype(int), u[inside].astype(int)]
+        behind[i, inside] = np.where(surface > 0, positions[inside, 2] - surface, np.nan)
+    return behind
+
+
+def before_surface(behind: np.ndarray) -> float | None:
+    """Of the joints of which `behind` is known, that share which lies `BEFORE_MM` before the surface; None of none."""
+    known = behind[np.isfinite(behind)]
+    return float((known < -BEFORE_MM).mean()) if known.size else None
 
 
 def true_side(truth: np.ndarray) -> str:
@@ -272,7 +285,9 @@ def draw(folder: FrameFolder, hands: list[Look | None]) -> np.ndarray:
 
 def line(name: str, result: dict) -> str:
     """The most important figures, for people."""
-    text = f"{name}: {result['frames']} frames, found {result['found']:.0%}, right {result['right']:.0%}"
+    text = f"{name}: {result['frames']} frames, found {result['found']:.0%}"
+    if result["right"] is not None:
+        text += f", right {result['right']:.0%}"
     if "mean_joint_error_mm" not in result:
         return text
     low, high = result["interval_95_mm"]
@@ -284,6 +299,8 @@ def line(name: str, result: dict) -> str:
         text += f", offset-corrected {result['offset_corrected_mm']:.1f}"
         text += f", PIP off by {result['pip_flexion_error_deg']:.0f} deg"
         text += f" (r {result['pip_flexion_correlation']:.2f}), sigma rank {result['sigma_rank_correlation']:.2f}"
+    parts = {"visible": result["visible_mm"], "hidden": result["hidden_mm"], **result["distance_mm"]}
+    text += "\n    " + ", ".join(f"{part} {error:.1f}" for part, error in parts.items() if error is not None)
     shares = {"estimates": result["before_surface"], "labels": result["labels_before_surface"]}
     said = ", ".join(f"{share:.0%} of {name}" for name, share in shares.items() if share is not None)
     text += f"\n    {BEFORE_MM:.0f} mm or more before the surface: {said}"

@@ -149,15 +149,15 @@ def compose(rng: np.random.Generator, kind: str) -> EmptyScene:
 class EmptyImages:
     """Images without a hand: `images[k]` is (kind, camera, depth (height, width) float32 metres, 0 unknown).
 
-    The same for the same seed and k, kinds and sensors in turn. Only one of `step` pixels, each way, is drawn.
+    The same for the same seed and k, kinds and `sensors` in turn. Only one of `step` pixels, each way, is drawn.
     """
 
-    def __init__(self, seed: int, step: int = 1):
-        self._seed, self._step, self._renderer = seed, step, Renderer(HandBank())
+    def __init__(self, seed: int, step: int = 1, sensors: tuple[str, ...] = tuple(SENSORS)):
+        self._seed, self._step, self._sensors, self._renderer = seed, step, sensors, Renderer(HandBank())
 
     def __getitem__(self, index: int) -> tuple[str, Camera, np.ndarray]:
         rng = np.random.default_rng((self._seed, index))
-        kind, sensor = KINDS[index % len(KINDS)], list(SENSORS)[index // len(KINDS) % len(SENSORS)]
+        kind, sensor = KINDS[index % len(KINDS)], self._sensors[index // len(KINDS) % len(self._sensors)]
         camera, scene = camera_of(sensor).scaled(self._step), compose(rng, kind)
         depth, focal = self._renderer.empty(1, camera.width), wp.array([camera.fx], dtype=float)
         for wrist, along in scene.arms:

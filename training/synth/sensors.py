@@ -25,7 +25,7 @@ class Sensor:
         baseline: metres between the two views (stereo, structured light); 0 for time of flight.
         disparity_noise: its standard deviation, pixels (stereo, structured light).
         disparity_step: its quantum, pixels.
-        range_noise: standard deviation at 1 m, metres; grows with the square of the distance (time of flight).
+        range_noise: metres (time of flight); the standard deviation is 1/4 + d^2 times this at d metres.
     """
 
     kind: str

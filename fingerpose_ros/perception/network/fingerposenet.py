@@ -15,9 +15,6 @@ from .readout import DenseReadout, DirectReadout, Estimates
 from .resnet import ResNet
 from .subtasks import BaseMap, DenseHead, DirectHead, Extraction, Sharing
 
-STRIDE = 32
-"""The input's size must be a multiple of this."""
-
 
 @dataclass(frozen=True)
 class NetworkConfig:

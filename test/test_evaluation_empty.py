@@ -1,12 +1,10 @@
-"""Evaluation of the estimator on whole images: hands seen where there are none, and hands' places where there are."""
+"""Evaluation of the estimator on whole images without a hand: hands seen where there are none."""
 
 import json
 
-import cv2
 import numpy as np
 import pytest
-from articulated_hand import ArticulatedHand
-from rendered_scene import CAMERA, hand_balls, placed, render
+from rendered_scene import placed, record
 
 pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
 
@@ -14,7 +12,7 @@ from fingerpose_ros.frames import FrameFolder
 from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.perception.prediction import Prediction
 from training.evaluate import main
-from training.evaluation import empty, frames
+from training.evaluation import empty
 from training.synth.empty import KINDS, EmptyImages
 
 
@@ -36,16 +34,8 @@ class Says:
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """A folder of two frames, and its true joints: a hand in the middle of the image, and one beside."""
-    path = tmp_path_factory.mktemp("recording")
-    (path / "depth").mkdir()
     joints = np.stack([placed(at=(0.02, 0, 0.6)), placed(at=(-0.15, 0.05, 0.7), turn=(0, 0, 1.0))])
-    for i, hand in enumerate(joints):
-        depth = render(CAMERA, hand_balls(hand, forearm=0.8), [((0.0, 0.0, 1.0), 1.4)])
-        cv2.imwrite(str(path / "depth" / f"{i}.png"), np.round(depth * 1000).astype(np.uint16))
-    meta = {name: getattr(CAMERA, name) for name in ("width", "height", "fx", "fy", "cx", "cy")}
-    (path / "meta.json").write_text(json.dumps(meta | {"depth_unit_m": 0.001}))
-    np.savez(path / "joints.npz", joints=joints)
-    return path
+    return record(tmp_path_factory.mktemp("recording"), joints)
 
 
 def test_an_empty_image_is_a_function_of_seed_and_number_and_shows_its_kind():
@@ -90,34 +80,7 @@ def test_nothing_is_left_of_a_hand_that_is_cut_away_and_all_else_stays(recording
 def test_a_recording_whose_hand_is_not_known_cannot_be_cut(monkeypatch, tmp_path, recording, capsys):
     monkeypatch.setattr(empty, "make_backend", lambda arguments: Says(0.8))
     (tmp_path / "depth").mkdir()
-    for name in ("meta.json", "depth/0.png"):
+    for name in ("meta.json", "depth/000.png"):
         (tmp_path / name).write_bytes((recording / name).read_bytes())
     assert main(["empty", "--count", "1", "--real", str(tmp_path)]) == 2
     assert "joints.npz" in capsys.readouterr().err
-
-
-def test_places_near_the_truth_are_told_from_those_that_are_not(recording):
-    folder = FrameFolder.open(recording)
-    looks = frames.estimate(folder, Says(0.8), "finder")
-    near = frames.near_shares(folder, looks)
-    assert near == {"finder_first_near": 1, "finder_best_near": 1, "estimate_near": 1}
-    assert frames.near_shares(folder, [None, looks[1]])["estimate_near"] == 0.5
-    moved = FrameFolder(folder.path, folder.camera, folder.unit, folder.images, folder.joints + (0, 0, 0.1))
-    assert set(frames.near_shares(moved, looks).values()) == {0}
-
-
-def test_joints_before_the_surface_are_told(recording):
-    folder = FrameFolder.open(recording)
-    labelled = dict(enumerate(folder.joints))
-    assert frames.before_surface(folder, labelled) < 0.1
-    nearer = {i: joints * (1 - 0.08 / joints[:, 2:]) for i, joints in labelled.items()}  # along the lines of sight
-    assert frames.before_surface(folder, nearer) == 1
-    assert frames.before_surface(folder, {0: labelled[0], 1: nearer[1]}) == pytest.approx(0.5, abs=0.05)
-    assert frames.before_surface(folder, {0: labelled[0] + (9, 0, 0)}) is None  # beside the image
-    assert frames.before_surface(folder, {}) is None
-
-
-@pytest.mark.parametrize("side", ["right", "left"])
-def test_which_hand_a_recording_is_of_is_told_from_how_its_fingers_bend(side):
-    hand = ArticulatedHand(side)
-    assert frames.true_side(np.array([hand.positions(), hand.positions() + 0.5])) == side
