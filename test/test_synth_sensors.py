@@ -7,28 +7,45 @@ pytest.importorskip("warp", reason="rendering needs warp-lang, which is installe
 
 import warp as wp
 
-from training.synth.measuring import apply_flaws, measure
+from training.synth.measuring import apply_flaws
 from training.synth.sensors import SENSORS, draw_flaws
 
 
 @pytest.mark.parametrize("name", SENSORS)
 def test_sensor_noise_is_what_it_says(name):
-    """A flat wall at one metre, no other flaw: the scatter is the model's own."""
-    sensor = SENSORS[name]
+    """A flat wall at 0.8 m, no other flaw: the scatter is the model's own. Its strength differs from image to image."""
+    sensor, distance = SENSORS[name], 0.8
     n, size = 24, 64
-    depth = wp.array(np.full((n, size, size), 1.0, np.float32), dtype=float)
+    depth = wp.array(np.full((n, size, size), distance, np.float32), dtype=float)
     focal = wp.array(np.full(n, sensor.focal, np.float32), dtype=float)
-    out = measure(depth, [name] * n, focal, np.ones(n), np.random.default_rng(0), 0.0).numpy()
-    noise = (out - 1).reshape(n, -1).std(1)
-    if sensor.baseline:
-        one = sensor.disparity_noise / (sensor.focal * sensor.baseline)
-        step = sensor.disparity_step / (sensor.focal * sensor.baseline)
+    rng = np.random.default_rng(0)
+    flaws = draw_flaws([name] * n, np.ones(n), rng, 0.0)
+    if sensor.baseline:  # an error of so many pixels' disparity
+        one, column = sensor.disparity_noise * distance**2 / (sensor.focal * sensor.baseline), 1
+        strength = flaws.sensor[:, 1] * (sensor.focal * sensor.baseline) / sensor.disparity_noise
     else:
-        one, step = sensor.range_noise * 1.25, 0.0
-    # Strength varies from 0.04 to 0.8 at difficulty 0, smoothness takes away up to half, quantisation adds.
-    assert noise.max() < 1.0 * one + step + 0.001
-    assert noise.mean() > 0.05 * one
-    assert len(np.unique(noise.round(6))) > n // 2
+        one, column, strength = sensor.range_noise * (0.25 + distance**2), 3, flaws.sensor[:, 3] / sensor.range_noise
+    assert 0.04 <= strength.min() < 0.2 < 0.4 < strength.max() <= 0.8
+    flaws.sensor[:, column] *= 0.003 / one / strength  # 3 mm in each image, so that whole millimetres show it
+    flaws.sensor[:, 2] = 0  # the step
+    flaws.flaw[:] = 0
+    flaws.flaw[:, 10] = np.where(np.arange(n) % 2, 0.5, 0.0)  # half of it smooth, in every other image
+    scatter = apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, n)).numpy().reshape(n, -1).std(1)
+    np.testing.assert_allclose(scatter[::2], np.hypot(0.003, 0.001 / 12**0.5), rtol=0.05)
+    assert (scatter[1::2] < 0.0027).all()
+
+
+def test_a_stereo_cameras_step_is_its_quantum_of_disparity():
+    sensor = SENSORS["kinect_v1"]
+    n, size, distance = 4, 64, 1.2
+    ramp = np.broadcast_to(np.linspace(distance, distance + 0.05, size, dtype=np.float32), (n, size, size))
+    flaws = draw_flaws(["kinect_v1"] * n, np.ones(n), np.random.default_rng(0), 0.0)
+    flaws.sensor[:, 1], flaws.flaw[:] = 0, 0
+    focal = wp.array(np.full(n, sensor.focal, np.float32), dtype=float)
+    out = apply_flaws(wp.array(np.ascontiguousarray(ramp), dtype=float), focal, flaws, np.arange(n)).numpy()
+    steps = np.diff(np.unique(out))
+    expected = sensor.disparity_step * (distance + 0.025) ** 2 / (sensor.focal * sensor.baseline)
+    assert np.median(steps) == pytest.approx(expected, abs=0.0006)
 
 
 def seen(depth: np.ndarray, baseline: float = 0.0, **flaws: float) -> np.ndarray:

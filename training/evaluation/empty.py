@@ -25,6 +25,7 @@ from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.perception.settings import EstimatorSettings
 from training.evaluation.frames import NEAR_MM, about, add_model_arguments, make_backend
 from training.synth.empty import EmptyImages, cut_away
+from training.synth.testset import CAMERAS
 
 SEED = 20_250_119
 """No training's."""
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     for name, folder in folders.items():
         if folder.joints is None:
             raise ValueError(f"{name} has no joints.npz, so where its hand is to be cut away is not known")
-    synthetic, images = defaultdict(list), EmptyImages(SEED)
+    synthetic, images = defaultdict(list), EmptyImages(SEED, sensors=CAMERAS)
     for k in range(arguments.count):
         kind, camera, depth = images[k]
         synthetic[kind].append(confidence(backend, depth, camera))

@@ -45,6 +45,12 @@ def view_of(direction: np.ndarray) -> np.ndarray:
     return np.select([(axis == 0) & (direction[:, 0] < 0), axis == 0, axis == 2], [0, 1, 2], 3)
 
 
+def stream() -> SynthBatches:
+    """What the set is picked from: more hands than are wanted of some sensors and views."""
+    kind = {"left_share": 0, "empty_share": 0, "aligned_share": 0, "extent": EDGE / SIZE}
+    return SynthBatches(EDGE, BATCH, SEED, sensors=CAMERAS, **kind)
+
+
 def build(count: int = COUNT) -> dict[str, np.ndarray]:
     """The set: a batch of `count` samples as `SynthBatches` gives it, with `view`s as indices into `VIEWS`."""
     cells = len(CAMERAS) * len(VIEWS)
@@ -52,11 +58,9 @@ def build(count: int = COUNT) -> dict[str, np.ndarray]:
     quota = np.full(cells, count // cells)
     quota[: count - quota.sum()] += 1
     children = np.ceil(quota * 0.2).astype(int)
-    kind = {"left_share": 0, "empty_share": 0, "aligned_share": 0, "extent": EDGE / SIZE}
-    stream = SynthBatches(EDGE, BATCH, SEED, sensors=CAMERAS, **kind)
-    taken, left, left_children, index = [], quota.copy(), children.copy(), 0
+    batches, taken, left, left_children, index = stream(), [], quota.copy(), children.copy(), 0
     while left.sum():
-        batch = stream[index]
+        batch = batches[index]
         index += 1
         batch["sensor"] = camera_of[batch["sensor"]]
         cell = batch["sensor"] * len(VIEWS) + view_of(batch["view"])
