@@ -31,6 +31,8 @@ def test_torchvision_checkpoint_converts_and_loads(tmp_path):
     assert {"stride_in_1x1": network.stride_in_1x1, "norm_eps": network.norm_eps} == imagenet.TORCHVISION
     with pytest.raises(ValueError, match="stride_in_1x1 .* `network: full_torchvision`"):
         imagenet.load_backbone(out, ResNet("resnet50", 64, **imagenet.KERAS), imagenet.KERAS)
+    with pytest.raises(FileNotFoundError, match=r"no .*/none\.safetensors: .*training\.imagenet"):
+        imagenet.load_backbone(tmp_path / "none.safetensors", backbone, imagenet.TORCHVISION)
 
 
 @pytest.mark.parametrize(("origin", "kind"), [("keras", imagenet.KERAS), ("torchvision", imagenet.TORCHVISION)])

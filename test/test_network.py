@@ -119,13 +119,19 @@ def test_sharing_adds_what_the_residuals_of_all_subtasks_tell():
 
 
 def test_one_subtasks_evidence_reaches_another_only_through_sharing():
-    network = FingerPoseNet(config_named("small"))
+    network = FingerPoseNet(config_named("small")).eval()
     trunk, channels = network.trunk, network.config.task_channels
     torch.nn.init.ones_(trunk.sharing.mine[-1][1].weight)
-    features = torch.randn(1, 6 * channels, 8, 8, requires_grad=True)
-    enhanced = trunk.sharing(torch.randn(1, 96, 8, 8), features)
-    enhanced[:, :channels].sum().backward()
-    assert features.grad[:, channels:].abs().sum() > 0
+    base, features = torch.randn(1, 96, 8, 8), torch.randn(1, 6 * channels, 8, 8, requires_grad=True)
+
+    def reached(outcome):
+        (gradient,) = torch.autograd.grad(outcome.sum(), features)
+        return [float(task.abs().sum()) > 0 for task in gradient.split(channels, dim=1)]
+
+    thumb = len(network.config.tasks[0])
+    assert reached(trunk.extraction.refine(features)[:, :channels]) == [True] + 5 * [False]
+    assert reached(trunk.head(features)[:, :thumb]) == [True] + 5 * [False]
+    assert reached(trunk.sharing(base, features)[:, :channels]) == 6 * [True]
 
 
 def test_cell_depth_is_the_mean_of_the_front_surface():

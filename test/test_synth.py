@@ -13,6 +13,7 @@ from training.synth import framing, poses, scenes, stream
 from training.synth.hands import HandBank
 from training.synth.lures import Lures
 from training.synth.render import BOX, CYLINDER, SPHERE, Renderer
+from training.synth.sensors import SENSORS
 from training.synth.stream import SynthBatches
 from training.synth.testset import VIEWS, view_of
 
@@ -82,6 +83,14 @@ def test_a_batch_depends_on_seed_and_index_alone():
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["image"], other["image"])
     assert not np.array_equal(first["image"], SynthBatches(64, 8, seed=8)[3]["image"])
+
+
+def test_sensors_are_chosen_by_camera_or_by_kind():
+    batch = SynthBatches(64, 24, seed=7, sensors=("time_of_flight", "zed"))[0]
+    seen = {list(SENSORS)[i] for i in batch["sensor"]}
+    assert seen == {"zed", *(name for name, sensor in SENSORS.items() if sensor.kind == "time_of_flight")}
+    with pytest.raises(ValueError, match="no sensor 'sonar'; there are active_stereo, .*, zed"):
+        SynthBatches(64, 8, seed=7, sensors=("sonar",))
 
 
 def test_what_a_batch_says_holds():

@@ -22,6 +22,7 @@ from fingerpose_ros.perception.network.weights import load_tensors
 from training import trainer
 from training.checkpoint import CHECKPOINT
 from training.config import Stage, TrainingConfig, load_config
+from training.data import synthetic
 from training.matmul import MatmulConv2d, use_matmul
 from training.optimiser import learning_rate
 from training.trainer import AVERAGE, Trainer
@@ -61,6 +62,25 @@ def test_training_lowers_the_error_and_says_so(tmp_path):
     counts = batch["present"] & batch["right"]
     constant = np.linalg.norm(batch["uvd"] - batch["uvd"].mean(0), axis=-1)[counts].mean()
     assert np.linalg.norm(uvd - batch["uvd"], axis=-1)[counts].mean() < 0.6 * constant
+
+
+def test_rendered_hands_can_be_learnt(tmp_path):
+    """A few of them, by heart: joints, presence and handedness."""
+    pytest.importorskip("warp", reason="rendering needs warp-lang")
+
+    class TheSame:
+        def __init__(self, **kind):
+            self.first = synthetic(**kind)[0]
+
+        def __getitem__(self, index):
+            return self.first
+
+    stages = (dataclasses.replace(STAGE, samples=800, batch=16),)
+    config = dataclasses.replace(TINY, stages=stages, learning_rate=2e-3, precision="auto")
+    Trainer(config, tmp_path, CPU, TheSame).run()
+    for name in ("error_mm/joints", "loss/present", "loss/right"):
+        values = [value for _, value in scalars(tmp_path, name)]
+        assert values[-1] < 0.5 * values[0], name
 
 
 @pytest.mark.parametrize("precision", ("auto", "bf16", "float32"))

@@ -109,9 +109,10 @@ def claim(out: Path, config: TrainingConfig) -> None:
 
 
 def fingerprint() -> str:
-    """Of the code that the runs rest on: networks, rendering and losses."""
-    training, networks = Path(__file__).parent, Path(inspect.getfile(FingerPoseNet)).parent
-    sources = [*networks.glob("*.py"), *training.glob("synth/*.py"), training / "losses.py"]
+    """Of the code that the runs rest on, and the hands that are rendered."""
+    training, perception = Path(__file__).parent, Path(inspect.getfile(FingerPoseNet)).parent.parent
+    sources = [*training.glob("*.py"), *training.glob("synth/*.py"), training / "synth" / "hand_bank.npz"]
+    sources += perception.rglob("*.py")
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
 
 

@@ -120,6 +120,10 @@ def load_backbone(path: Path, backbone: ResNet, expected: dict) -> None:
     Raises:
         FileNotFoundError, ValueError: no such file, not one of this module's, or for another kind of ResNet.
     """
+    if not path.exists():
+        raise FileNotFoundError(
+            f"no {path}: `python -m training.imagenet --help` says how to make it; `pretrained: null` does without"
+        )
     state, metadata = load_tensors(path)
     if metadata.get("origin") not in DEPTH_GAIN:
         raise ValueError(f"{path} was not written by training.imagenet")

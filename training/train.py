@@ -1,8 +1,10 @@
 """Train a network, on synthetic depth or on a dataset.
 
+    python -m training.train --config training/configs/quick.yaml --out runs/quick --minutes 2
     python -m training.train --config training/configs/full.yaml --out runs/full --minutes 60
     python -m training.train --config training/configs/full.yaml --out runs/full --minutes 60 --resume
-    torchrun --nproc-per-node 2 -m training.train --config training/configs/second.yaml --out runs/second
+    torchrun --nproc-per-node 2 -m training.train --config training/configs/further.yaml --out runs/further \
+        --weights models/fingerposenet.safetensors
     python -m training.train --config training/configs/nyu.yaml --dataset nyu --root /data/nyu --out runs/nyu
 
 Stops after `--minutes`, or on Ctrl-C or SIGTERM, and then and every few minutes leaves in `--out`:

@@ -15,7 +15,7 @@ from fingerpose_ros.perception.crop import BACKGROUND
 from fingerpose_ros.perception.skeleton import FINGERS, PARENTS
 
 from .scenes import SURROUNDINGS
-from .sensors import SENSORS
+from .sensors import KINDS, SENSORS
 from .stream import SynthBatches
 
 COLUMNS = 8
@@ -58,7 +58,9 @@ def main():
     parser.add_argument("--size", type=int, default=128, help="edge of the network's input, pixels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--difficulty", type=float, default=1.0, help="0, a lone hand, to 1, everything at once")
-    parser.add_argument("--sensor", choices=list(SENSORS), action="append", help="only this one; may be given again")
+    parser.add_argument(
+        "--sensor", choices=[*KINDS, *SENSORS], action="append", help="only this one or this kind; may be given again"
+    )
     args = parser.parse_args()
     sensors = tuple(args.sensor or SENSORS)
     batch = SynthBatches(args.size, args.count, args.seed, args.difficulty, sensors=sensors)[0]

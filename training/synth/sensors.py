@@ -54,6 +54,18 @@ SENSORS = {
 """By name. Focal length, baseline and step are the makers' figures; the noise is of the size reported for them."""
 
 
+def cameras(name: str) -> tuple[str, ...]:
+    """The names of the cameras of a kind, or that of a camera.
+
+    Raises:
+        ValueError: neither the one nor the other.
+    """
+    found = tuple(camera for camera, sensor in SENSORS.items() if name in (camera, sensor.kind))
+    if not found:
+        raise ValueError(f"there is no sensor {name!r}; there are {', '.join((*KINDS, *SENSORS))}")
+    return found
+
+
 @dataclass(frozen=True)
 class Flaws:
     """What is wrong with each of n images: rows of the arrays that `measuring` reads, and explains.

@@ -15,7 +15,7 @@ from .hands import HandBank
 from .lures import Lures
 from .measuring import measure
 from .render import Renderer
-from .sensors import SENSORS
+from .sensors import SENSORS, cameras
 
 HALF_SIZE = EstimatorSettings.cube_half_size
 """Half the edge of the cube around a hand, metres: the estimator's default."""
@@ -93,10 +93,11 @@ class SynthBatches:
         aligned_share: of samples that are turned so that the hand points up, nearly.
         extent: how far the image reaches, 1 being the edge of the cube: what is turned later must reach farther. What
             the sensor loses in patches is as large beside the image, and so larger beside the hand.
-        sensors: names out of `SENSORS`, each as likely as the others.
+        sensors: names of cameras or of kinds of them (see `sensors.cameras`), each as likely as the others.
 
     Raises:
-        ValueError: images without a hand are asked for beyond the cube, which is all that is known of some.
+        ValueError: there is no such sensor; or images without a hand are asked for beyond the cube, which is all that
+            is known of some.
 
     A batch holds:
         image: (batch, 1, size, size) float32, network input (if `extent` is 1).
@@ -123,6 +124,8 @@ class SynthBatches:
     sensors: tuple[str, ...] = tuple(SENSORS)
 
     def __post_init__(self):
+        for name in self.sensors:
+            cameras(name)
         if self.extent != 1 and self.empty_share:
             raise ValueError(
                 f"an extent of {self.extent} is for images with hands, not an empty_share of {self.empty_share}"
@@ -174,7 +177,7 @@ class SynthBatches:
         ]
 
         # The camera: whose it is, how far off, and how well the cube is centred.
-        names = rng.choice(self.sensors, n)
+        names = rng.choice([camera for name in self.sensors for camera in cameras(name)], n)
         sensors = [SENSORS[name] for name in names]
         near, far = np.array([(s.near, s.far) for s in sensors]).T
         distance = near + (far - near) * rng.beta(1.1, 1.6, n)
