@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection
@@ -104,7 +105,8 @@ class DepthBag:
             yield RecordedImage(stamp, time, bytes(raw), bytes(info))
 
     def _stamp(self, raw: bytes, msgtype: str) -> int:
-        stamp = self._reader.deserialize(raw, msgtype).header.stamp
+        message: Any = self._reader.deserialize(raw, msgtype)
+        stamp = message.header.stamp
         return stamp.sec * 1_000_000_000 + stamp.nanosec
 
     def _choose_images(self, wanted: str | None) -> Connection:
@@ -123,7 +125,7 @@ class DepthBag:
     def _is_depth(self, connection: Connection) -> bool:
         """By the first message: a topic's name proves nothing."""
         for _, _, raw in self._reader.messages([connection]):
-            message = self._reader.deserialize(raw, connection.msgtype)
+            message: Any = self._reader.deserialize(raw, connection.msgtype)
             if connection.msgtype == COMPRESSED:
                 return "compressedDepth" in message.format
             return message.encoding in _DEPTH_ENCODINGS

@@ -45,6 +45,6 @@ def load_estimator(settings: Mapping[str, Any]) -> tuple[Estimator, str]:
         Exception: an engine that is not installed, a device that is not there, weights that are missing or damaged; the
             message says what to do.
     """
-    chosen = (settings[name] for name in ("backend", "device", "model", "precision"))
-    backend = backends.create(*chosen, settings["threads"] or None)
+    chosen = {name: settings[name] for name in ("backend", "device", "model", "precision")}
+    backend = backends.create(**chosen, threads=settings["threads"] or None)
     return HandPoseEstimator(backend, estimator_settings(settings)), backend.description

@@ -16,6 +16,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -62,7 +63,7 @@ class HandPoseNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._worker: Worker | None = None
         self._left_behind: Worker | None = None
-        self._subscriptions_in_use = []
+        self._subscriptions_in_use: list[Subscription] = []
         self._backend = ""
         self._state = "unconfigured"
         self._statistics = Statistics()
@@ -124,7 +125,7 @@ class HandPoseNode(LifecycleNode):
             return self._cannot("activate", error)
         super().on_activate(state)
         self._estimator.reset()
-        self._last_stamp = None
+        self._last_stamp: float | None = None
         self._clock_warned = False
         self._read_camera = CameraReader(self._settings["distortion"])
         self._pairing = Pairing(self._refuse)

@@ -38,7 +38,7 @@ class Outputs:
         self._max_distance = max_distance
         self._labels = HandLabels()
         self._drawn: set[str] = set()
-        self._publishers = []
+        self._publishers: list[LifecyclePublisher] = []
         try:
             self._poses = self._publisher(HandPoseArray, "hand_poses", 10)
             self._tf = self._publisher(TFMessage, "/tf", 100)

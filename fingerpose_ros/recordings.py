@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rclpy.serialization import deserialize_message
@@ -75,6 +76,6 @@ def recorded_hands(path: Path | str, topic: str) -> dict[int, list[Hand]] | None
             raise BagError(f"{topic} holds {', '.join(wrong)}, not {HAND_POSES}")
         hands = {}
         for connection, _, raw in reader.messages(connections):
-            array = reader.deserialize(raw, connection.msgtype)
+            array: Any = reader.deserialize(raw, connection.msgtype)
             hands[array.header.stamp.sec * 10**9 + array.header.stamp.nanosec] = to_hands(array)
         return hands

@@ -124,7 +124,7 @@ class Player:
                     message = deserialize_message(recorded.image, CompressedImage)
                     self._raw.publish(to_image(from_compressed(message)))
             if lockstep:
-                self._spin_until(lambda stamp=recorded.stamp: stamp not in self._unanswered, patience)
+                self._spin_until(lambda: playback.sent[-1] not in self._unanswered, patience)
             on_frame(playback)
         if not lockstep and playback.sent:  # the last image is never dropped for a newer one
             self._spin_until(lambda: playback.sent[-1] not in self._unanswered, patience)

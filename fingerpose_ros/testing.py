@@ -108,17 +108,23 @@ def wait_until(reached: Callable[[], bool], timeout: float = 10.0) -> bool:
 
 @pytest.fixture
 def replay_bag(ros_context) -> Callable[..., Replay]:
-    """`replay_bag(bag, lockstep=True, rate=1.0, parameters={}, estimator_factory=...)` -> `Replay`.
+    """`replay_bag(bag, lockstep=True, rate=1.0, parameters={}, image_topic=None, info_topic=None)` -> `Replay`.
 
     Starts a node, plays the bag's depth images into it, and stops the node. The node listens to the bag's transport,
     reliably; `parameters` are its others. In lock-step nothing is dropped, and every replay gives the same answers.
+    The topics need be named where the bag has several. `estimator_factory` makes another estimator than the product's.
+
+    Raises:
+        BagError: it is no recording, or it is not clear which depth images are meant.
+        RuntimeError: the node cannot be configured; the message says why.
     """
 
     def replay(
         bag: Path | str, *, lockstep: bool = True, rate: float = 1.0, parameters: Mapping[str, Any] | None = None,
+        image_topic: str | None = None, info_topic: str | None = None,
         estimator_factory: EstimatorFactory = load_estimator,
     ) -> Replay:  # fmt: skip
-        with DepthBag(bag) as opened:
+        with DepthBag(bag, image_topic, info_topic) as opened:
             settings = {"image_transport": opened.transport, "reliability": "reliable", **(parameters or {})}
             node = HandPoseNode(
                 estimator_factory,
@@ -130,6 +136,8 @@ def replay_bag(ros_context) -> Callable[..., Replay]:
             player = Player(opened.transport, clock=bool(settings.get("use_sim_time")), context=ros_context)
             node.start()
             with spinning(node, observer):
+                if error := node.report().last_error:
+                    raise RuntimeError(f"the node cannot start: {error}")
                 player.wait_for_node()
                 playback = player.play(opened, lockstep=lockstep, rate=rate)
                 wait_until(lambda: len(recorder.hand_poses) >= len(playback.answered))

@@ -104,6 +104,18 @@ def test_at_real_speed_each_image_is_answered_or_dropped_and_the_poses_are_the_s
             np.testing.assert_allclose(joints, answers[stamp][handedness], atol=1e-3)
 
 
+def test_a_node_that_cannot_start_says_why(replay_bag, bag):
+    with pytest.raises(RuntimeError, match=r"cannot start: cannot configure: .*/none\.safetensors"):
+        replay_bag(bag, parameters={"model": "/none.safetensors"})
+
+
+def test_the_topics_to_replay_can_be_named(replay_bag, bag):
+    named = {"image_topic": "/camera/depth/image_rect_raw", "info_topic": "/camera/depth/camera_info"}
+    assert len(replay_bag(bag, **named, estimator_factory=stand_in).hand_poses) == 20
+    with pytest.raises(BagError, match="has no /other/depth; its image topics: /camera/depth/image_rect_raw"):
+        replay_bag(bag, image_topic="/other/depth", estimator_factory=stand_in)
+
+
 def test_a_slow_estimator_drops_images_and_counts_them(replay_bag, bag):
     class Slow(StandIn):
         def estimate(self, *frame):

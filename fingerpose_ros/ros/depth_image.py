@@ -78,7 +78,7 @@ def from_image(message: Image) -> DepthImage:
             f"data are {len(message.data)} bytes, but step {message.step} times height {message.height} is "
             f"{message.step * message.height}",
         )
-    pixels = np.ndarray(
+    pixels: np.ndarray = np.ndarray(
         (message.height, message.width),
         pixel.newbyteorder(">" if message.is_bigendian else "<"),
         message.data,
