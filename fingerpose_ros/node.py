@@ -1,4 +1,4 @@
-"""`hand_pose_node`: a lifecycle node from a depth topic to hand poses. Lifecycle, parameters, topics; no geometry."""
+"""`hand_pose_node`: a lifecycle node from a depth topic to hand poses. Lifecycle, and what is done with a frame."""
 
 import logging
 import os
@@ -15,32 +15,22 @@ from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.subscription import Subscription
 from rclpy.time import Time
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from . import parameters
+from .intake import Intake
+from .journal import Journal
 from .loading import Estimator, EstimatorFactory, load_estimator
 from .outputs import Outputs
-from .pairing import Frame, Pairing
+from .pairing import Frame
 from .perception.camera import Camera
 from .perception.hand import Hand
 from .ros import diagnostics
-from .ros.camera_info import CameraReader, describe
-from .ros.compressed_depth import from_compressed
-from .ros.depth_image import from_image
 from .ros.logs import RosHandler
 from .ros.refusal import Refused
 from .session import BadArguments, RCLError, ignore_interrupts, session
-from .statistics import Report, Statistics
+from .statistics import Report
 from .worker import Worker
-
-CLOCK_TOLERANCE = 1.0
-"""Seconds that an image may be older or newer than the node's clock before the node says so."""
-
-LOG_PERIOD = 5.0
-"""Seconds between two log lines about the same thing."""
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -48,7 +38,7 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 class HandPoseNode(LifecycleNode):
     """Answers each depth image with a `HandPoseArray`, and shows its hands on the other topics of `Outputs`.
 
-    The callbacks only look whether an image can be used, and keep the newest; one worker thread estimates.
+    Its `intake`, which it has while it is active, keeps the newest image that can be used; one worker thread estimates.
 
     Args:
         estimator_factory: makes the estimator when the node is configured.
@@ -61,13 +51,12 @@ class HandPoseNode(LifecycleNode):
         self._estimator_factory = estimator_factory
         self._estimator: Estimator | None = None
         self._outputs: Outputs | None = None
+        self.intake: Intake | None = None
         self._worker: Worker | None = None
         self._left_behind: Worker | None = None
-        self._subscriptions_in_use: list[Subscription] = []
         self._backend = ""
         self._state = "unconfigured"
-        self._statistics = Statistics()
-        self._logged: dict[str, float] = {}
+        self._journal = Journal(self.get_logger())
         self.add_on_set_parameters_callback(lambda changes: parameters.judge(self, changes, self._state))
         self._survive_impossible_transitions()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -102,7 +91,7 @@ class HandPoseNode(LifecycleNode):
     # Lifecycle. rclpy swallows what these raise, so they must not.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._statistics = Statistics()
+        self._journal.start_anew()
         try:
             settings = parameters.values(self)
             estimator, backend = self._estimator_factory(settings)
@@ -118,19 +107,18 @@ class HandPoseNode(LifecycleNode):
         if self._left_behind and not self._left_behind.stop(0):
             self.get_logger().error("the estimator is still at work on an image of before; try again later")
             return FAILURE
+        worker = Worker(self._work, self._journal.statistics.drop)
         try:
-            self._subscribe()
+            self.intake = Intake(self, self._settings, self._journal, worker.offer)
         except Exception as error:
-            self._stop()
+            worker.stop()
             return self._cannot("activate", error)
         super().on_activate(state)
         self._estimator.reset()
         self._last_stamp: float | None = None
-        self._clock_warned = False
-        self._read_camera = CameraReader(self._settings["distortion"])
-        self._pairing = Pairing(self._refuse)
-        self._worker = Worker(self._work, self._statistics.drop)
+        self._worker = worker
         self._state = "active"
+        self.get_logger().info(f"active; waiting for {' and '.join(self.intake.topics)}")
         return SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -140,7 +128,7 @@ class HandPoseNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._release()
-        self._statistics = Statistics()  # what went wrong so far is no reason to be unconfigured
+        self._journal.start_anew()  # what went wrong so far is no reason to be unconfigured
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -158,34 +146,18 @@ class HandPoseNode(LifecycleNode):
     def _cannot(self, transition: str, error: Exception) -> TransitionCallbackReturn:
         if not self.context.ok():  # told to end meanwhile
             return FAILURE
-        self._statistics.fail(f"cannot {transition}: {error}")
+        self._journal.statistics.fail(f"cannot {transition}: {error}")
         self.get_logger().fatal(f"cannot {transition}: {error}")
         self.get_logger().debug(traceback.format_exc())
         return FAILURE
 
-    def _subscribe(self) -> None:
-        settings = self._settings
-        reliable = settings["reliability"] == "reliable"
-        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT)
-        if settings["image_transport"] == "raw":
-            kind, topic, receive = Image, "depth/image_rect_raw", self.receive_image
-        else:  # a transport's topic follows the image's, wherever that is remapped to
-            topic = self.resolve_topic_name("depth/image_rect_raw") + "/compressedDepth"
-            kind, receive = CompressedImage, self.receive_compressed
-        for of_type, name, callback in (
-            (CameraInfo, "depth/camera_info", self.receive_camera_info), (kind, topic, receive)
-        ):  # fmt: skip
-            self._subscriptions_in_use.append(self.create_subscription(of_type, name, callback, qos))
-        self.get_logger().info(f"active; waiting for {' and '.join(s.topic_name for s in self._subscriptions_in_use)}")
-
     def _stop(self) -> None:
         """Take no more images, and finish the one at work."""
-        for subscription in self._subscriptions_in_use:
-            self.destroy_subscription(subscription)
-        self._subscriptions_in_use = []
+        if self.intake:
+            self.intake.close()
+            self.intake = None
         if self._worker:
             worker, self._worker = self._worker, None
-            self._pairing.give_up()
             if not worker.stop():
                 self.get_logger().error("the estimator does not come back; left behind")
                 self._left_behind = worker
@@ -198,71 +170,6 @@ class HandPoseNode(LifecycleNode):
         self._backend = ""
         self._state = "unconfigured"
 
-    # Input, in the executor's thread.
-
-    def receive_image(self, message: Image) -> None:
-        """Callback of the depth image."""
-        self._receive(message, from_image)
-
-    def receive_compressed(self, message: CompressedImage) -> None:
-        """Callback of the compressed depth image.
-
-        Decompressed here and not in the worker: only then is it known whether it can be used, and one that cannot
-        must be counted as refused even if the next one overtakes it.
-        """
-        self._receive(message, from_compressed)
-
-    def receive_camera_info(self, message: CameraInfo) -> None:
-        """Callback of the camera info. One that cannot be used is refused, and the one before stays in use."""
-        if self._worker is None:
-            return
-        try:
-            camera, new = self._read_camera(message)
-        except Refused as refusal:
-            self._refuse(refusal)
-            return
-        if new and self._is_due("camera"):
-            self.get_logger().info(f"camera: {describe(camera)}; distortion: {self._settings['distortion']}")
-        self._camera_frame = message.header.frame_id
-        self._accept(self._pairing.camera(camera))
-
-    def _receive(self, message, decode) -> None:
-        if self._worker is None:
-            return
-        arrived = time.monotonic()
-        self._statistics.receive()
-        try:
-            image = decode(message)
-        except Refused as refusal:
-            self._refuse(refusal)
-            return
-        self._accept(self._pairing.image(image, arrived))
-
-    def _accept(self, frame: Frame | None) -> None:
-        if frame is None:
-            return
-        self._check_clock(frame.image.header)
-        if frame.image.header.frame_id != self._camera_frame:
-            self._warn(
-                "frames",
-                f"the image's frame is {frame.image.header.frame_id!r}, its camera info's {self._camera_frame!r}: "
-                "are they of the same camera? The image's is used",
-            )
-        self._worker.offer(frame)
-
-    def _check_clock(self, header) -> None:
-        if self._clock_warned:
-            return
-        stamp = Time.from_msg(header.stamp).nanoseconds * 1e-9
-        now = self.get_clock().now().nanoseconds * 1e-9
-        if abs(stamp - now) > CLOCK_TOLERANCE:
-            self._clock_warned = True
-            sim_time = self.get_parameter("use_sim_time").value
-            self.get_logger().warning(
-                f"the image's stamp is {stamp:.3f} s, the node's clock {now:.3f} s, with use_sim_time {sim_time}. "
-                "For a bag or a simulator set use_sim_time and publish /clock; else synchronise the machines' clocks"
-            )
-
     # Work, in the worker's thread.
 
     def _work(self, frame: Frame, waits: Callable[[], bool]) -> None:
@@ -273,7 +180,7 @@ class HandPoseNode(LifecycleNode):
         except Exception as error:  # no pose is made up for this image, and the next one may go well
             if self._outputs is not outputs:
                 return
-            self._refuse(Refused("estimation_failed", f"{type(error).__name__}: {error}"))
+            self._journal.refuse(Refused("estimation_failed", f"{type(error).__name__}: {error}"))
             self.get_logger().debug(traceback.format_exc())
             estimator.reset()
             return
@@ -284,8 +191,8 @@ class HandPoseNode(LifecycleNode):
             outputs.publish_poses(header, hands)
             latency, nothing_read = time.monotonic() - frame.arrived, not depth.any()
             if nothing_read:
-                self._warn("nothing_read", "the depth image holds no reading at all; is the lens covered?")
-            self._statistics.answer(latency, len(hands), nothing_read)
+                self._journal.warning("nothing_read", "the depth image holds no reading at all; is the lens covered?")
+            self._journal.statistics.answer(latency, len(hands), nothing_read)
             outputs.publish_views(header, depth, frame.camera, hands, estimator.tracked)
         except Exception as error:  # a dead thread would be silent
             self._fail("cannot publish", error)
@@ -296,52 +203,32 @@ class HandPoseNode(LifecycleNode):
 
     def _estimate(self, estimator: Estimator, depth: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
         if self._last_stamp is not None and stamp < self._last_stamp:
-            if self._is_due("time"):
-                self.get_logger().info(
-                    f"time jumped back from {self._last_stamp:.3f} s to {stamp:.3f} s; tracking restarts"
-                )
+            self._journal.info(
+                "time", f"time jumped back from {self._last_stamp:.3f} s to {stamp:.3f} s; tracking restarts"
+            )
             estimator.reset()
         if stamp == self._last_stamp:
-            self._warn(
+            self._journal.warning(
                 "stamps", f"two images in a row have the stamp {stamp:.3f} s: does the driver set it? Not smoothed"
             )
         self._last_stamp = stamp
         return estimator.estimate(depth, camera, stamp)
 
-    # Health, from either thread.
-
     def report(self) -> Report:
         """The counts since the node was configured."""
-        return self._statistics.report()
-
-    def _refuse(self, refusal: Refused) -> None:
-        self._warn(refusal.reason, f"refused ({refusal.reason}): {refusal}")
-        self._statistics.refuse(refusal.reason, str(refusal))
+        return self._journal.statistics.report()
 
     def _fail(self, what: str, error: Exception) -> None:
         """Say what went wrong while an exception is handled, unless the node is being shut down under this thread."""
         if self.context.ok():
-            self._statistics.fail(f"{what}: {error}")
-            if self._is_due(what):
-                self.get_logger().error(traceback.format_exc())
-
-    def _warn(self, subject: str, message: str) -> None:
-        if self._is_due(subject):
-            self.get_logger().warning(message)
-
-    def _is_due(self, subject: str) -> bool:
-        """Whether to log something about this subject, or there was something just now."""
-        now = time.monotonic()
-        due = now - self._logged.get(subject, -LOG_PERIOD) >= LOG_PERIOD
-        if due:
-            self._logged[subject] = now
-        return due
+            self._journal.statistics.fail(f"{what}: {error}")
+            self._journal.error(what, traceback.format_exc())
 
     def _publish_diagnostics(self) -> None:
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
         name = self.get_fully_qualified_name()
-        message.status.append(diagnostics.status(name, self._state, self._backend, self._statistics.report()))
+        message.status.append(diagnostics.status(name, self._state, self._backend, self.report()))
         self._diagnostics.publish(message)
 
 

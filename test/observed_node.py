@@ -47,8 +47,8 @@ def transit(node, *triggers):
 
 
 def feed(node, depth, stamp=100.0):
-    node.receive_camera_info(camera_info(depth.shape[1], depth.shape[0], stamp))
-    node.receive_image(image(depth, stamp))
+    node.intake.receive_camera_info(camera_info(depth.shape[1], depth.shape[0], stamp))
+    node.intake.receive_image(image(depth, stamp))
 
 
 def feed_and_wait(node, depth, stamp=100.0):

@@ -31,7 +31,7 @@ class Victim:
         self.expected = Counter()
         self.answers = 0
         self.fed = 0
-        self.node.receive_camera_info(camera_info(WIDTH, HEIGHT))
+        self.node.intake.receive_camera_info(camera_info(WIDTH, HEIGHT))
 
     def feed(self, message) -> bool:
         """Give the node one message; false, and nothing done, if the oracle finds no fault in it."""
@@ -39,11 +39,11 @@ class Victim:
         if reason is None:
             return False
         if isinstance(message, CameraInfo):
-            self.node.receive_camera_info(message)
+            self.node.intake.receive_camera_info(message)
         elif isinstance(message, Image):
-            self.node.receive_image(message)
+            self.node.intake.receive_image(message)
         else:
-            self.node.receive_compressed(message)
+            self.node.intake.receive_compressed(message)
         self.expected[reason] += 1
         self.fed += 1
         if self.fed % 100 == 0:
@@ -53,7 +53,7 @@ class Victim:
     def check(self) -> None:
         """A good image is answered, and nothing else was; every refusal has been counted under its reason."""
         self.answers += 1
-        self.node.receive_image(image(good_depth(), float(self.answers)))
+        self.node.intake.receive_image(image(good_depth(), float(self.answers)))
         assert wait_until(lambda: self.node.report().answered == self.answers)
         assert self.node.report().refused == dict(self.expected)
         assert self.node.report().dropped == 0

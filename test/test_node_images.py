@@ -37,10 +37,10 @@ def test_an_image_is_answered_on_every_topic_with_its_stamp_and_frame(running):
 
 def test_an_image_that_arrives_before_its_camera_info_waits_for_it(running):
     node, recorder = running
-    node.receive_image(image(depth_frame(0), 1.0))
-    node.receive_camera_info(camera_info(stamp=1.0))
+    node.intake.receive_image(image(depth_frame(0), 1.0))
+    node.intake.receive_camera_info(camera_info(stamp=1.0))
     assert wait_until(lambda: len(recorder.hand_poses) == 1)
-    node.receive_image(image(depth_frame(1), 2.0))
+    node.intake.receive_image(image(depth_frame(1), 2.0))
     assert wait_until(lambda: len(recorder.hand_poses) == 2)
     assert node.report().refused == {}
 
@@ -48,7 +48,7 @@ def test_an_image_that_arrives_before_its_camera_info_waits_for_it(running):
 def test_images_without_any_camera_info_are_refused(running):
     node, _ = running
     for i in range(4):
-        node.receive_image(image(depth_frame(i), float(i)))
+        node.intake.receive_image(image(depth_frame(i), float(i)))
     assert node.report().refused == {"no_camera_info": 3}  # the last one still waits
     transit(node, node.trigger_deactivate)
     assert node.report().refused == {"no_camera_info": 4}
@@ -58,8 +58,8 @@ def test_a_change_of_resolution_costs_no_image_whichever_topic_is_first(running)
     node, recorder = running
     feed_and_wait(node, depth_frame(0), 1.0)
     small = depth_frame(1, width=80, height=60)
-    node.receive_image(image(small, 2.0))
-    node.receive_camera_info(camera_info(80, 60, 2.0))
+    node.intake.receive_image(image(small, 2.0))
+    node.intake.receive_camera_info(camera_info(80, 60, 2.0))
     assert wait_until(lambda: len(recorder.hand_poses) == 2)
     feed_and_wait(node, depth_frame(2), 3.0)
     assert wait_until(lambda: stamps(recorder.hand_poses) == [1.0, 2.0, 3.0])
@@ -68,9 +68,9 @@ def test_a_change_of_resolution_costs_no_image_whichever_topic_is_first(running)
 
 def test_an_image_of_another_size_than_its_camera_info_is_refused_naming_both(running):
     node, recorder = running
-    node.receive_camera_info(camera_info(320, 240))
-    node.receive_image(image(depth_frame(0), 1.0))
-    node.receive_camera_info(camera_info(320, 240))
+    node.intake.receive_camera_info(camera_info(320, 240))
+    node.intake.receive_image(image(depth_frame(0), 1.0))
+    node.intake.receive_camera_info(camera_info(320, 240))
     report = node.report()
     assert report.refused == {"size_mismatch": 1}
     assert "160x120" in report.last_error and "320x240" in report.last_error
@@ -79,9 +79,9 @@ def test_an_image_of_another_size_than_its_camera_info_is_refused_naming_both(ru
 
 def test_a_broken_camera_info_is_counted_and_the_one_before_stays_in_use(running):
     node, _ = running
-    node.receive_camera_info(camera_info())
-    node.receive_camera_info(camera_info(k=[float("nan")] * 9))
-    node.receive_image(image(depth_frame(0)))
+    node.intake.receive_camera_info(camera_info())
+    node.intake.receive_camera_info(camera_info(k=[float("nan")] * 9))
+    node.intake.receive_image(image(depth_frame(0)))
     assert wait_until(lambda: node.report().answered == 1)
     assert node.report().refused == {"camera_info_focal_length": 1}
 
@@ -243,8 +243,8 @@ def test_image_and_camera_info_of_different_frames_are_mentioned(running, capfd)
     node, _ = running
     info = camera_info()
     info.header.frame_id = "camera_color_optical_frame"
-    node.receive_camera_info(info)
-    node.receive_image(image(depth_frame(0)))
+    node.intake.receive_camera_info(info)
+    node.intake.receive_image(image(depth_frame(0)))
     assert wait_until(lambda: node.report().answered == 1)
     assert "camera_color_optical_frame" in capfd.readouterr().err
 
@@ -252,7 +252,7 @@ def test_image_and_camera_info_of_different_frames_are_mentioned(running, capfd)
 def test_refusals_of_one_kind_are_logged_once_in_a_while(running, capfd):
     node, _ = running
     for _ in range(50):
-        node.receive_image(image(depth_frame(0).astype(np.float32), encoding="32FC3"))
+        node.intake.receive_image(image(depth_frame(0).astype(np.float32), encoding="32FC3"))
     assert node.report().refused == {"encoding": 50}
     assert capfd.readouterr().err.count("'32FC3'") == 1
 
@@ -279,8 +279,8 @@ def test_compressed_images_come_on_the_transports_topic_of_the_remapped_image(ro
     node = make_node(ros_context, cli_args=remap, image_transport="compressedDepth")
     node.start()
     assert node.count_subscribers("/robot/camera/depth/image/compressedDepth") == 1
-    node.receive_camera_info(camera_info())
-    node.receive_compressed(compressed(depth_frame(0)))
+    node.intake.receive_camera_info(camera_info())
+    node.intake.receive_compressed(compressed(depth_frame(0)))
     assert wait_until(lambda: node.report().answered == 1)
     node.close()
 
@@ -288,7 +288,7 @@ def test_compressed_images_come_on_the_transports_topic_of_the_remapped_image(ro
 def test_diagnostics_tell_how_the_node_is(running):
     node, recorder = running
     feed_and_wait(node, depth_frame(0), 1.0)
-    node.receive_image(image(depth_frame(0).astype(np.float32), encoding="rgb8"))
+    node.intake.receive_image(image(depth_frame(0).astype(np.float32), encoding="rgb8"))
 
     def told():
         return [

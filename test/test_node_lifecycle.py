@@ -36,17 +36,16 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 
 def test_a_managed_node_works_only_while_it_is_active(ros_context):
     node = make_node(ros_context, autostart=False)
+    listens = lambda: [node.count_subscribers(f"depth/{name}") for name in ("image_rect_raw", "camera_info")]  # noqa: E731
     node.start()
-    feed(node, depth_frame(0))
-    assert node.report().received == 0
+    assert listens() == [0, 0]
     assert node.trigger_configure() == SUCCESS
-    assert node.count_subscribers("depth/image_rect_raw") == 0
+    assert listens() == [0, 0]
     assert node.trigger_activate() == SUCCESS
-    assert node.count_subscribers("depth/image_rect_raw") == 1
+    assert listens() == [1, 1]
     assert feed_and_wait(node, depth_frame(0)).answered == 1
     assert node.trigger_deactivate() == SUCCESS
-    feed(node, depth_frame(0))
-    assert node.report().received == 1
+    assert listens() == [0, 0] and node.report().received == 1
     assert node.trigger_activate() == SUCCESS
     assert feed_and_wait(node, depth_frame(0)).answered == 2
     assert node.trigger_deactivate() == SUCCESS
@@ -107,7 +106,7 @@ def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(
 
 def test_a_node_that_is_cleaned_up_is_not_in_error(running):
     node, recorder = running
-    node.receive_image(image(depth_frame(0).astype(np.float32), encoding="rgb8"))
+    node.intake.receive_image(image(depth_frame(0).astype(np.float32), encoding="rgb8"))
     assert transit(node, node.trigger_deactivate, node.trigger_cleanup) == [SUCCESS] * 2
     recorder.diagnostics.clear()
     assert wait_until(lambda: recorder.diagnostics, 5)
