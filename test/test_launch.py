@@ -104,6 +104,17 @@ def test_time_is_taken_from_where_the_parameter_file_says(launched, ros_context,
     assert sim_time.bool_value and threads.integer_value == 1
 
 
+def test_other_weights_and_how_much_is_logged_are_what_was_asked_for(launched, ros_context, tmp_path):
+    weights = tmp_path / "mine.safetensors"
+    _, output = launched("hand.launch.py", f"model:={weights}", "log_level:=debug")
+    node = Node("observer", context=ros_context)
+    with spinning(node):
+        (model,) = read_parameters(node, "/hand_pose_node", "model")
+    assert model.string_value == str(weights)
+    assert wait_until(lambda: re.search(r"\[FATAL\].*mine\.safetensors", output.read_text()))  # there is no such file
+    assert "[DEBUG]" in output.read_text()
+
+
 def pid_of_node(output):
     found = re.search(r"\[hand_pose_node-\d\]: process started with pid \[(\d+)\]", output.read_text())
     assert found, output.read_text()
