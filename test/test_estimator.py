@@ -121,6 +121,35 @@ def test_time_that_leaps_forgets_and_names_are_never_used_again(oracle, step):
     assert [hand.track_id for hand in see(follow, oracle, [right_at()], 500.1 + step)] == [3]
 
 
+def wrist_to_wrist(hand, degrees, apart=0.02):
+    """A left hand, its wrist `apart` metres beside that of `hand`, and turned by so much against it in the image."""
+    joints, _ = left_at()
+    axes = joints[9] - joints[0], hand[0][9] - hand[0][0]
+    turn = np.radians(degrees) + np.subtract(*(np.arctan2(axis[1], axis[0]) for axis in axes[::-1]))
+    joints, _ = left_at(turn=-1.6 + turn)
+    return joints - joints[0] + hand[0][0] + (apart, 0, 0), "left"
+
+
+@pytest.mark.parametrize("forearm_first", (False, True))
+def test_a_forearm_is_not_taken_for_a_second_hand(oracle, forearm_first):
+    follow, hand, oracle.present = estimator(oracle), right_at(y=-0.05), {"left": 0.9}
+    forearm = wrist_to_wrist(hand, 180)
+    if forearm_first:
+        assert len(see(follow, oracle, [forearm], 0.0)) == 1
+    answers = [see(follow, oracle, [hand, forearm], i / 30) for i in range(1, 31)]
+    assert all(len(hands) == 1 for hands in answers)
+    assert [hand.handedness for hand in answers[-1]] == ["right"]
+    assert forearm_first or {hand.track_id for hands in answers for hand in hands} == {1}
+
+
+@pytest.mark.parametrize(("degrees", "apart"), [(90, 0.06), (180, 0.22)])
+def test_hands_that_cross_or_lie_apart_are_two(oracle, degrees, apart):
+    follow, hand = estimator(oracle), right_at(y=-0.05)
+    for i in range(30):
+        hands = see(follow, oracle, [hand, wrist_to_wrist(hand, degrees, apart)], i / 30)
+    assert len(hands) == 2
+
+
 def test_two_tracks_that_come_to_one_hand_become_one(oracle):
     follow = estimator(oracle)
     for i in range(7):

@@ -11,6 +11,7 @@ from .looking import Eye, Look
 from .prediction import Backend
 from .search import Prospect, Search
 from .settings import EstimatorSettings
+from .skeleton import WRIST
 from .tracking import PoseFilter, Track
 
 SEARCH_EVERY = 5
@@ -46,6 +47,10 @@ SURE = 1 - SURER
 
 SAME_HAND = 0.05
 """Centres closer than this, in metres, belong to one hand."""
+
+SAME_WRIST, BACKWARDS = 0.15, -0.7
+"""Of two hands with wrists closer than this, in metres, that point away from each other, the cosine between them being
+less than this, one is the other's forearm."""
 
 
 class HandPoseEstimator:
@@ -106,7 +111,7 @@ class HandPoseEstimator:
         else:
             self._prospects = self._prospects or self._look_for_more(see)
             seen = self._acquire(see)
-        seen = sorted(_one_track_a_hand(seen), key=lambda pair: pair[0].id)
+        seen = sorted(_without_forearms(_one_track_a_hand(seen)), key=lambda pair: pair[0].id)
         unseen = [track for track in self._tracks if 0 < track.missed <= MAX_MISSED]
         self._tracks = sorted([track for track, _ in seen] + unseen, key=lambda track: track.id)
         if following and not self._tracks:
@@ -304,3 +309,19 @@ def _one_track_a_hand(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]
     """Where several tracks have come to one hand, the one that explains it best; of equals the oldest."""
     best_first = sorted(seen, key=lambda pair: (-round(pair[1].present * pair[0].handedness_score, 1), pair[0].id))
     return _apart(best_first)
+
+
+def _without_forearms(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]]:
+    """Without what lies where another hand's forearm must be. Which is the hand: the one whose joints show better."""
+    kept: list[tuple[Track, Look]] = []
+    for track, look in sorted(seen, key=lambda pair: -pair[1].confidence):
+        if not any(_is_forearm(look, hand) for _, hand in kept):
+            kept.append((track, look))
+    return kept
+
+
+def _is_forearm(look: Look, hand: Look) -> bool:
+    """Whether one of the two hands would be on the other's forearm."""
+    apart = np.linalg.norm(look.positions[WRIST] - hand.positions[WRIST])
+    along = look.direction @ hand.direction / (np.linalg.norm(look.direction) * np.linalg.norm(hand.direction))
+    return bool(apart < SAME_WRIST and along < BACKWARDS)
