@@ -323,5 +323,5 @@ def _without_forearms(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]
 def _is_forearm(look: Look, hand: Look) -> bool:
     """Whether one of the two hands would be on the other's forearm."""
     apart = np.linalg.norm(look.positions[WRIST] - hand.positions[WRIST])
-    along = look.direction @ hand.direction / (np.linalg.norm(look.direction) * np.linalg.norm(hand.direction))
-    return bool(apart < SAME_WRIST and along < BACKWARDS)
+    lengths = np.linalg.norm(look.direction) * np.linalg.norm(hand.direction)
+    return bool(apart < SAME_WRIST and look.direction @ hand.direction < BACKWARDS * lengths)
