@@ -1,5 +1,6 @@
 """The estimator: depth images in, one after the other, and the hands in each out."""
 
+from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
@@ -296,13 +297,18 @@ class HandPoseEstimator:
         )
 
 
-def _apart(seen: list[tuple]) -> list[tuple]:
-    """Of (what, look), those whose look is not at the place of an earlier one."""
+def _first_of(seen: list[tuple], are_one: Callable[[Look, Look], bool]) -> list[tuple]:
+    """Of (what, look), those whose look is not one with that of an earlier one that is kept."""
     kept: list[tuple] = []
     for what, look in seen:
-        if all(np.linalg.norm(look.centre - other.centre) > SAME_HAND for _, other in kept):
+        if not any(are_one(look, other) for _, other in kept):
             kept.append((what, look))
     return kept
+
+
+def _apart(seen: list[tuple]) -> list[tuple]:
+    """Of (what, look), those whose look is not at the place of an earlier one."""
+    return _first_of(seen, lambda look, other: bool(np.linalg.norm(look.centre - other.centre) <= SAME_HAND))
 
 
 def _one_track_a_hand(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]]:
@@ -313,11 +319,7 @@ def _one_track_a_hand(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]
 
 def _without_forearms(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]]:
     """Without what lies where another hand's forearm must be. Which is the hand: the one whose joints show better."""
-    kept: list[tuple[Track, Look]] = []
-    for track, look in sorted(seen, key=lambda pair: -pair[1].confidence):
-        if not any(_is_forearm(look, hand) for _, hand in kept):
-            kept.append((track, look))
-    return kept
+    return _first_of(sorted(seen, key=lambda pair: -pair[1].confidence), _is_forearm)
 
 
 def _is_forearm(look: Look, hand: Look) -> bool:
