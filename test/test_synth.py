@@ -98,6 +98,8 @@ def test_what_a_batch_says_holds():
     batches = [stream[k] for k in range(4)]
     batch = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
     assert batch["image"].dtype == np.float32 and np.abs(batch["image"]).max() <= 1
+    stereo = [sensor.kind == "active_stereo" for sensor in SENSORS.values()]
+    assert 0.42 < np.mean(np.array(stereo)[batch["sensor"]]) < 0.65  # of cameras 4 in 11, twice as often
     assert np.isfinite(batch["uvd"]).all()
     present = batch["present"]
     assert 0.65 < present.mean() < 0.85

@@ -90,6 +90,17 @@ def test_edges_of_less_than_a_pixel_of_disparity_melt_and_others_are_torn():
         assert (np.abs(np.diff(across[across > 0])).max() < 0.6 * height) == melts
 
 
+@pytest.mark.parametrize("flaw", ({"flaw0": 0.5}, {"flaw2": 0.5}), ids=("lost", "fattened"))
+def test_what_happens_at_a_clean_edge_hangs_together(flaw):
+    edge = np.where(np.arange(96) < 48, 0.5, 0.8)[None].repeat(96, axis=0)
+    torn, clean = (
+        np.abs(seen(edge, flaw3=2.0, flaw16=whether, **flaw) - edge)[:, 48:50] > 0.01 for whether in (0.0, 1.0)
+    )
+    assert 0.2 < torn.mean() < 0.8 and 0.2 < clean.mean() < 0.8
+    torn_from_row_to_row, clean_from_row_to_row = ((image[1:] != image[:-1]).mean() for image in (torn, clean))
+    assert torn_from_row_to_row > 0.3 and clean_from_row_to_row < 0.12
+
+
 @pytest.mark.parametrize("angle", np.radians((0, 30, 90, 135, 200, 300)))
 def test_a_shadow_lies_along_the_rows_of_the_sensor(angle):
     depth = np.full((96, 96), 0.8)

@@ -100,7 +100,7 @@ def _measure(
     #       limit; dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth
     #       share; matching window (sensor pixels), and the step in depth it smooths over (metres); how much melts;
     #       the step in disparity below which an edge melts, too (over focal x baseline: 1 / metres); the direction of
-    #       the sensor's rows in the image, radians from u towards v
+    #       the sensor's rows in the image, radians from u towards v; whether edges are clean
     i, y, x = wp.tid()
     ratio = wp.max(pixel[i], 1.0)
     along = wp.cos(flaw[i, 15])
@@ -126,6 +126,9 @@ def _measure(
         near = wp.min(near, zk)
         far = wp.max(far, zk)
     choice = wp.randf(state)
+    if flaw[i, 16] > 0.0 and far - near > 0.012:
+        # A matcher's window sees the same along an edge, so what happens there hangs together over some pixels.
+        choice = 1.0 / (1.0 + wp.exp(-2.5 * _smooth_noise(seed[i] + 29, float(sx) * 0.12, float(sy) * 0.12)))
     if z - near > wp.max(0.012, flaw[i, 14] * z * near):
         edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
         if choice + 0.35 * edge_noise < flaw[i, 2]:

@@ -53,6 +53,10 @@ SENSORS = {
 }
 """By name. Focal length, baseline and step are the makers' figures; the noise is of the size reported for them."""
 
+CLEAN_SHARE = 0.7
+"""Of a stereo camera's images, those whose edges are smooth lines, as the matching window makes them: not torn pixel by
+pixel."""
+
 
 def cameras(name: str) -> tuple[str, ...]:
     """The names of the cameras of a kind, or that of a camera.
@@ -73,7 +77,7 @@ class Flaws:
     Attributes:
         scale: (n,) how many image pixels one pixel of the sensor spans.
         sensor: (n, 4) noise and step of the sensor.
-        flaw: (n, 16) its other flaws, in this image, and how its rows lie there.
+        flaw: (n, 17) its other flaws, in this image, and how its rows lie there.
         patch: (n, 3, 4) ellipses without a reading: centre and half axes, as shares of the image.
         cell: (n,) image pixels across which a low relief melts.
     """
@@ -114,7 +118,7 @@ def draw_flaws(
 
     tof, stereo = kinds == 2, kinds == 0
     some = difficulty[:, None] * rng.uniform(0, 1, (n, 3)) ** 2.5
-    flaw = np.zeros((n, 16))
+    flaw = np.zeros((n, 17))
     flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
     flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
     # A stereo matcher fattens what is in front by about half its window, mostly all along the edge.
@@ -135,6 +139,8 @@ def draw_flaws(
     disparity = np.where(stereo & (rng.uniform(0, 1, n) < 0.7 * difficulty), rng.uniform(0.4, 1.8, n), 0)
     flaw[:, 14] = disparity / over
     flaw[:, 15] = angle
+    flaw[:, 16] = stereo & (rng.uniform(0, 1, n) < CLEAN_SHARE)
+    flaw[flaw[:, 16] > 0, 9] = 0
     cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty[:, None], :2] = -9

@@ -15,7 +15,10 @@ from .hands import HandBank
 from .lures import Lures
 from .measuring import measure
 from .render import Renderer
-from .sensors import SENSORS, cameras
+from .sensors import ACTIVE_STEREO, SENSORS, cameras
+
+MOSTLY_STEREO = (*SENSORS, ACTIVE_STEREO)
+"""Stereo cameras twice as often as others: most robots carry one, and no other kind loses as much of a hand."""
 
 HALF_SIZE = EstimatorSettings.cube_half_size
 """Half the edge of the cube around a hand, metres: the estimator's default."""
@@ -93,7 +96,7 @@ class SynthBatches:
         aligned_share: of samples that are turned so that the hand points up, nearly.
         extent: how far the image reaches, 1 being the edge of the cube: what is turned later must reach farther. What
             the sensor loses in patches is as large beside the image, and so larger beside the hand.
-        sensors: names of cameras or of kinds of them (see `sensors.cameras`), each as likely as the others.
+        sensors: names of cameras or of kinds of them (see `sensors.cameras`), as likely as they are often among these.
 
     Raises:
         ValueError: there is no such sensor; or images without a hand are asked for beyond the cube, which is all that
@@ -121,7 +124,7 @@ class SynthBatches:
     empty_share: float = 0.25
     aligned_share: float = ALIGNED_SHARE
     extent: float = 1.0
-    sensors: tuple[str, ...] = tuple(SENSORS)
+    sensors: tuple[str, ...] = MOSTLY_STEREO
 
     def __post_init__(self):
         for name in self.sensors:

@@ -17,8 +17,8 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 12
-FINGERPRINT = {"uvd": -0.000207, "image": 0.710633, "visible": 0.627104, "roughness": 0.024212}
+VERSION = 13
+FINGERPRINT = {"uvd": -0.000207, "image": 0.710593, "visible": 0.627104, "roughness": 0.022242}
 """`fingerprint` of this version."""
 
 COUNT = 4096
