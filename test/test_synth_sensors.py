@@ -101,6 +101,13 @@ def test_what_happens_at_a_clean_edge_hangs_together(flaw):
     assert torn_from_row_to_row > 0.3 and clean_from_row_to_row < 0.12
 
 
+def test_what_a_clean_image_loses_at_a_flat_angle_hangs_together():
+    steep = (0.5 + 0.01 * np.arange(96))[None].repeat(96, axis=0)
+    torn, clean = (seen(steep, flaw4=4.5, flaw16=whether)[:, 48:90] == 0 for whether in (0.0, 1.0))
+    assert 0.2 < torn.mean() < 0.95 and 0.2 < clean.mean() < 0.95
+    assert (torn[1:] != torn[:-1]).mean() > 0.2 and (clean[1:] != clean[:-1]).mean() < 0.1
+
+
 @pytest.mark.parametrize("angle", np.radians((0, 30, 90, 135, 200, 300)))
 def test_a_shadow_lies_along_the_rows_of_the_sensor(angle):
     depth = np.full((96, 96), 0.8)

@@ -25,6 +25,12 @@ def _smooth_noise(seed: int, x: float, y: float):
 
 
 @wp.func
+def _chance(seed: int, x: int, y: int):
+    """Between 0 and 1, and much the same over some pixels: a matcher's window sees much the same in all of them."""
+    return 1.0 / (1.0 + wp.exp(-2.5 * _smooth_noise(seed, 0.12 * float(x), 0.12 * float(y))))
+
+
+@wp.func
 def _at(depth: wp.array(dtype=float, ndim=3), i: int, y: int, x: int):
     size = depth.shape[1]
     return depth[i, wp.clamp(y, 0, size - 1), wp.clamp(x, 0, size - 1)]
@@ -126,9 +132,9 @@ def _measure(
         near = wp.min(near, zk)
         far = wp.max(far, zk)
     choice = wp.randf(state)
-    if flaw[i, 16] > 0.0 and far - near > 0.012:
-        # A matcher's window sees the same along an edge, so what happens there hangs together over some pixels.
-        choice = 1.0 / (1.0 + wp.exp(-2.5 * _smooth_noise(seed[i] + 29, float(sx) * 0.12, float(sy) * 0.12)))
+    clean = flaw[i, 16] > 0.0
+    if clean and far - near > 0.012:
+        choice = _chance(seed[i] + 29, sx, sy)
     if z - near > wp.max(0.012, flaw[i, 14] * z * near):
         edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
         if choice + 0.35 * edge_noise < flaw[i, 2]:
@@ -184,7 +190,10 @@ def _measure(
         below = wp.abs(at_centre - _at(depth, i, py + step, px))
         across = wp.length(wp.vec2(wp.min(left, right), wp.min(above, below)))
         slope = across * focal[i] / (float(step) * z)
-        if slope > flaw[i, 4] * (0.7 + 0.6 * wp.randf(state)):
+        limit = wp.randf(state)
+        if clean:
+            limit = _chance(seed[i] + 31, sx, sy)
+        if slope > flaw[i, 4] * (0.7 + 0.6 * limit):
             z = 0.0
     if wp.randf(state) < flaw[i, 5]:
         z = 0.0

@@ -53,9 +53,9 @@ SENSORS = {
 }
 """By name. Focal length, baseline and step are the makers' figures; the noise is of the size reported for them."""
 
-CLEAN_SHARE = 0.7
-"""Of a stereo camera's images, those whose edges are smooth lines, as the matching window makes them: not torn pixel by
-pixel."""
+CLEAN_SHARE = 0.85
+"""Of a stereo camera's images, those in which what is lost hangs together, and edges are smooth lines, as the matching
+window makes them: not torn pixel by pixel."""
 
 
 def cameras(name: str) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def draw_flaws(
     flaw[:, 14] = disparity / over
     flaw[:, 15] = angle
     flaw[:, 16] = stereo & (rng.uniform(0, 1, n) < CLEAN_SHARE)
-    flaw[flaw[:, 16] > 0, 9] = 0
+    flaw[np.ix_(flaw[:, 16] > 0, (5, 9))] = 0
     cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty[:, None], :2] = -9
