@@ -106,7 +106,7 @@ def _measure(
     #       limit; dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth
     #       share; matching window (sensor pixels), and the step in depth it smooths over (metres); how much melts;
     #       the step in disparity below which an edge melts, too (over focal x baseline: 1 / metres); the direction of
-    #       the sensor's rows in the image, radians from u towards v; whether edges are clean
+    #       the sensor's rows in the image, radians from u towards v; whether what is lost hangs together
     i, y, x = wp.tid()
     ratio = wp.max(pixel[i], 1.0)
     along = wp.cos(flaw[i, 15])

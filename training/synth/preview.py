@@ -16,7 +16,7 @@ from fingerpose_ros.perception.skeleton import FINGERS, PARENTS
 
 from .scenes import SURROUNDINGS
 from .sensors import KINDS, SENSORS
-from .stream import SynthBatches
+from .stream import MOSTLY_STEREO, SynthBatches
 
 COLUMNS = 8
 
@@ -62,7 +62,7 @@ def main():
         "--sensor", choices=[*KINDS, *SENSORS], action="append", help="only this one or this kind; may be given again"
     )
     args = parser.parse_args()
-    sensors = tuple(args.sensor or SENSORS)
+    sensors = tuple(args.sensor or MOSTLY_STEREO)
     batch = SynthBatches(args.size, args.count, args.seed, args.difficulty, sensors=sensors)[0]
     tiles = []
     for i in range(args.count):

@@ -140,7 +140,7 @@ def draw_flaws(
     flaw[:, 14] = disparity / over
     flaw[:, 15] = angle
     flaw[:, 16] = stereo & (rng.uniform(0, 1, n) < CLEAN_SHARE)
-    flaw[np.ix_(flaw[:, 16] > 0, (5, 9))] = 0
+    flaw[np.ix_(flaw[:, 16] > 0, (5, 9))] = 0  # dropout and jitter tear pixel by pixel
     cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty[:, None], :2] = -9
