@@ -30,9 +30,29 @@ def test_sensor_noise_is_what_it_says(name):
     flaws.sensor[:, 2] = 0  # the step
     flaws.flaw[:] = 0
     flaws.flaw[:, 10] = np.where(np.arange(n) % 2, 0.5, 0.0)  # half of it smooth, in every other image
+    flaws.flaw[:, 17:] = 0.22
     scatter = apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, n)).numpy().reshape(n, -1).std(1)
     np.testing.assert_allclose(scatter[::2], np.hypot(0.003, 0.001 / 12**0.5), rtol=0.05)
     assert (scatter[1::2] < 0.0027).all()
+
+
+def test_smooth_noise_has_bumps_of_the_size_said_in_the_sensors_pixels():
+    """Half as wide as high; and as large beside the hand however near it is, that is however few pixels show it."""
+
+    def half_width(image: np.ndarray) -> int:
+        """Pixels along a row over which noise stays half the same."""
+        noise = image - image.mean()
+        alike = np.array([(noise[:, k:] * noise[:, : noise.shape[1] - k]).mean() for k in range(30)])
+        return int(np.argmax(alike < 0.5 * alike[0]))
+
+    for scale in (1.0, 2.0, 0.5):
+        flaws = draw_flaws(["realsense_d435"], np.full(1, scale), np.random.default_rng(0), 0.0)
+        flaws.sensor[:, 1], flaws.sensor[:, 2] = 0.01, 0
+        flaws.flaw[:], flaws.flaw[:, 10], flaws.flaw[:, 17:] = 0, 1, (1 / 6, 1 / 12)
+        wall = wp.array(np.full((1, 192, 192), 0.8, np.float32), dtype=float)
+        out = apply_flaws(wall, wp.array([385.0], dtype=float), flaws, np.arange(1)).numpy()[0]
+        assert half_width(out) == pytest.approx(4.5 * scale, abs=1, rel=0.15)
+        assert half_width(out.T) == pytest.approx(9 * scale, abs=1, rel=0.15)
 
 
 def test_a_stereo_cameras_step_is_its_quantum_of_disparity():

@@ -106,7 +106,8 @@ def _measure(
     #       limit; dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth
     #       share; matching window (sensor pixels), and the step in depth it smooths over (metres); how much melts;
     #       the step in disparity below which an edge melts, too (over focal x baseline: 1 / metres); the direction of
-    #       the sensor's rows in the image, radians from u towards v; whether what is lost hangs together
+    #       the sensor's rows in the image, radians from u towards v; whether what is lost hangs together; the smooth
+    #       noise's bumps along a row and across (1 / sensor pixels)
     i, y, x = wp.tid()
     ratio = wp.max(pixel[i], 1.0)
     along = wp.cos(flaw[i, 15])
@@ -114,9 +115,20 @@ def _measure(
     sx = int(wp.floor((float(x) * along + float(y) * aside) / ratio))
     sy = int(wp.floor((float(y) * along - float(x) * aside) / ratio))
     state = wp.rand_init(seed[i], sy * 4096 + sx)
+    finer = ratio / pixel[i]
     jitter = flaw[i, 9] * pixel[i]
-    ux = (float(sx) + 0.5) * ratio + jitter * wp.randn(state)
-    uy = (float(sy) + 0.5) * ratio + jitter * wp.randn(state)
+    clean = flaw[i, 16] > 0.0
+    ux = (float(sx) + 0.5) * ratio
+    uy = (float(sy) + 0.5) * ratio
+    if clean and jitter > 0.0:
+        # Rows, and columns, are matched by windows of their own: side by side they do not end at the same place.
+        wide = 0.12 * finer
+        narrow = 0.4 * finer
+        ux += 1.5 * jitter * _smooth_noise(seed[i] + 37, float(sx) * wide, float(sy) * narrow)
+        uy += 1.5 * jitter * _smooth_noise(seed[i] + 41, float(sx) * narrow, float(sy) * wide)
+    else:
+        ux += jitter * wp.randn(state)
+        uy += jitter * wp.randn(state)
     px = int(wp.floor(ux * along - uy * aside))
     py = int(wp.floor(uy * along + ux * aside))
     z = _at(depth, i, py, px)
@@ -132,7 +144,6 @@ def _measure(
         near = wp.min(near, zk)
         far = wp.max(far, zk)
     choice = wp.randf(state)
-    clean = flaw[i, 16] > 0.0
     if clean and far - near > 0.012:
         choice = _chance(seed[i] + 29, sx, sy)
     if z - near > wp.max(0.012, flaw[i, 14] * z * near):
@@ -208,7 +219,7 @@ def _measure(
 
     if z > 0.0:
         white = wp.randn(state)
-        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * 0.22, float(sy) * 0.22)
+        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * finer * flaw[i, 17], float(sy) * finer * flaw[i, 18])
         noise = flaw[i, 10] * smooth + (1.0 - flaw[i, 10]) * white
         if sensor[i, 0] > 0.0:
             inverse = 1.0 / z + sensor[i, 1] * noise

@@ -54,7 +54,7 @@ SENSORS = {
 """By name. Focal length, baseline and step are the makers' figures; the noise is of the size reported for them."""
 
 CLEAN_SHARE = 0.85
-"""Of a stereo camera's images, those in which what is lost hangs together, and edges are smooth lines, as the matching
+"""Of a stereo camera's images, those in which what is lost hangs together, and edges are unbroken, as the matching
 window makes them: not torn pixel by pixel."""
 
 
@@ -77,7 +77,7 @@ class Flaws:
     Attributes:
         scale: (n,) how many image pixels one pixel of the sensor spans.
         sensor: (n, 4) noise and step of the sensor.
-        flaw: (n, 17) its other flaws, in this image, and how its rows lie there.
+        flaw: (n, 19) its other flaws, in this image, and how its rows lie there.
         patch: (n, 3, 4) ellipses without a reading: centre and half axes, as shares of the image.
         cell: (n,) image pixels across which a low relief melts.
     """
@@ -118,7 +118,7 @@ def draw_flaws(
 
     tof, stereo = kinds == 2, kinds == 0
     some = difficulty[:, None] * rng.uniform(0, 1, (n, 3)) ** 2.5
-    flaw = np.zeros((n, 17))
+    flaw = np.zeros((n, 19))
     flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
     flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
     # A stereo matcher fattens what is in front by about half its window, mostly all along the edge.
@@ -131,7 +131,8 @@ def draw_flaws(
     flaw[:, 7] = np.where(tof, rng.uniform(0, 0.003, n), 0) * difficulty
     flaw[:, 8] = rng.uniform(0, 6.3, n)
     flaw[:, 9] = rng.uniform(0, 0.6, n) * difficulty
-    flaw[:, 10] = np.where(stereo, rng.uniform(0.4, 0.9, n), rng.uniform(0, 0.3, n))
+    # Windows that are matched, and filters, leave bumps: some of them as wide as a finger, which no mean takes away.
+    flaw[:, 10] = 1 - np.select([tof, stereo], [1.0, 0.5], 0.8) * rng.uniform(0, 1, n) ** np.where(stereo, 2, 1)
     flaw[:, 11] = np.where(stereo, rng.uniform(0, 14, n) * difficulty, 0)
     flaw[:, 12] = rng.uniform(0.005, 0.045, n)
     flaw[:, 13] = np.where(stereo & (rng.uniform(0, 1, n) < 0.5 * difficulty), rng.uniform(0.2, 1, n), 0)
@@ -140,7 +141,11 @@ def draw_flaws(
     flaw[:, 14] = disparity / over
     flaw[:, 15] = angle
     flaw[:, 16] = stereo & (rng.uniform(0, 1, n) < CLEAN_SHARE)
-    flaw[np.ix_(flaw[:, 16] > 0, (5, 9))] = 0  # dropout and jitter tear pixel by pixel
+    bump = np.exp(rng.uniform(*np.log([1.5, 8]), n)) * np.where(stereo, 2, 1)
+    flaw[:, 17:] = np.exp(rng.uniform(-0.5, 0.5, (n, 2))) / bump[:, None]
+    clean = flaw[:, 16] > 0
+    flaw[clean, 5] = 0
+    flaw[clean, 9] = 1.5 * rng.uniform(0, 1, clean.sum()) ** 2 * difficulty[clean]
     cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty[:, None], :2] = -9

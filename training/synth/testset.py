@@ -17,8 +17,8 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 13
-FINGERPRINT = {"uvd": -0.000207, "image": 0.710238, "visible": 0.627104, "roughness": 0.020986}
+VERSION = 14
+FINGERPRINT = {"uvd": -0.000207, "image": 0.710071, "visible": 0.627104, "roughness": 0.021034}
 """`fingerprint` of this version."""
 
 COUNT = 4096
