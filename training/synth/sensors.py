@@ -143,6 +143,7 @@ def draw_flaws(
     flaw[:, 16] = stereo & (rng.uniform(0, 1, n) < CLEAN_SHARE)
     bump = np.exp(rng.uniform(*np.log([1.5, 8]), n)) * np.where(stereo, 2, 1)
     flaw[:, 17:] = np.exp(rng.uniform(-0.5, 0.5, (n, 2))) / bump[:, None]
+    # Dropout and jitter would tear these pixel by pixel: they have none of the one, and of the other what wavers.
     clean = flaw[:, 16] > 0
     flaw[clean, 5] = 0
     flaw[clean, 9] = 1.5 * rng.uniform(0, 1, clean.sum()) ** 2 * difficulty[clean]
