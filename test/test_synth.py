@@ -12,7 +12,7 @@ from fingerpose_ros.perception.kinematics import hand_direction
 from training.synth import framing, poses, scenes, stream
 from training.synth.hands import HandBank
 from training.synth.lures import Lures
-from training.synth.render import BOX, CYLINDER, SPHERE, Renderer
+from training.synth.render import BOX, CYLINDER, NOTHING, SPHERE, Renderer
 from training.synth.sensors import SENSORS
 from training.synth.stream import SynthBatches
 from training.synth.testset import VIEWS, view_of
@@ -206,6 +206,24 @@ def test_held_objects_leave_the_bones_free(bank):
             CYLINDER: (np.hypot(local[0], local[2]) < 1) & (np.abs(local[1]) < 1),
         }[kind]  # fmt: skip
         assert inside.sum() <= 2
+
+
+def test_every_solid_of_a_scene_is_drawn_however_many_there_are():
+    crowded, empty = (scenes.Scene(scenes.FREE, np.eye(3)) for _ in range(2))
+    for k in range(40):
+        crowded.add(SPHERE, (0.02 * k, 0, 1), np.full(3, 0.01))
+    kinds, placements = scenes.stacked([empty, crowded])
+    assert (kinds != NOTHING).sum(1).tolist() == [0, 40]
+    np.testing.assert_allclose(placements[1, :, 0, 3], 0.02 * np.arange(40))
+    assert scenes.stacked([empty])[0].shape == (1, 1)  # kernels take no array without elements
+
+
+@pytest.mark.skipif(not wp.is_cuda_available(), reason="Warp finds no CUDA device")
+def test_a_gpu_draws_what_the_cpu_draws():
+    cpu, gpu = (SynthBatches(96, 32, seed=3, device=device)[0] for device in ("cpu", "cuda:0"))
+    for name in cpu:
+        same = np.isclose(cpu[name], gpu[name], atol=2e-2)
+        assert same.mean() > 0.99, name
 
 
 def test_lures_are_what_the_finder_takes_for_hands_and_the_same_every_time():

@@ -9,7 +9,7 @@ pytest.importorskip("warp", reason="rendering needs warp-lang, which is installe
 from fingerpose_ros.perception.kinematics import joint_angles
 from fingerpose_ros.perception.skeleton import PARENTS
 from training.synth import poses
-from training.synth.hands import BANK, FINGERS, GAP, THUMB, Angles, HandBank
+from training.synth.hands import ADULT_LENGTH, BANK, FINGERS, GAP, THUMB, Angles, HandBank
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_a_zero_pose_is_a_straight_hand_to_the_estimator_too(bank):
 
 def test_knuckles_are_where_peoples_are(bank):
     _, joints = bank.pose(np.arange(192), straight(192))
-    scale = 0.187 / bank.length[:192, None]
+    scale = ADULT_LENGTH / bank.length[:192, None]
     proximal = np.linalg.norm(joints[:, 6::4] - joints[:, 5::4], axis=2) * scale * 1000
     assert np.median(proximal, axis=0) == pytest.approx(
         [36.3, 40, 36.1, 29], abs=0.5
@@ -99,7 +99,7 @@ def test_pinches_close_and_fingers_stay_out_of_one_another(bank):
     rng = np.random.default_rng(3)
     shapes = rng.integers(0, 192, 200)
     _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, np.zeros(200, bool)))
-    scale = bank.length[shapes] / 0.187
+    scale = bank.length[shapes] / ADULT_LENGTH
     depth = poses.penetration(joints, scale) / scale
     assert np.median(depth) < 0.003
     assert np.percentile(depth, 90) < 0.012
@@ -120,7 +120,7 @@ def test_fingers_are_as_broad_as_peoples(bank):
         ring = offset[(np.abs(height) < 0.005) & (np.linalg.norm(offset, axis=1) < 0.018)]
         ring -= np.outer(ring @ along[shape], along[shape])
         widths = np.ptp((ring - ring.mean(0)) @ np.linalg.svd(ring - ring.mean(0))[2].T, axis=0)
-        breadths.append(widths.max() * 0.187 / bank.length[shape])
+        breadths.append(widths.max() * ADULT_LENGTH / bank.length[shape])
     assert 0.0185 < np.mean(breadths) < 0.0215 and 0.001 < np.std(breadths) < 0.004
 
 
@@ -128,7 +128,7 @@ def test_fingers_end_where_peoples_do_and_differ(bank):
     """Index, ring and little 10.7, 10.8 and 36.4 mm before the middle finger (Chatzioglou et al., 2024)."""
     adults = np.flatnonzero(~bank.child)
     _, joints = bank.pose(adults, straight(len(adults)))
-    joints *= 0.187 / bank.length[adults, None, None]
+    joints *= ADULT_LENGTH / bank.length[adults, None, None]
     before = joints[:, 12, None, 1] - joints[:, [8, 16, 20], 1]
     assert before.mean(0) * 1000 == pytest.approx([10.7, 10.8, 36.4], abs=4)
     outer = np.linalg.norm(np.diff(joints[:, 1:].reshape(-1, 5, 4, 3)[:, 1:, 1:], axis=2), axis=3)

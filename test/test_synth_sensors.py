@@ -8,7 +8,16 @@ pytest.importorskip("warp", reason="rendering needs warp-lang, which is installe
 import warp as wp
 
 from training.synth.measuring import apply_flaws
-from training.synth.sensors import SENSORS, draw_flaws
+from training.synth.sensors import SENSORS, Flaws, draw_flaws
+
+
+def flawless(sensor: str, count: int, scale: float = 1.0, **flaws: float | np.ndarray) -> Flaws:
+    """Those of a sensor's images that have none but these: its baseline and quantum are none by themselves."""
+    drawn = draw_flaws([sensor] * count, np.full(count, scale), np.random.default_rng(0), 0.0)
+    outside = np.broadcast_to((-9.0, -9.0, 0.1, 0.1), (count, 3, 4))
+    kept = {"scale": drawn.scale, "cell": np.full(count, 8.0), "patch": outside, "edge": np.ones(count)}
+    kept |= {name: np.broadcast_to(value, count) for name, value in flaws.items()}
+    return Flaws(**{name: kept.get(name, np.zeros(count)) for name in vars(drawn)})
 
 
 @pytest.mark.parametrize("name", SENSORS)
@@ -19,18 +28,18 @@ def test_sensor_noise_is_what_it_says(name):
     depth = wp.array(np.full((n, size, size), distance, np.float32), dtype=float)
     focal = wp.array(np.full(n, sensor.focal, np.float32), dtype=float)
     rng = np.random.default_rng(0)
-    flaws = draw_flaws([name] * n, np.ones(n), rng, 0.0)
+    drawn = draw_flaws([name] * n, np.ones(n), rng, 0.0)
     if sensor.baseline:  # an error of so many pixels' disparity
-        one, column = sensor.disparity_noise * distance**2 / (sensor.focal * sensor.baseline), 1
-        strength = flaws.sensor[:, 1] * (sensor.focal * sensor.baseline) / sensor.disparity_noise
+        one, quantity = sensor.disparity_noise * distance**2 / (sensor.focal * sensor.baseline), "noise"
+        strength = drawn.noise * (sensor.focal * sensor.baseline) / sensor.disparity_noise
     else:
-        one, column, strength = sensor.range_noise * (0.25 + distance**2), 3, flaws.sensor[:, 3] / sensor.range_noise
+        one, quantity = sensor.range_noise * (0.25 + distance**2), "range_noise"
+        strength = drawn.range_noise / sensor.range_noise
     assert 0.04 <= strength.min() < 0.2 < 0.4 < strength.max() <= 0.8
-    flaws.sensor[:, column] *= 0.003 / one / strength  # 3 mm in each image, so that whole millimetres show it
-    flaws.sensor[:, 2] = 0  # the step
-    flaws.flaw[:] = 0
-    flaws.flaw[:, 10] = np.where(np.arange(n) % 2, 0.5, 0.0)  # half of it smooth, in every other image
-    flaws.flaw[:, 17:] = 0.22
+    noise = getattr(drawn, quantity) * 0.003 / one / strength  # 3 mm in each image, so that whole millimetres show it
+    half = np.where(np.arange(n) % 2, 0.5, 0.0)  # half of it smooth, in every other image
+    kind = {"baseline": drawn.baseline, quantity: noise, "smooth": half, "bump_along": 0.22, "bump_across": 0.22}
+    flaws = flawless(name, n, **kind)
     scatter = apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, n)).numpy().reshape(n, -1).std(1)
     np.testing.assert_allclose(scatter[::2], np.hypot(0.003, 0.001 / 12**0.5), rtol=0.05)
     assert (scatter[1::2] < 0.0027).all()
@@ -46,9 +55,8 @@ def test_smooth_noise_has_bumps_of_the_size_said_in_the_sensors_pixels():
         return int(np.argmax(alike < 0.5 * alike[0]))
 
     for scale in (1.0, 2.0, 0.5):
-        flaws = draw_flaws(["realsense_d435"], np.full(1, scale), np.random.default_rng(0), 0.0)
-        flaws.sensor[:, 1], flaws.sensor[:, 2] = 0.01, 0
-        flaws.flaw[:], flaws.flaw[:, 10], flaws.flaw[:, 17:] = 0, 1, (1 / 6, 1 / 12)
+        bumps = {"smooth": 1, "bump_along": 1 / 6, "bump_across": 1 / 12}
+        flaws = flawless("realsense_d435", 1, scale, baseline=0.05, noise=0.01, **bumps)
         wall = wp.array(np.full((1, 192, 192), 0.8, np.float32), dtype=float)
         out = apply_flaws(wall, wp.array([385.0], dtype=float), flaws, np.arange(1)).numpy()[0]
         assert half_width(out) == pytest.approx(4.5 * scale, abs=1, rel=0.15)
@@ -59,8 +67,8 @@ def test_a_stereo_cameras_step_is_its_quantum_of_disparity():
     sensor = SENSORS["kinect_v1"]
     n, size, distance = 4, 64, 1.2
     ramp = np.broadcast_to(np.linspace(distance, distance + 0.05, size, dtype=np.float32), (n, size, size))
-    flaws = draw_flaws(["kinect_v1"] * n, np.ones(n), np.random.default_rng(0), 0.0)
-    flaws.sensor[:, 1], flaws.flaw[:] = 0, 0
+    drawn = draw_flaws(["kinect_v1"] * n, np.ones(n), np.random.default_rng(0), 0.0)
+    flaws = flawless("kinect_v1", n, baseline=drawn.baseline, step=drawn.step)
     focal = wp.array(np.full(n, sensor.focal, np.float32), dtype=float)
     out = apply_flaws(wp.array(np.ascontiguousarray(ramp), dtype=float), focal, flaws, np.arange(n)).numpy()
     steps = np.diff(np.unique(out))
@@ -68,21 +76,17 @@ def test_a_stereo_cameras_step_is_its_quantum_of_disparity():
     assert np.median(steps) == pytest.approx(expected, abs=0.0006)
 
 
-def seen(depth: np.ndarray, baseline: float = 0.0, **flaws: float) -> np.ndarray:
-    """What a camera of 500 pixels focal length makes of one image, with no flaws but these: columns of `Flaws.flaw`."""
-    perfect = draw_flaws(["realsense_d435"], np.ones(1), np.random.default_rng(0), 0.0)
-    perfect.sensor[:], perfect.flaw[:], perfect.cell[:] = (baseline, 0, 0, 0), 0, 8
-    for column, value in flaws.items():
-        perfect.flaw[:, int(column.removeprefix("flaw"))] = value
+def seen(depth: np.ndarray, **flaws: float) -> np.ndarray:
+    """What a camera of 500 pixels focal length makes of one image, with no flaws but these."""
     image, focal = wp.array(depth[None].astype(np.float32), dtype=float), wp.array([500.0], dtype=float)
-    return apply_flaws(image, focal, perfect, np.ones(1)).numpy()[0]
+    return apply_flaws(image, focal, flawless("realsense_d435", 1, **flaws), np.ones(1)).numpy()[0]
 
 
 def test_surfaces_at_a_flat_angle_are_not_seen_but_steps_in_depth_are():
     step = np.where(np.arange(64) < 32, 0.5, 0.54)[None].repeat(64, axis=0)
-    assert (seen(step, flaw4=3.0) > 0).all()
+    assert (seen(step, grazing=3.0) > 0).all()
     steep = (0.5 + 0.01 * np.arange(64))[None].repeat(64, axis=0)  # a pixel spans a millimetre: 84 degrees
-    assert (seen(steep, flaw4=3.0)[:, 1:-1] == 0).all() and (seen(steep) > 0).all()
+    assert (seen(steep, grazing=3.0)[:, 1:-1] == 0).all() and (seen(steep) > 0).all()
 
 
 def finger(height: float) -> np.ndarray:
@@ -93,28 +97,30 @@ def finger(height: float) -> np.ndarray:
 
 
 def test_a_low_relief_melts_into_what_is_around_it_and_a_high_one_does_not():
-    low, high = (seen(finger(height), flaw13=1.0, flaw4=3.0)[31, 32] for height in (0.02, 0.1))
+    low, high = (seen(finger(height), melted=1.0, grazing=3.0)[31, 32] for height in (0.02, 0.1))
     assert 0.583 < low < 0.597 and high == pytest.approx(0.5, abs=1e-3)
-    assert seen(finger(0.02), flaw13=1.0)[2, 2] == pytest.approx(0.6, abs=1e-3)
+    assert seen(finger(0.02), melted=1.0)[2, 2] == pytest.approx(0.6, abs=1e-3)
 
 
 def test_edges_of_less_than_a_pixel_of_disparity_melt_and_others_are_torn():
     shallow = 0.03 / 0.6**2  # a step of 30 mm at 0.6 m
     for height, melts in ((0.02, True), (0.05, False)):
-        image = seen(finger(height), flaw14=shallow, flaw11=6.0, flaw12=0.005, flaw0=1.0, flaw3=2.0, flaw4=3.0)
+        image = seen(
+            finger(height), melts_below=shallow, window=6.0, window_step=0.005, lost=1.0, edge=2.0, grazing=3.0
+        )
         assert (image > 0).all() == melts
         # With nothing behind it, a finger is as broad as its edges make it, whatever melts.
         alone = np.where(finger(height) < 0.6, finger(height), 1e6)
-        assert (seen(alone, flaw14=shallow, flaw2=1.5, flaw3=2.0) > 0).sum() > 1.3 * (alone < 1).sum()
+        assert (seen(alone, melts_below=shallow, fattened=1.5, edge=2.0) > 0).sum() > 1.3 * (alone < 1).sum()
         across = image[20:44, 32]
         assert (np.abs(np.diff(across[across > 0])).max() < 0.6 * height) == melts
 
 
-@pytest.mark.parametrize("flaw", ({"flaw0": 0.5}, {"flaw2": 0.5}), ids=("lost", "fattened"))
+@pytest.mark.parametrize("flaw", ({"lost": 0.5}, {"fattened": 0.5}), ids=("lost", "fattened"))
 def test_what_happens_at_a_clean_edge_hangs_together(flaw):
     edge = np.where(np.arange(96) < 48, 0.5, 0.8)[None].repeat(96, axis=0)
     torn, clean = (
-        np.abs(seen(edge, flaw3=2.0, flaw16=whether, **flaw) - edge)[:, 48:50] > 0.01 for whether in (0.0, 1.0)
+        np.abs(seen(edge, edge=2.0, clean=whether, **flaw) - edge)[:, 48:50] > 0.01 for whether in (0.0, 1.0)
     )
     assert 0.2 < torn.mean() < 0.8 and 0.2 < clean.mean() < 0.8
     torn_from_row_to_row, clean_from_row_to_row = ((image[1:] != image[:-1]).mean() for image in (torn, clean))
@@ -123,7 +129,7 @@ def test_what_happens_at_a_clean_edge_hangs_together(flaw):
 
 def test_what_a_clean_image_loses_at_a_flat_angle_hangs_together():
     steep = (0.5 + 0.01 * np.arange(96))[None].repeat(96, axis=0)
-    torn, clean = (seen(steep, flaw4=4.5, flaw16=whether)[:, 48:90] == 0 for whether in (0.0, 1.0))
+    torn, clean = (seen(steep, grazing=4.5, clean=whether)[:, 48:90] == 0 for whether in (0.0, 1.0))
     assert 0.2 < torn.mean() < 0.95 and 0.2 < clean.mean() < 0.95
     assert (torn[1:] != torn[:-1]).mean() > 0.2 and (clean[1:] != clean[:-1]).mean() < 0.1
 
@@ -132,7 +138,7 @@ def test_what_a_clean_image_loses_at_a_flat_angle_hangs_together():
 def test_a_shadow_lies_along_the_rows_of_the_sensor(angle):
     depth = np.full((96, 96), 0.8)
     depth[44:52, 44:52] = 0.6
-    lost = np.argwhere(seen(depth, baseline=0.05, flaw6=1.0, flaw15=angle) == 0)
+    lost = np.argwhere(seen(depth, baseline=0.05, shadow=1.0, angle=angle) == 0)
     towards = (lost - 47.5).mean(0)[::-1]  # u, v
     assert 40 < len(lost) < 160
     np.testing.assert_allclose(towards / np.linalg.norm(towards), (-np.cos(angle), -np.sin(angle)), atol=0.15)
@@ -141,8 +147,7 @@ def test_a_shadow_lies_along_the_rows_of_the_sensor(angle):
 @pytest.mark.parametrize("angle", np.radians((0, 30, 90, 200)))
 def test_pixels_of_a_sensor_held_at_an_angle_are_where_they_were(angle):
     ramp = 0.5 + 0.001 * np.arange(96)[None] + 0.002 * np.arange(96)[:, None]
-    straight = draw_flaws(["realsense_d435"], np.full(1, 4.0), np.random.default_rng(0), 0.0, angle)
-    straight.sensor[:], straight.flaw[:, :15], straight.cell[:] = 0, 0, 8
+    straight = flawless("realsense_d435", 1, 4.0, angle=angle)
     image, focal = wp.array(ramp[None].astype(np.float32), dtype=float), wp.array([500.0], dtype=float)
     out = apply_flaws(image, focal, straight, np.ones(1)).numpy()[0]
     assert np.abs(out - ramp)[4:-4, 4:-4].max() < 0.01  # each four pixels wide, about its middle

@@ -17,7 +17,7 @@ from fingerpose_ros.perception.hand import LEFT, RIGHT
 from fingerpose_ros.writing import write_depth_bag
 
 from .synth import poses
-from .synth.hands import ARM, Angles, HandBank
+from .synth.hands import ADULT_LENGTH, ARM, Angles, HandBank
 from .synth.measuring import apply_flaws
 from .synth.render import BOX, CYLINDER, SPHERE, Renderer
 from .synth.scenes import basis
@@ -119,7 +119,7 @@ def scene(bank: HandBank) -> list[dict[str, tuple]]:
     ):  # fmt: skip
         angles = gestures(names)
         wrist, turn = path(len(angles.spread), phase)
-        hand = hand_in_place(bank, adults[3], 0.187, angles, wrist, turn, handedness == LEFT)
+        hand = hand_in_place(bank, adults[3], ADULT_LENGTH, angles, wrist, turn, handedness == LEFT)
         for k, parts in enumerate(zip(*hand, strict=True)):
             images[begin + k][handedness] = parts
     return images

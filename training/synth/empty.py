@@ -10,7 +10,7 @@ import warp as wp
 
 from fingerpose_ros.perception.camera import Camera
 
-from .hands import ARM_END, BONES, HandBank
+from .hands import ADULT_LENGTH, ARM_END, BONES, HandBank
 from .measuring import apply_flaws
 from .render import BOX, CYLINDER, SPHERE, Renderer
 from .scenes import Solids, basis, direction_near, random_direction, unit
@@ -175,7 +175,7 @@ class EmptyImages:
         vertices = self._renderer.skin(shape, np.broadcast_to(np.eye(4), (1, len(BONES), 4, 4)))
         up_the_arm = -bank.rest[shape[0], ARM_END, :3, 1]
         placed = np.eye(4)
-        placed[:3, :3] = basis(along, rng) @ basis(up_the_arm, rng).T * (0.187 / bank.length[shape[0]])
+        placed[:3, :3] = basis(along, rng) @ basis(up_the_arm, rng).T * (ADULT_LENGTH / bank.length[shape[0]])
         placed[:3, 3] = wrist
         first, last = np.array([bank.hand_faces]), np.array([len(bank.faces)])
         self._renderer.draw_hands(depth, focal, vertices, np.zeros(1, int), placed[None], first, last)

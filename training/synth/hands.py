@@ -15,6 +15,9 @@ BANK = Path(__file__).with_name("hand_bank.npz")
 PALMAR = np.array([-1.0, 0, 0])
 """Out of the palm, in the wrist bone's frame."""
 
+ADULT_LENGTH = 0.187
+"""Of an adult's hand, from the wrist's axis to the middle fingertip, metres."""
+
 FLESH = (0.0014, 0.0007, -0.0003, 0.0032)
 """What is put on the skin of each shape's digits, in metres on an adult hand: mean, standard deviation, least, most.
 
@@ -148,7 +151,7 @@ class HandBank:
         self._stretch_digits(tips)
         mean, deviation, least, most = FLESH
         flesh = np.clip(np.random.default_rng(0).normal(mean, deviation, len(self.length)), least, most)
-        flesh = (flesh * self.length / 0.187).astype(np.float32)
+        flesh = (flesh * self.length / ADULT_LENGTH).astype(np.float32)
         of_digits = (self.bone_weight * np.isin(self.bone_index, (*THUMB, *sum(FINGERS, ())))).sum(1)
         self.vertices += np.outer(flesh, of_digits)[..., None] * vertex_normals(self.vertices, self.faces)
         reach = -self.vertices[:, :, 1].mean(0)[self.faces].min(1)

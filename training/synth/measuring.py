@@ -1,9 +1,15 @@
 """What real depth cameras make of a perfect depth image: the flaws of `sensors`, in Warp, on the CPU or a GPU."""
 
+from dataclasses import fields
+
 import numpy as np
 import warp as wp
 
 from .sensors import Flaws, draw_flaws
+
+_NAMES = [field.name for field in fields(Flaws) if field.name != "patch"]
+_Flaws = wp.struct(type("_Flaws", (), {"__annotations__": dict.fromkeys(_NAMES, float)}))
+"""One image's: all of `Flaws` but the patches."""
 
 
 @wp.func
@@ -43,16 +49,17 @@ MELTS = wp.constant(0.06)
 @wp.kernel
 def _coarse(
     depth: wp.array(dtype=float, ndim=3),
-    cell: wp.array(dtype=float),
+    flaws: wp.array(dtype=_Flaws),
     out: wp.array(dtype=float, ndim=3),
 ):
-    # Mean depth in each square cell, `cell` pixels wide, of what is not far behind the nearest thing in it; 0 if empty.
+    # Mean depth in each square cell, `Flaws.cell` wide, of what is not far behind the nearest thing in it; 0 if empty.
     i, row, column = wp.tid()
     size = depth.shape[1]
-    x0 = int(float(column) * cell[i])
-    y0 = int(float(row) * cell[i])
-    x1 = wp.min(int(float(column + 1) * cell[i]), size)
-    y1 = wp.min(int(float(row + 1) * cell[i]), size)
+    cell = flaws[i].cell
+    x0 = int(float(column) * cell)
+    y0 = int(float(row) * cell)
+    x1 = wp.min(int(float(column + 1) * cell), size)
+    y1 = wp.min(int(float(row + 1) * cell), size)
     nearest = wp.float32(1.0e5)
     for y in range(y0, y1):
         for x in range(x0, x1):
@@ -92,32 +99,23 @@ def _between_cells(coarse: wp.array(dtype=float, ndim=3), i: int, y: float, x: f
 def _measure(
     depth: wp.array(dtype=float, ndim=3),
     coarse: wp.array(dtype=float, ndim=3),
-    cell: wp.array(dtype=float),
     seed: wp.array(dtype=int),
-    pixel: wp.array(dtype=float),
     focal: wp.array(dtype=float),
-    sensor: wp.array(dtype=float, ndim=2),
-    flaw: wp.array(dtype=float, ndim=2),
+    flaws: wp.array(dtype=_Flaws),
     patch: wp.array(dtype=float, ndim=3),
     out: wp.array(dtype=float, ndim=3),
 ):
-    # sensor: baseline, disparity noise and step (both over focal x baseline: 1 / metres), range noise
-    # flaw: chance of a hole at an edge, of a mixed pixel, of a fattened edge; edge reach (sensor pixels); grazing
-    #       limit; dropout; shadow side (-1, 0, 1); wiggle amplitude, its phase; lateral jitter (sensor pixels); smooth
-    #       share; matching window (sensor pixels), and the step in depth it smooths over (metres); how much melts;
-    #       the step in disparity below which an edge melts, too (over focal x baseline: 1 / metres); the direction of
-    #       the sensor's rows in the image, radians from u towards v; whether what is lost hangs together; the smooth
-    #       noise's bumps along a row and across (1 / sensor pixels)
     i, y, x = wp.tid()
-    ratio = wp.max(pixel[i], 1.0)
-    along = wp.cos(flaw[i, 15])
-    aside = wp.sin(flaw[i, 15])
+    flaw = flaws[i]
+    ratio = wp.max(flaw.scale, 1.0)
+    along = wp.cos(flaw.angle)
+    aside = wp.sin(flaw.angle)
     sx = int(wp.floor((float(x) * along + float(y) * aside) / ratio))
     sy = int(wp.floor((float(y) * along - float(x) * aside) / ratio))
     state = wp.rand_init(seed[i], sy * 4096 + sx)
-    finer = ratio / pixel[i]
-    jitter = flaw[i, 9] * pixel[i]
-    clean = flaw[i, 16] > 0.0
+    finer = ratio / flaw.scale
+    jitter = flaw.jitter * flaw.scale
+    clean = flaw.clean > 0.0
     ux = (float(sx) + 0.5) * ratio
     uy = (float(sy) + 0.5) * ratio
     if clean and jitter > 0.0:
@@ -135,7 +133,7 @@ def _measure(
 
     # Edges: what lies a few sensor pixels around.
     at_centre = z
-    reach = wp.max(flaw[i, 3] * pixel[i], 1.0)
+    reach = wp.max(flaw.edge * flaw.scale, 1.0)
     near = z
     far = z
     for k in range(8):
@@ -146,27 +144,27 @@ def _measure(
     choice = wp.randf(state)
     if clean and far - near > 0.012:
         choice = _chance(seed[i] + 29, sx, sy)
-    if z - near > wp.max(0.012, flaw[i, 14] * z * near):
+    if z - near > wp.max(0.012, flaw.melts_below * z * near):
         edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
-        if choice + 0.35 * edge_noise < flaw[i, 2]:
+        if choice + 0.35 * edge_noise < flaw.fattened:
             z = near + 0.15 * wp.randf(state) * wp.min(z - near, 0.02)
-        elif choice > 1.0 - flaw[i, 0]:
+        elif choice > 1.0 - flaw.lost:
             z = 0.0
-        elif choice > 1.0 - flaw[i, 0] - flaw[i, 1] and z < 1.0e5:
+        elif choice > 1.0 - flaw.lost - flaw.mixed and z < 1.0e5:
             z = near + wp.randf(state) * (z - near)
-    elif far - z > wp.max(0.012, flaw[i, 14] * z * far):
-        if choice > 1.0 - 0.7 * flaw[i, 0]:
+    elif far - z > wp.max(0.012, flaw.melts_below * z * far):
+        if choice > 1.0 - 0.7 * flaw.lost:
             z = 0.0
-        elif choice > 1.0 - 0.7 * flaw[i, 0] - 0.6 * flaw[i, 1] and far < 1.0e5:
+        elif choice > 1.0 - 0.7 * flaw.lost - 0.6 * flaw.mixed and far < 1.0e5:
             z = z + wp.randf(state) * wp.min(far - z, 0.15)
     if z > 1.0e5:
         z = 0.0
     matched = z
 
-    if z > 0.0 and z == at_centre and flaw[i, 11] > 0.0:
+    if z > 0.0 and z == at_centre and flaw.window > 0.0:
         # A stereo matcher's window melts shallow steps: fingers into each other, a flat hand into the table.
-        spacing = 0.5 * flaw[i, 11] * pixel[i]
-        melts = wp.max(flaw[i, 12], flaw[i, 14] * z * z)
+        spacing = 0.5 * flaw.window * flaw.scale
+        melts = wp.max(flaw.window_step, flaw.melts_below * z * z)
         total = 0.0
         weight = 0.0
         for ky in range(-2, 3):
@@ -177,22 +175,22 @@ def _measure(
                 total += w * zk
                 weight += w
         z = total / weight
-    if z > 0.0 and flaw[i, 13] > 0.0:
+    if z > 0.0 and flaw.melted > 0.0:
         # Where there is little texture, a low relief sinks into what surrounds it: a hand into its table.
-        around = _between_cells(coarse, i, (float(py) + 0.5) / cell[i], (float(px) + 0.5) / cell[i])
+        around = _between_cells(coarse, i, (float(py) + 0.5) / flaw.cell, (float(px) + 0.5) / flaw.cell)
         if around > 0.0:
-            share = 0.7 + 0.5 * _smooth_noise(seed[i] + 17, float(px) / cell[i], float(py) / cell[i])
+            share = 0.7 + 0.5 * _smooth_noise(seed[i] + 17, float(px) / flaw.cell, float(py) / flaw.cell)
             low = wp.clamp(2.0 - 2.0 * wp.abs(around - z) / MELTS, 0.0, 1.0)
-            z += flaw[i, 13] * low * wp.clamp(share, 0.0, 1.0) * (around - z)
-    if z > 0.0 and flaw[i, 6] != 0.0:
+            z += flaw.melted * low * wp.clamp(share, 0.0, 1.0) * (around - z)
+    if z > 0.0 and flaw.shadow != 0.0:
         # Shadow: something beside this pixel hides it from the second view.
         for k in range(1, 17):
-            beside = flaw[i, 6] * float(k)
+            beside = flaw.shadow * float(k)
             zk = _at(depth, i, py + int(wp.round(beside * aside)), px + int(wp.round(beside * along)))
-            if focal[i] * sensor[i, 0] * (1.0 / zk - 1.0 / matched) > float(k) + 0.5:
+            if focal[i] * flaw.baseline * (1.0 / zk - 1.0 / matched) > float(k) + 0.5:
                 z = 0.0
                 break
-    if z > 0.0 and flaw[i, 4] > 0.0 and far - near > flaw[i, 14] * far * near:
+    if z > 0.0 and flaw.grazing > 0.0 and far - near > flaw.melts_below * far * near:
         # A surface seen at too flat an angle. At a step in depth only one side is steep: that is not meant.
         step = int(ratio)
         left = wp.abs(at_centre - _at(depth, i, py, px - step))
@@ -204,9 +202,9 @@ def _measure(
         limit = wp.randf(state)
         if clean:
             limit = _chance(seed[i] + 31, sx, sy)
-        if slope > flaw[i, 4] * (0.7 + 0.6 * limit):
+        if slope > flaw.grazing * (0.7 + 0.6 * limit):
             z = 0.0
-    if wp.randf(state) < flaw[i, 5]:
+    if wp.randf(state) < flaw.dropout:
         z = 0.0
     size = float(depth.shape[1])
     for k in range(patch.shape[1]):
@@ -219,16 +217,16 @@ def _measure(
 
     if z > 0.0:
         white = wp.randn(state)
-        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * finer * flaw[i, 17], float(sy) * finer * flaw[i, 18])
-        noise = flaw[i, 10] * smooth + (1.0 - flaw[i, 10]) * white
-        if sensor[i, 0] > 0.0:
-            inverse = 1.0 / z + sensor[i, 1] * noise
-            if sensor[i, 2] > 0.0:
-                inverse = wp.round(inverse / sensor[i, 2]) * sensor[i, 2]
+        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * finer * flaw.bump_along, float(sy) * finer * flaw.bump_across)
+        noise = flaw.smooth * smooth + (1.0 - flaw.smooth) * white
+        if flaw.baseline > 0.0:
+            inverse = 1.0 / z + flaw.noise * noise
+            if flaw.step > 0.0:
+                inverse = wp.round(inverse / flaw.step) * flaw.step
             z = 1.0 / wp.max(inverse, 0.05)
         else:
-            z = z + sensor[i, 3] * (0.25 + z * z) * noise
-        z = z + flaw[i, 7] * wp.sin(z * 31.4 + flaw[i, 8])
+            z = z + flaw.range_noise * (0.25 + z * z) * noise
+        z = z + flaw.wiggle * wp.sin(z * 31.4 + flaw.wiggle_phase)
         z = wp.round(z * 1000.0) / 1000.0
     out[i, y, x] = z
 
@@ -239,15 +237,17 @@ def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarra
     `focal` (n,) are the images' focal lengths in pixels.
     """
     device, (count, size, _) = depth.device, depth.shape
+    records = np.zeros(count, _Flaws.numpy_dtype())
+    for name in _NAMES:
+        records[name] = getattr(flaws, name)
+    records = wp.array(records, dtype=_Flaws, device=device)
+    patch = wp.array(flaws.patch.astype(np.float32), dtype=float, device=device)
     seeds = wp.array(seeds, dtype=int, device=device)
-    scale, sensor, flaw, patch, cell = (
-        wp.array(values.astype(np.float32), dtype=float, device=device) for values in vars(flaws).values()
-    )
     cells = int(np.ceil(size / flaws.cell.min()))
     coarse = wp.empty((count, cells, cells), dtype=float, device=device)
-    wp.launch(_coarse, dim=coarse.shape, inputs=[depth, cell], outputs=[coarse], device=device)
+    wp.launch(_coarse, dim=coarse.shape, inputs=[depth, records], outputs=[coarse], device=device)
     out = wp.empty_like(depth)
-    inputs = [depth, coarse, cell, seeds, scale, focal, sensor, flaw, patch]
+    inputs = [depth, coarse, seeds, focal, records, patch]
     wp.launch(_measure, dim=depth.shape, inputs=inputs, outputs=[out], device=device)
     return out
 

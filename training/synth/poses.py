@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .hands import Angles, HandBank
+from .hands import ADULT_LENGTH, Angles, HandBank
 
 LIMITS = ((-25, 98), (0, 122), (-8, 88))
 """Flexion of MCP, PIP and DIP, degrees. A fist bends PIPs by 102 to 108 and DIPs by 63 to 72 on average (AAOS, Joint
@@ -203,7 +203,7 @@ def sample(
 
     repeated = _each(shapes)
     _, joints = bank.pose(repeated, angles)
-    scale = bank.length[repeated] / 0.187
+    scale = bank.length[repeated] / ADULT_LENGTH
     cost = np.maximum(penetration(joints, scale) / scale - _TOLERANCE, 0)
     pinch = np.array([PINCHES.get(name, -1) for name in first])
     tips = np.take_along_axis(joints[:, 8::4], np.maximum(pinch, 0)[:, None, None], axis=1)[:, 0]

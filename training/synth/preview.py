@@ -73,7 +73,9 @@ def main():
         tiles.append(
             caption(tile, f"{hand} {SURROUNDINGS[batch['surrounding'][i]]} {sensor} {batch['distance'][i]:.2f}")
         )
-    cv2.imwrite(str(args.out), sheet(tiles))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(args.out), sheet(tiles)):
+        parser.error(f"{args.out} cannot be written")
     print(f"{args.out}: {args.count} samples")
 
 

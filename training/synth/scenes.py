@@ -16,7 +16,6 @@ from .render import BOX, CYLINDER, NOTHING, SPHERE
 
 FREE, TABLE, BODY, WALL = "free", "table", "body", "wall"
 SURROUNDINGS = (FREE, TABLE, BODY, WALL)
-MAX_SOLIDS = 16
 
 FLESH = 0.009
 """Metres of flesh around a joint."""
@@ -57,13 +56,16 @@ class Scene(Solids):
     held: bool = False
     other_hand: np.ndarray | None = None
 
-    def padded(self) -> tuple[np.ndarray, np.ndarray]:
-        """The solids as kinds (MAX_SOLIDS,) and placements (MAX_SOLIDS, 4, 4)."""
-        kinds = np.full(MAX_SOLIDS, NOTHING)
-        placements = np.broadcast_to(np.eye(4), (MAX_SOLIDS, 4, 4)).copy()
-        for k, (kind, placement) in enumerate(self.solids[:MAX_SOLIDS]):
-            kinds[k], placements[k] = kind, placement
-        return kinds, placements
+
+def stacked(scenes: list[Scene]) -> tuple[np.ndarray, np.ndarray]:
+    """The solids of n scenes, as many for each as the fullest has: kinds (n, k) and placements (n, k, 4, 4)."""
+    most = max(1, *(len(scene.solids) for scene in scenes))
+    kinds = np.full((len(scenes), most), NOTHING)
+    placements = np.broadcast_to(np.eye(4), (len(scenes), most, 4, 4)).copy()
+    for i, scene in enumerate(scenes):
+        for k, (kind, placement) in enumerate(scene.solids):
+            kinds[i, k], placements[i, k] = kind, placement
+    return kinds, placements
 
 
 def unit(v: np.ndarray) -> np.ndarray:

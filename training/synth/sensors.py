@@ -72,21 +72,59 @@ def cameras(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Flaws:
-    """What is wrong with each of n images: rows of the arrays that `measuring` reads, and explains.
+    """What is wrong with each of n images: arrays (n,), and `patch` (n, 3, 4). "Sensor pixels" are the sensor's own.
 
     Attributes:
-        scale: (n,) how many image pixels one pixel of the sensor spans.
-        sensor: (n, 4) noise and step of the sensor.
-        flaw: (n, 19) its other flaws, in this image, and how its rows lie there.
-        patch: (n, 3, 4) ellipses without a reading: centre and half axes, as shares of the image.
-        cell: (n,) image pixels across which a low relief melts.
+        scale: how many image pixels one pixel of the sensor spans.
+        baseline: metres between the two views; 0 for time of flight.
+        noise: standard deviation of 1/depth (stereo, structured light), in 1/metres; 0 for time of flight.
+        step: quantum of 1/depth, in 1/metres; 0 for none.
+        range_noise: time of flight's, see `Sensor`.
+        lost, mixed, fattened: the chance of a hole at an edge, of a mixed pixel, of a fattened edge.
+        edge: how far an edge reaches, sensor pixels.
+        grazing: slope from which a surface is not seen; 0 for none.
+        dropout: the chance of a pixel without a reading.
+        shadow: the side of the second view, -1 or 1; 0 where nothing is hidden from it.
+        wiggle, wiggle_phase: error that goes up and down with the distance, metres, and where it starts, radians.
+        jitter: how far off a pixel is looked at, sensor pixels.
+        smooth: the share of the noise that has bumps.
+        bump_along, bump_across: bumps to a sensor pixel, along its rows and across.
+        window: what a matcher looks at, sensor pixels; 0 for none.
+        window_step: step in depth that it smooths over, metres.
+        melted: how much of a low relief sinks into what is around it.
+        melts_below: step in 1/depth, 1/metres, below which an edge melts, too.
+        angle: direction of the sensor's rows in the image, radians from u towards v.
+        clean: 1 where edges are unbroken and what is lost hangs together; else 0.
+        cell: image pixels across which a low relief melts.
+        patch: ellipses without a reading: centre and half axes, as shares of the image.
     """
 
     scale: np.ndarray
-    sensor: np.ndarray
-    flaw: np.ndarray
-    patch: np.ndarray
+    baseline: np.ndarray
+    noise: np.ndarray
+    step: np.ndarray
+    range_noise: np.ndarray
+    lost: np.ndarray
+    mixed: np.ndarray
+    fattened: np.ndarray
+    edge: np.ndarray
+    grazing: np.ndarray
+    dropout: np.ndarray
+    shadow: np.ndarray
+    wiggle: np.ndarray
+    wiggle_phase: np.ndarray
+    jitter: np.ndarray
+    smooth: np.ndarray
+    bump_along: np.ndarray
+    bump_across: np.ndarray
+    window: np.ndarray
+    window_step: np.ndarray
+    melted: np.ndarray
+    melts_below: np.ndarray
+    angle: np.ndarray
+    clean: np.ndarray
     cell: np.ndarray
+    patch: np.ndarray
 
     def repeated(self, count: int) -> "Flaws":
         """Those of one image, for `count` images: a recording, in which only the noise differs from image to image."""
@@ -106,48 +144,70 @@ def draw_flaws(
     n = len(names)
     difficulty = np.broadcast_to(difficulty, n)
     sensors = [SENSORS[name] for name in names]
-    kinds = np.array([KINDS.index(sensor.kind) for sensor in sensors])
-    # Cameras filter what they measure: at times hardly any of the noise is left.
-    strength = np.exp(rng.uniform(*np.log([0.08, 1.6]), n)) * (0.5 + 0.5 * difficulty)
-    sensor = np.zeros((n, 4))
-    sensor[:, 0] = [s.baseline for s in sensors]
+    kinds = np.array([sensor.kind for sensor in sensors])
+    tof, stereo = kinds == TIME_OF_FLIGHT, kinds == ACTIVE_STEREO
     over = np.array([s.focal * s.baseline if s.baseline else np.inf for s in sensors])
-    sensor[:, 1] = np.array([s.disparity_noise for s in sensors]) * strength / over
-    sensor[:, 2] = np.array([s.disparity_step for s in sensors]) / over
-    sensor[:, 3] = np.array([s.range_noise for s in sensors]) * strength
 
-    tof, stereo = kinds == 2, kinds == 0
-    some = difficulty[:, None] * rng.uniform(0, 1, (n, 3)) ** 2.5
-    flaw = np.zeros((n, 19))
-    flaw[:, 0] = some[:, 0] * np.where(tof, 0.5, 0.6)
-    flaw[:, 1] = some[:, 1] * np.where(tof, 0.9, 0.15)
+    def uniform(low: float, high: float) -> np.ndarray:
+        return rng.uniform(low, high, n)
+
+    def happens(chance: float | np.ndarray) -> np.ndarray:
+        return uniform(0, 1) < chance
+
+    # Cameras filter what they measure: at times hardly any of the noise is left.
+    strength = np.exp(uniform(*np.log([0.08, 1.6]))) * (0.5 + 0.5 * difficulty)
+    lost, mixed, fattened = (difficulty[:, None] * rng.uniform(0, 1, (n, 3)) ** 2.5).T
     # A stereo matcher fattens what is in front by about half its window, mostly all along the edge.
-    fat = stereo & (rng.uniform(0, 1, n) < 0.5 * difficulty)
-    flaw[:, 2] = np.where(fat, rng.uniform(0.5, 1, n), some[:, 2] * np.select([tof, stereo], [0.0, 0.9], 0.3))
-    flaw[:, 3] = np.where(stereo, rng.uniform(1, 5, n), rng.uniform(0.7, 1.6, n))
-    flaw[:, 4] = np.where(rng.uniform(0, 1, n) < difficulty, rng.uniform(2.5, 8, n), 0)
-    flaw[:, 5] = difficulty * np.where(rng.uniform(0, 1, n) < np.where(stereo, 0.1, 0.3), rng.uniform(0, 0.08, n), 0)
-    flaw[:, 6] = np.where(tof | (rng.uniform(0, 1, n) > difficulty), 0, rng.choice([-1, 1], n))
-    flaw[:, 7] = np.where(tof, rng.uniform(0, 0.003, n), 0) * difficulty
-    flaw[:, 8] = rng.uniform(0, 6.3, n)
-    flaw[:, 9] = rng.uniform(0, 0.6, n) * difficulty
+    all_along = stereo & happens(0.5 * difficulty)
+    fattened = np.where(all_along, uniform(0.5, 1), fattened * np.select([tof, stereo], [0.0, 0.9], 0.3))
+    edge = np.where(stereo, uniform(1, 5), uniform(0.7, 1.6))
+    grazing = np.where(happens(difficulty), uniform(2.5, 8), 0)
+    dropout = difficulty * np.where(happens(np.where(stereo, 0.1, 0.3)), uniform(0, 0.08), 0)
+    shadow = np.where(tof | (uniform(0, 1) > difficulty), 0, rng.choice([-1, 1], n))
+    wiggle = np.where(tof, uniform(0, 0.003), 0) * difficulty
+    wiggle_phase = uniform(0, 6.3)
+    jitter = uniform(0, 0.6) * difficulty
     # Windows that are matched, and filters, leave bumps: some of them as wide as a finger, which no mean takes away.
-    flaw[:, 10] = 1 - np.select([tof, stereo], [1.0, 0.5], 0.8) * rng.uniform(0, 1, n) ** np.where(stereo, 2, 1)
-    flaw[:, 11] = np.where(stereo, rng.uniform(0, 14, n) * difficulty, 0)
-    flaw[:, 12] = rng.uniform(0.005, 0.045, n)
-    flaw[:, 13] = np.where(stereo & (rng.uniform(0, 1, n) < 0.5 * difficulty), rng.uniform(0.2, 1, n), 0)
+    smooth = 1 - np.select([tof, stereo], [1.0, 0.5], 0.8) * uniform(0, 1) ** np.where(stereo, 2, 1)
+    window = np.where(stereo, uniform(0, 14) * difficulty, 0)
+    window_step = uniform(0.005, 0.045)
+    melted = np.where(stereo & happens(0.5 * difficulty), uniform(0.2, 1), 0)
     # What differs by about a pixel of disparity is all one to a matcher: from afar, a hand and what it lies on.
-    disparity = np.where(stereo & (rng.uniform(0, 1, n) < 0.7 * difficulty), rng.uniform(0.4, 1.8, n), 0)
-    flaw[:, 14] = disparity / over
-    flaw[:, 15] = angle
-    flaw[:, 16] = stereo & (rng.uniform(0, 1, n) < CLEAN_SHARE)
-    bump = np.exp(rng.uniform(*np.log([1.5, 8]), n)) * np.where(stereo, 2, 1)
-    flaw[:, 17:] = np.exp(rng.uniform(-0.5, 0.5, (n, 2))) / bump[:, None]
-    # Dropout and jitter would tear these pixel by pixel: they have none of the one, and of the other what wavers.
-    clean = flaw[:, 16] > 0
-    flaw[clean, 5] = 0
-    flaw[clean, 9] = 1.5 * rng.uniform(0, 1, clean.sum()) ** 2 * difficulty[clean]
-    cell = np.maximum(scale * np.exp(rng.uniform(*np.log([6, 70]), n)), 2)
+    melts_below = np.where(stereo & happens(0.7 * difficulty), uniform(0.4, 1.8), 0) / over
+    clean = stereo & happens(CLEAN_SHARE)
+    bump = np.exp(uniform(*np.log([1.5, 8]))) * np.where(stereo, 2, 1)
+    bump_along, bump_across = (np.exp(rng.uniform(-0.5, 0.5, (n, 2))) / bump[:, None]).T
+    # Dropout and jitter would tear clean ones pixel by pixel: they have none of the one, and of the other what wavers.
+    dropout = np.where(clean, 0, dropout)
+    jitter[clean] = 1.5 * rng.uniform(0, 1, clean.sum()) ** 2 * difficulty[clean]
+    cell = np.maximum(scale * np.exp(uniform(*np.log([6, 70]))), 2)
     patch = np.stack([*rng.uniform(0, 1, (2, n, 3)), *rng.uniform(0.02, 0.12, (2, n, 3))], axis=2)
     patch[rng.uniform(0, 1, (n, 3)) > 0.25 * difficulty[:, None], :2] = -9
-    return Flaws(scale, sensor, flaw, patch, cell)
+    return Flaws(
+        scale=scale,
+        baseline=np.array([s.baseline for s in sensors]),
+        noise=np.array([s.disparity_noise for s in sensors]) * strength / over,
+        step=np.array([s.disparity_step for s in sensors]) / over,
+        range_noise=np.array([s.range_noise for s in sensors]) * strength,
+        lost=lost * np.where(tof, 0.5, 0.6),
+        mixed=mixed * np.where(tof, 0.9, 0.15),
+        fattened=fattened,
+        edge=edge,
+        grazing=grazing,
+        dropout=dropout,
+        shadow=shadow,
+        wiggle=wiggle,
+        wiggle_phase=wiggle_phase,
+        jitter=jitter,
+        smooth=smooth,
+        bump_along=bump_along,
+        bump_across=bump_across,
+        window=window,
+        window_step=window_step,
+        melted=melted,
+        melts_below=melts_below,
+        angle=np.broadcast_to(angle, n),
+        clean=clean,
+        cell=cell,
+        patch=patch,
+    )

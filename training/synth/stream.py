@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import warp as wp
@@ -11,7 +12,7 @@ from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.settings import EstimatorSettings
 
 from . import framing, poses, scenes
-from .hands import HandBank
+from .hands import ADULT_LENGTH, HandBank
 from .lures import Lures
 from .measuring import measure
 from .render import Renderer
@@ -23,8 +24,8 @@ MOSTLY_STEREO = (*SENSORS, ACTIVE_STEREO)
 HALF_SIZE = EstimatorSettings.cube_half_size
 """Half the edge of the cube around a hand, metres: the estimator's default."""
 
-ADULT_LENGTH, CHILD_LENGTH = (0.187, 0.014, 0.152, 0.222), (0.135, 0.015, 0.105, 0.160)
-"""Wrist to middle fingertip, metres: mean, standard deviation, least, most."""
+HAND_LENGTH, CHILD_LENGTH = (ADULT_LENGTH, 0.014, 0.152, 0.222), (0.135, 0.015, 0.105, 0.160)
+"""Wrist to middle fingertip, metres, of adults and of children: mean, standard deviation, least, most."""
 
 OFF_CENTRE = 0.11
 """A crop whose centre is farther than this from the hand's, in metres, does not count as showing it."""
@@ -82,6 +83,105 @@ def _turns(rng: np.random.Generator, views: np.ndarray, joints: np.ndarray) -> t
     return turn, turn + np.pi / 2 * rng.integers(0, 4, len(along))
 
 
+class _Dice(NamedTuple):
+    """A batch's generators of random numbers: what one decides does not depend on how often others are asked."""
+
+    main: np.random.Generator
+    decoys: np.random.Generator
+    borders: np.random.Generator
+    coarse: np.random.Generator
+    turns: np.random.Generator
+
+    @classmethod
+    def of(cls, seed: int, index: int) -> "_Dice":
+        return cls(
+            np.random.default_rng((seed, index)), *(np.random.default_rng((seed, index, k)) for k in range(1, 5))
+        )
+
+
+@dataclass(frozen=True)
+class _Hands:
+    """The n hands of a batch, each in the frame of its wrist, and what is to be shown of them: arrays (n, ...).
+
+    Attributes:
+        empty: the image shows no hand, or one far off centre.
+        misplaced: the latter.
+        bare: it shows a forearm without a hand; what is `empty` and neither of these shows nobody at all.
+        difficulty: how hard the image is made.
+        child, grasping, resting, picking: a child's; of a pose that holds something; lies on, takes from a table.
+        scale: the hand's size over that of its shape.
+        length: wrist to middle fingertip, metres.
+        skinned: vertices, of Warp, in its shape's size.
+        joints: (n, 21, 3) metres.
+        arms: (n, 3) directions from the wrist up the forearm.
+    """
+
+    empty: np.ndarray
+    misplaced: np.ndarray
+    bare: np.ndarray
+    difficulty: np.ndarray
+    child: np.ndarray
+    grasping: np.ndarray
+    resting: np.ndarray
+    picking: np.ndarray
+    scale: np.ndarray
+    length: np.ndarray
+    skinned: wp.array
+    joints: np.ndarray
+    arms: np.ndarray
+
+    @property
+    def nobody(self) -> np.ndarray:
+        return self.empty & ~self.misplaced & ~self.bare
+
+
+@dataclass(frozen=True)
+class _Views:
+    """Through which camera each of n hands is seen, and from where: arrays (n, ...).
+
+    Attributes:
+        names: of the cameras.
+        distance: to the middle of the cube, metres.
+        to_camera: (n, 4, 4) from the wrist's frame.
+        aligned: turned so that the hand points up, nearly.
+        tilt: where the sensor's rows lie in the image, radians clockwise.
+        up_arm: the cube is about a place on the forearm, `reach` metres from the wrist.
+        leaving: the arm leaves the image there.
+        uvd: (n, 21, 3) the joints in the crop's coordinates.
+        depth: (n, 21) theirs from the camera, metres.
+        focal: of the images, pixels.
+    """
+
+    names: list[str]
+    distance: np.ndarray
+    to_camera: np.ndarray
+    aligned: np.ndarray
+    tilt: np.ndarray
+    up_arm: np.ndarray
+    reach: np.ndarray
+    leaving: np.ndarray
+    uvd: np.ndarray
+    depth: np.ndarray
+    focal: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Perfect depth images of a batch, (n, size, size) metres, `Renderer.empty`'s where nothing is.
+
+    Attributes:
+        depth: of all there is, on Warp's device.
+        whole, hand, arm: of all there is, of the hand alone, of hand and forearm.
+        arm_length: (n,) of the forearm, in the hand's shape's size, metres.
+    """
+
+    depth: wp.array
+    whole: np.ndarray
+    hand: np.ndarray
+    arm: np.ndarray
+    arm_length: np.ndarray
+
+
 @dataclass(frozen=True)
 class SynthBatches:
     """A stream of batches: `stream[k]` is a dict of arrays, the same whenever and wherever it is asked for.
@@ -91,7 +191,7 @@ class SynthBatches:
         batch: samples in a batch.
         seed: of the whole stream.
         difficulty: 0, a lone hand before a nearly perfect sensor, to 1, everything at once (but see `PLAIN_SHARE`).
-        device: where Warp renders, "cpu" or "cuda:0".
+        device: where Warp renders, "cpu" or "cuda:0"; the images are the same but for rounding.
         left_share, empty_share: of samples that show a left hand; that show none, or one far off centre.
         aligned_share: of samples that are turned so that the hand points up, nearly.
         extent: how far the image reaches, 1 being the edge of the cube: what is turned later must reach farther. What
@@ -135,19 +235,50 @@ class SynthBatches:
             )
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        rng = np.random.default_rng((self.seed, index))
-        n, renderer = self.batch, _renderer(self.device)
-        bank = renderer.bank
+        dice = _Dice.of(self.seed, index)
+        renderer = _renderer(self.device)
+        hands = self._hands(dice.main, renderer)
+        composed = _surround(dice.main, hands)
+        views = self._views(dice, hands, composed)
+        drawn = self._draw(dice, renderer, hands, composed, views)
+        image, in_view = self._seen(dice, hands, views, drawn)
 
-        # How hard each image is made, and which show no hand.
+        uvd = views.uvd.astype(np.float32)
+        visible = self._visible(drawn.whole, np.where(in_view, drawn.arm, np.inf), views, hands.length / ADULT_LENGTH)
+        own, arm, whole = drawn.hand, drawn.arm, drawn.whole
+        segment = np.where(own <= whole, 1, np.where(arm <= whole, 2, 0)) * (whole < 1e5)
+        shown = ((segment == 1) & in_view).sum((1, 2))
+        present = ~hands.empty & (shown > SHOWN * (own < 1e5).sum((1, 2)))
+        left = dice.main.uniform(0, 1, self.batch) < self.left_share
+        image[left] = image[left, :, ::-1]
+        segment[left] = segment[left, :, ::-1]
+        uvd[left, :, 0] *= -1
+        return {
+            "image": image[:, None],
+            "uvd": uvd,
+            "visible": visible,
+            "present": present,
+            "right": present & ~left,
+            "sensor": np.array([list(SENSORS).index(name) for name in views.names]),
+            "surrounding": np.array([scenes.SURROUNDINGS.index(scene.surrounding) for scene in composed]),
+            "touching": np.array([scene.touching for scene in composed]),
+            "held": np.array([scene.held for scene in composed]),
+            "other_hand": np.array([scene.other_hand is not None for scene in composed]),
+            "child": hands.child,
+            "distance": views.distance,
+            "view": -views.to_camera[:, 2, :3],
+            "segment": segment.astype(np.uint8),
+        }
+
+    def _hands(self, rng: np.random.Generator, renderer: Renderer) -> _Hands:
+        """Each image's own hand, whether it is shown or not."""
+        n, bank = self.batch, renderer.bank
         kind = rng.uniform(0, 1, n)
         empty = kind < self.empty_share
         misplaced = kind < 0.25 * self.empty_share
-        bare = empty & ~misplaced & (kind < 0.5 * self.empty_share)  # a forearm without a hand; else nobody at all
+        bare = empty & ~misplaced & (kind < 0.5 * self.empty_share)
         plain = ~empty & (rng.uniform(0, 1, n) < PLAIN_SHARE)
         difficulty = self.difficulty * np.where(plain, rng.uniform(0, 1, n), 1)
-
-        # Hands: each image's own, and one more for the images that show a second.
         child = rng.uniform(0, 1, n) < 0.15 * self.difficulty
         shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
         grasping = rng.uniform(0, 1, n) < 0.32 * difficulty
@@ -155,135 +286,85 @@ class SynthBatches:
         picking = grasping & (rng.uniform(0, 1, n) < 0.6)
         angles = poses.sample(rng, bank, shapes, grasping, resting)
         transforms, joints = bank.pose(shapes, angles)
-        length = np.where(
-            child, *(np.clip(rng.normal(m, sd, n), lo, hi) for m, sd, lo, hi in (CHILD_LENGTH, ADULT_LENGTH))
+        of_children, of_adults = (
+            np.clip(rng.normal(m, sd, n), lo, hi) for m, sd, lo, hi in (CHILD_LENGTH, HAND_LENGTH)
         )
+        length = np.where(child, of_children, of_adults)
         scale = length / bank.length[shapes]
         joints *= scale[:, None, None]
-        skinned = renderer.skin(shapes, transforms)
-        vertices = skinned.numpy() * scale[:, None, None]
         arms = -transforms[:, 1, :3, :3] @ bank.rest[shapes, 1, :3, 1][..., None]
+        return _Hands(
+            empty=empty, misplaced=misplaced, bare=bare, difficulty=difficulty, child=child, grasping=grasping,
+            resting=resting, picking=picking, scale=scale, length=length, skinned=renderer.skin(shapes, transforms),
+            joints=joints, arms=arms[:, :, 0],
+        )  # fmt: skip
 
-        composed = [
-            scenes.compose(
-                rng,
-                joints[i],
-                vertices[i],
-                arms[i, :, 0],
-                length[i] / 0.187,
-                grasping[i],
-                resting[i],
-                picking[i],
-                difficulty[i],
-            )  # fmt: skip
-            for i in range(n)
-        ]
-
-        # The camera: whose it is, how far off, and how well the cube is centred.
+    def _views(self, dice: _Dice, hands: _Hands, composed: list[scenes.Scene]) -> _Views:
+        """Whose camera it is, how far off, how well the cube is centred; and of what, where no hand is in its middle:
+        such things are put into the scenes."""
+        rng, n = dice.main, self.batch
         names = rng.choice([camera for name in self.sensors for camera in cameras(name)], n)
-        sensors = [SENSORS[name] for name in names]
-        near, far = np.array([(s.near, s.far) for s in sensors]).T
+        near, far = np.array([(SENSORS[name].near, SENSORS[name].far) for name in names]).T
         distance = near + (far - near) * rng.beta(1.1, 1.6, n)
         radius = np.abs(rng.normal(0, 0.016, n)) + (rng.uniform(0, 1, n) < 0.15) * rng.uniform(0, 0.05, n)
-        radius = np.where(misplaced, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
+        radius = np.where(hands.misplaced, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
         offset = rng.normal(0, 1, (n, 3))
         offset *= (radius / np.linalg.norm(offset, axis=1))[:, None]
+
         to_camera = np.broadcast_to(np.eye(4), (n, 4, 4)).copy()
         to_camera[:, :3, :3] = [scene.view for scene in composed]
-        turns = np.random.default_rng((self.seed, index, 4))
-        aligned = turns.uniform(0, 1, n) < self.aligned_share
-        turn, tilt = (np.where(aligned, a, 0) for a in _turns(turns, to_camera[:, :3, :3], joints))
+        aligned = dice.turns.uniform(0, 1, n) < self.aligned_share
+        turn, tilt = (np.where(aligned, a, 0) for a in _turns(dice.turns, to_camera[:, :3, :3], hands.joints))
         to_camera[:, :3, :3] = roll_matrix(turn) @ to_camera[:, :3, :3]
-        middle = joints.mean(1)
-        decoys = np.random.default_rng((self.seed, index, 1))  # apart, so that hands do not depend on them
+
+        middle = hands.joints.mean(1)
         # The elbow's end of an arm looks much like a fist: be there often, with and without a hand at the other end.
-        up_arm = bare | (misplaced & (decoys.uniform(0, 1, n) < 0.6))
-        reach = np.where(bare, decoys.uniform(-0.02, 0.26, n), decoys.uniform(0.1, 0.28, n))
-        middle[up_arm] = (arms[:, :, 0] * reach[:, None])[up_arm]
-        leaving = up_arm & (decoys.uniform(0, 1, n) < LEAVING_SHARE * difficulty)
+        up_arm = hands.bare | (hands.misplaced & (dice.decoys.uniform(0, 1, n) < 0.6))
+        reach = np.where(hands.bare, dice.decoys.uniform(-0.02, 0.26, n), dice.decoys.uniform(0.1, 0.28, n))
+        middle[up_arm] = (hands.arms * reach[:, None])[up_arm]
+        leaving = up_arm & (dice.decoys.uniform(0, 1, n) < LEAVING_SHARE * hands.difficulty)
         offset[up_arm] *= 0.016 / np.linalg.norm(offset[up_arm], axis=1, keepdims=True)
-        for i in np.flatnonzero(empty & ~misplaced & ~bare):
-            scenes.add_decoy(decoys, composed[i], middle[i])
-        centres = np.einsum("nij,nj->ni", to_camera[:, :3, :3], middle)
-        to_camera[:, :3, 3] = offset - centres
+        for i in np.flatnonzero(hands.nobody):
+            scenes.add_decoy(dice.decoys, composed[i], middle[i])
+        to_camera[:, :3, 3] = offset - np.einsum("nij,nj->ni", to_camera[:, :3, :3], middle)
         to_camera[:, 2, 3] += distance
-        points = np.einsum("nij,nkj->nki", to_camera[:, :3, :3], joints) + to_camera[:, None, :3, 3]
 
-        # Draw: the hand and arm alone, to know what is theirs; then all that surrounds them.
-        focal_px = self.size / 2 * distance / (HALF_SIZE * self.extent)
-        focal = wp.array(focal_px.astype(np.float32), dtype=float, device=self.device)
-        everyone = np.arange(n)
-        arm_length = rng.uniform(0.06, 0.26, n)
-        arm_length = np.where(up_arm, np.maximum(reach + decoys.uniform(-0.03, 0.06, n), 0.06) / scale, arm_length)
-        arm_length[leaving] = bank.face_reach[-1]
-        arm_end = np.searchsorted(bank.face_reach, arm_length)
-        placed = to_camera.copy()
-        placed[:, :3, :3] *= scale[:, None, None]
+        points = np.einsum("nij,nkj->nki", to_camera[:, :3, :3], hands.joints) + to_camera[:, None, :3, 3]
+        uv = points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None]
+        uvd = np.concatenate([uv, (points[..., 2:] - distance[:, None, None]) / HALF_SIZE], axis=-1)
+        return _Views(
+            names=list(names), distance=distance, to_camera=to_camera, aligned=aligned, tilt=tilt, up_arm=up_arm,
+            reach=reach, leaving=leaving, uvd=uvd, depth=points[..., 2],
+            focal=self.size / 2 * distance / (HALF_SIZE * self.extent),
+        )  # fmt: skip
+
+    def _draw(
+        self, dice: _Dice, renderer: Renderer, hands: _Hands, composed: list[scenes.Scene], views: _Views
+    ) -> _Drawn:  # fmt: skip
+        """The hand and arm alone, to know what is theirs; then all that surrounds them."""
+        n, bank = self.batch, renderer.bank
+        focal = self._on_device(views.focal)
+        arm_length = dice.main.uniform(0.06, 0.26, n)
+        of_arms = np.maximum(views.reach + dice.decoys.uniform(-0.03, 0.06, n), 0.06) / hands.scale
+        arm_length = np.where(views.up_arm, of_arms, arm_length)
+        arm_length[views.leaving] = bank.face_reach[-1]
+        placed = views.to_camera.copy()
+        placed[:, :3, :3] *= hands.scale[:, None, None]
+        everyone, wrist = np.arange(n), np.full(n, bank.hand_faces)
         hand = renderer.empty(n, self.size)
-        renderer.draw_hands(
-            hand, focal, skinned, everyone, placed, np.zeros(n), np.where(empty & ~misplaced, 0, bank.hand_faces)
-        )
+        hand_end = np.where(hands.empty & ~hands.misplaced, 0, wrist)
+        renderer.draw_hands(hand, focal, hands.skinned, everyone, placed, np.zeros(n), hand_end)
         depth = wp.clone(hand)
-        start = np.full(n, bank.hand_faces)
-        renderer.draw_hands(
-            depth, focal, skinned, everyone, placed, start, np.where(bare | ~empty | misplaced, arm_end, start)
-        )
+        arm_end = np.where(hands.nobody, wrist, np.searchsorted(bank.face_reach, arm_length))
+        renderer.draw_hands(depth, focal, hands.skinned, everyone, placed, wrist, arm_end)
         arm = depth.numpy().copy()
-        beside = np.flatnonzero([scene.other_hand is not None for scene in composed] & ~empty)
+        beside = np.flatnonzero([scene.other_hand is not None for scene in composed] & ~hands.empty)
         if len(beside):
-            self._draw_others(rng, renderer, depth, focal, beside, [composed[i] for i in beside], to_camera[beside])
-        solids = [scene.padded() for scene in composed]
-        kinds = np.array([k for k, _ in solids])
-        renderer.draw_solids(depth, focal, kinds, to_camera[:, None] @ np.array([p for _, p in solids]))
-
-        perfect, own = depth.numpy(), hand.numpy()
-        coarse = np.random.default_rng((self.seed, index, 3)).uniform(0, 1, n) < COARSE_SHARE * difficulty
-        pixel = focal_px / np.array([s.focal for s in sensors]) * np.where(coarse, 2, 1)
-        measured = measure(depth, list(names), focal, pixel, rng, difficulty, tilt).numpy()
-        uvd = np.concatenate([
-            points[..., :2] / points[..., 2:] * (distance / HALF_SIZE)[:, None, None],
-            (points[..., 2:] - distance[:, None, None]) / HALF_SIZE,
-        ], axis=-1)  # fmt: skip
-        borders = np.random.default_rng((self.seed, index, 2))
-        pixels = framing.pixels(self.size, self.extent)
-        in_view = framing.within_borders(borders, uvd[..., :2], pixels, BORDER_SHARE * difficulty, tilt)
-        holes = bare & (decoys.uniform(0, 1, n) < HOLE_SHARE * difficulty)
-        radii = np.where(holes, decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * distance / points[..., 2].mean(1)
-        ends = np.einsum("nij,nj->ni", to_camera[:, :2, :3], arms[:, :, 0] * (arm_length * scale - reach)[:, None])
-        in_view[leaving] &= framing.where_it_leaves(decoys, ends[leaving] / HALF_SIZE, pixels)
-        in_view &= ~framing.discs(pixels, uvd[..., :2].mean(1), radii)
-        measured = np.where(in_view, measured, 0)
-        d = (measured - distance[:, None, None]) / HALF_SIZE
-        image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
-        lured = np.flatnonzero(empty & ~misplaced & ~bare & (decoys.uniform(0, 1, n) < 0.85 * difficulty))
-        if len(lured):
-            rolls = np.where(aligned[lured], turns.uniform(-np.pi, np.pi, len(lured)), 0)
-            lures = _lures(self.size).draw(decoys, rolls)
-            image[lured[: len(lures)]] = lures
-
-        visible = self._visible(perfect, np.where(in_view, arm, np.inf), uvd, points[..., 2], length / 0.187)
-        segment = np.where(own <= perfect, 1, np.where(arm <= perfect, 2, 0)) * (perfect < 1e5)
-        present = ~empty & (((segment == 1) & in_view).sum((1, 2)) > SHOWN * (own < 1e5).sum((1, 2)))
-        left = rng.uniform(0, 1, n) < self.left_share
-        image[left] = image[left, :, ::-1]
-        segment[left] = segment[left, :, ::-1]
-        uvd[left, :, 0] *= -1
-        return {
-            "image": image[:, None],
-            "uvd": uvd.astype(np.float32),
-            "visible": visible,
-            "present": present,
-            "right": present & ~left,
-            "sensor": np.array([list(SENSORS).index(name) for name in names]),
-            "surrounding": np.array([scenes.SURROUNDINGS.index(scene.surrounding) for scene in composed]),
-            "touching": np.array([scene.touching for scene in composed]),
-            "held": np.array([scene.held for scene in composed]),
-            "other_hand": np.array([scene.other_hand is not None for scene in composed]),
-            "child": child,
-            "distance": distance,
-            "view": -to_camera[:, 2, :3],
-            "segment": segment.astype(np.uint8),
-        }
+            others = [composed[i] for i in beside]
+            self._draw_others(dice.main, renderer, depth, focal, beside, others, views.to_camera[beside])
+        kinds, placements = scenes.stacked(composed)
+        renderer.draw_solids(depth, focal, kinds, views.to_camera[:, None] @ placements)
+        return _Drawn(depth, depth.numpy(), hand.numpy(), arm, arm_length)
 
     def _draw_others(self, rng, renderer: Renderer, depth, focal, which: np.ndarray, composed: list, to_camera):
         """Draw the second hands of the scenes `composed`, those of the images `which`; left ones mostly."""
@@ -293,18 +374,60 @@ class SynthBatches:
         mirror = np.where(rng.uniform(0, 1, len(which)) < 0.75, -1.0, 1.0)
         size = (
             np.stack([np.ones(len(which)), np.ones(len(which)), mirror], axis=1)
-            * (0.187 / bank.length[shapes])[:, None]
+            * (ADULT_LENGTH / bank.length[shapes])[:, None]
         )
         placed = to_camera @ np.array([scene.other_hand for scene in composed])
         placed[:, :3, :3] *= size[:, None, :]
         first, last = np.zeros(len(which)), np.full(len(which), len(bank.faces))
         renderer.draw_hands(depth, focal, renderer.skin(shapes, transforms), which, placed, first, last)
 
-    def _visible(self, perfect, own, uvd, z, scale) -> np.ndarray:
-        """Joints (n, 21) before which nothing lies but their own flesh."""
-        pixel = np.floor((uvd[..., :2] / self.extent + 1) / 2 * self.size).astype(int)
-        inside = (np.abs(uvd[..., :2]) < 1).all(axis=2)
+    def _seen(self, dice: _Dice, hands: _Hands, views: _Views, drawn: _Drawn) -> tuple[np.ndarray, np.ndarray]:
+        """What the cameras make of it: network inputs (n, size, size), and which pixels (n, size, size) are in view."""
+        n, distance = self.batch, views.distance[:, None, None]
+        coarse = dice.coarse.uniform(0, 1, n) < COARSE_SHARE * hands.difficulty
+        pixel = views.focal / np.array([SENSORS[name].focal for name in views.names]) * np.where(coarse, 2, 1)
+        focal = self._on_device(views.focal)
+        measured = measure(drawn.depth, views.names, focal, pixel, dice.main, hands.difficulty, views.tilt).numpy()
+
+        pixels, uv = framing.pixels(self.size, self.extent), views.uvd[..., :2]
+        in_view = framing.within_borders(dice.borders, uv, pixels, BORDER_SHARE * hands.difficulty, views.tilt)
+        holes = hands.bare & (dice.decoys.uniform(0, 1, n) < HOLE_SHARE * hands.difficulty)
+        radii = (
+            np.where(holes, dice.decoys.uniform(*HOLE_RADIUS, n), 0) / HALF_SIZE * views.distance / views.depth.mean(1)
+        )
+        beyond = hands.arms * (drawn.arm_length * hands.scale - views.reach)[:, None]
+        ends = np.einsum("nij,nj->ni", views.to_camera[:, :2, :3], beyond)
+        leaving = views.leaving
+        in_view[leaving] &= framing.where_it_leaves(dice.decoys, ends[leaving] / HALF_SIZE, pixels)
+        in_view &= ~framing.discs(pixels, uv.mean(1), radii)
+
+        measured = np.where(in_view, measured, 0)
+        d = (measured - distance) / HALF_SIZE
+        image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
+        lured = np.flatnonzero(hands.nobody & (dice.decoys.uniform(0, 1, n) < 0.85 * hands.difficulty))
+        if len(lured):
+            rolls = np.where(views.aligned[lured], dice.turns.uniform(-np.pi, np.pi, len(lured)), 0)
+            lures = _lures(self.size).draw(dice.decoys, rolls)
+            image[lured[: len(lures)]] = lures
+        return image, in_view
+
+    def _on_device(self, values: np.ndarray) -> wp.array:
+        return wp.array(values.astype(np.float32), dtype=float, device=self.device)
+
+    def _visible(self, whole: np.ndarray, own: np.ndarray, views: _Views, scale: np.ndarray) -> np.ndarray:
+        """Joints (n, 21) before which nothing lies but their own flesh, `own` being its depth where it is in view."""
+        pixel = np.floor((views.uvd[..., :2] / self.extent + 1) / 2 * self.size).astype(int)
+        inside = (np.abs(views.uvd[..., :2]) < 1).all(axis=2)
         u, v = np.clip(pixel, 0, self.size - 1).transpose(2, 0, 1)
-        row = np.arange(len(uvd))[:, None]
-        surface = perfect[row, v, u]
-        return inside & (own[row, v, u] <= surface) & (surface > z - 0.022 * np.maximum(scale, 0.7)[:, None])
+        row = np.arange(len(pixel))[:, None]
+        surface = whole[row, v, u]
+        flesh = 0.022 * np.maximum(scale, 0.7)[:, None]
+        return inside & (own[row, v, u] <= surface) & (surface > views.depth - flesh)
+
+
+def _surround(rng: np.random.Generator, hands: _Hands) -> list[scenes.Scene]:
+    """Put each hand into a scene of its own."""
+    vertices = hands.skinned.numpy() * hands.scale[:, None, None]
+    kinds = hands.grasping, hands.resting, hands.picking, hands.difficulty
+    each = zip(hands.joints, vertices, hands.arms, hands.length / ADULT_LENGTH, *kinds, strict=True)
+    return [scenes.compose(rng, *hand) for hand in each]

@@ -97,8 +97,14 @@ def load(cache: Path) -> dict[str, np.ndarray]:
         whole = build()
     drawn = fingerprint(whole)
     if not np.allclose(list(drawn.values()), list(FINGERPRINT.values()), atol=5e-5):
-        source = cache if cache.exists() else "what the generator draws"
-        raise ValueError(f"{source} is not version {VERSION} of the test set: {drawn}, not {FINGERPRINT}")
+        if cache.exists():
+            advice = f"{cache} is not version {VERSION} of the test set. Remove it: the set is then drawn anew"
+        else:
+            advice = (
+                f"what the generator draws is not version {VERSION} of the test set any more. If that is meant, "
+                "raise VERSION in training/synth/testset.py and put these means into FINGERPRINT"
+            )
+        raise ValueError(f"{advice}. Its means are {drawn}, not {FINGERPRINT}")
     if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
         part = cache.with_suffix(".part.npz")  # an interrupted write leaves no set behind that is taken for one
