@@ -1,6 +1,7 @@
 """How fast network inputs come, samples a second: rendered, and cropped and augmented from the five benchmarks' files.
 
-    python benchmark/training_data.py [--only rendered nyu] [--processes 2] [--seconds 5] [--size 128] [--json OUT]
+    python benchmark/training_data.py [--only rendered nyu] [--processes 2] [--seconds 5] [--size 128]
+        [--device cuda:0] [--json OUT]
 
 Rendered hands with all effects; the benchmarks on fixtures with the flaws of each dataset's sensor, from the official
 files as they are and as `training.datasets.pack` makes them. Every process, on a core of its own where there are as
@@ -49,8 +50,8 @@ def of_dataset(name: str, root: Path, size: int, seed: int) -> Batches:
     return DatasetBatches(open_dataset(name, root, "train"), size, BATCH, seed)
 
 
-def of_rendered(size: int, seed: int) -> Batches:
-    return synthetic(size, BATCH, seed, 1.0)
+def of_rendered(size: int, device: str, seed: int) -> Batches:
+    return synthetic(size, BATCH, seed, 1.0, device=device)
 
 
 def work(make_batches, seconds: float, core: int, start, counts) -> None:
@@ -89,15 +90,17 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--size", type=int, default=128, help="edge of the network's input, pixels")
+    parser.add_argument("--device", default="cpu", help="what draws hands: cpu, cuda:0, ...")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
-    report = {"size": arguments.size, "processes": arguments.processes, "cores": cores, "results": {}}
-    print(f"{arguments.processes} processes on {cores} cores, crops of {arguments.size} pixels")
+    report = {"size": arguments.size, "device": arguments.device, "processes": arguments.processes, "cores": cores}
+    report["results"] = {}
+    print(f"{arguments.processes} processes on {cores} cores, crops of {arguments.size} pixels on {arguments.device}")
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.only:
             if name == RENDERED:
-                sources = {"": partial(of_rendered, size=arguments.size)}
+                sources = {"": partial(of_rendered, size=arguments.size, device=arguments.device)}
             else:
                 roots = make(name, Path(folder))
                 sources = {f: partial(of_dataset, name=name, root=r, size=arguments.size) for f, r in roots.items()}

@@ -1,6 +1,7 @@
 """The ablation trains every variant on the same images, once, and judges differences image by image."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,15 @@ def test_a_folder_is_of_one_configuration(tmp_path):
     ablation.claim(out, CONFIG)
     with pytest.raises(ValueError, match="another configuration"):
         ablation.claim(out, dataclasses.replace(CONFIG, learning_rate=0.1))
+
+
+def test_variants_are_not_compared_over_several_stages(tmp_path, monkeypatch, capsys):
+    command = ["ablation", "--out", str(tmp_path / "runs"), "--config", "training/configs/full.yaml"]
+    monkeypatch.setattr("sys.argv", command)
+    monkeypatch.chdir(Path(__file__).parents[1])
+    with pytest.raises(SystemExit):
+        ablation.main()
+    assert "has 3 stages" in capsys.readouterr().err and not (tmp_path / "runs").exists()
 
 
 def test_a_folder_is_of_one_network_and_of_one_code(tmp_path, monkeypatch):

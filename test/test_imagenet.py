@@ -2,6 +2,7 @@
 
 import json
 import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,23 @@ def test_the_stem_that_training_starts_from_answers_depth_as_the_colour_stem_doe
             backbone.bn1(backbone.conv1(depth)), pretrained.bn1(colour(grey)), atol=1e-4, rtol=1e-4
         )
     assert backbone.conv1.weight.std() < 3
+
+
+def test_files_of_another_kind_are_refused_by_name(tmp_path):
+    other = tmp_path / "other.tgz"
+    with tarfile.open(other, "w:gz") as tar:
+        tar.add(__file__, "package/index.js")
+    (tmp_path / "torn.tgz").write_bytes(other.read_bytes()[:40])
+    (tmp_path / "text.pth").write_text("not a checkpoint")
+    (tmp_path / "picture.png").write_bytes(b"")
+    for name, said in {
+        "other.tgz": "is not the npm archive", "torn.tgz": "is not the npm archive",
+        "text.pth": "is not a checkpoint", "picture.png": "is neither",
+    }.items():  # fmt: skip
+        with pytest.raises(ValueError, match=rf"{name} {said}"):
+            imagenet.convert(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        imagenet.convert(tmp_path / "none.tgz")
 
 
 @pytest.mark.skipif("FINGERPOSE_IMAGENET" not in os.environ, reason="FINGERPOSE_IMAGENET names no npm archive")

@@ -91,13 +91,17 @@ def test_figures_of_two_models_are_not_put_in_one_card(tmp_path, monkeypatch, ca
     assert "different models" in capsys.readouterr().err and card.read_text() == model_card.CARD.read_text()
 
 
-def test_only_what_is_given_is_filled(tmp_path, monkeypatch):
+def test_only_what_is_given_is_filled(tmp_path, monkeypatch, capsys):
     card, report = tmp_path / "README.md", tmp_path / "export.json"
     card.write_text(model_card.CARD.read_text())
     report.write_text(json.dumps(REPORT))
     monkeypatch.setattr(sys, "argv", ["model_card", "--export", str(report), "--card", str(card)])
     before = card.read_text()
     model_card.main()
+    with pytest.raises(SystemExit):
+        monkeypatch.setattr(sys, "argv", ["model_card", "--empty", str(tmp_path / "none.json"), "--card", str(card)])
+        model_card.main()
+    assert "none.json" in capsys.readouterr().err
     assert "1,234,567" in card.read_text()
     for name in ("curve", "synthetic", "frames"):
         parts = (text.split(f"<!-- table: {name} -->")[1] for text in (card.read_text(), before))

@@ -13,7 +13,7 @@ from fingerpose_ros.perception.network.fusion import Fusion
 from fingerpose_ros.perception.network.readout import FRONT, DenseReadout, Estimates, cell_depth, cell_positions
 from fingerpose_ros.perception.network.registry import CONFIGS, config_named
 from fingerpose_ros.perception.network.resnet import ResNet
-from fingerpose_ros.perception.network.subtasks import BaseMap, DenseHead, Sharing
+from fingerpose_ros.perception.network.subtasks import BaseMap, DenseHead, DirectHead, Sharing
 from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
 from training.ablation import multiply_adds
 
@@ -34,6 +34,14 @@ def test_every_network_answers_with_21_joints_at_any_size(name, size):
     assert out.uvd.shape == out.sigma.shape == (2, 21, 3)
     assert out.logits.shape == (2, 2)
     assert out.uvd.isfinite().all() and (out.sigma > 0).all()
+
+
+def test_the_literal_network_regresses_joints_with_fully_connected_layers():
+    network = FingerPoseNet(config_named("literal")).eval()
+    with torch.no_grad():
+        out = network(torch.rand(1, 1, 64, 64))
+    assert out.uvd.shape == out.sigma.shape == (1, 21, 3) and out.uvd.isfinite().all()
+    assert isinstance(network.trunk.head, DirectHead) and len(network.trunk.head.output) == len(skeleton.SUBTASKS)
 
 
 def test_an_unknown_network_is_refused_by_name():

@@ -19,7 +19,7 @@ from two_processes import run_both
 from fingerpose_ros.perception.network import FingerPoseNet, load_network
 from fingerpose_ros.perception.network.fingerposenet import NetworkConfig
 from fingerpose_ros.perception.network.weights import load_tensors
-from training import trainer
+from training import train, trainer
 from training.checkpoint import CHECKPOINT
 from training.config import Stage, TrainingConfig, load_config
 from training.data import synthetic
@@ -221,8 +221,24 @@ def test_work_that_cannot_be_shared_out_is_refused_before_any_is_done(tmp_path, 
     monkeypatch.setattr(trainer.distributed, "get_world_size", lambda: 2)
     shared = dataclasses.replace(STAGE, batches_per_step=2)
     Trainer(dataclasses.replace(TINY, stages=(shared,)), tmp_path, CPU, FakeHands)
-    with pytest.raises(ValueError, match="cannot be shared out among 2 processes"):
+    with pytest.raises(ValueError, match="stage 1 has batches_per_step 1, which 2 processes cannot"):
         Trainer(dataclasses.replace(TINY, stages=(shared, STAGE)), tmp_path, CPU, FakeHands)
+
+
+def test_a_gpu_that_is_not_there_draws_nothing(monkeypatch):
+    warp = pytest.importorskip("warp")
+    monkeypatch.setattr(warp, "is_cuda_available", lambda: False)
+    assert train.choose_renderer("cpu") is synthetic
+    with pytest.raises(ValueError, match="--render-device cuda: Warp finds no CUDA device"):
+        train.choose_renderer("cuda")
+    monkeypatch.setattr(warp, "is_cuda_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert train.choose_renderer("cuda")(64, 2, 0, 0.5).device == "cuda:3"
+
+
+def test_a_budget_shows_how_long_it_still_lasts(tmp_path, capsys):
+    Trainer(TINY, tmp_path, CPU, FakeHands).run(minutes=7.2)
+    assert "stops in=7 min" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_with_the_data_it_began_with(tmp_path):

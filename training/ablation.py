@@ -172,6 +172,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         config = load_config(arguments.config)
+        if len(config.stages) != 1:
+            raise ValueError(f"{arguments.config} has {len(config.stages)} stages: variants are compared over one")
         claim(arguments.out, config)
     except (OSError, ValueError) as error:
         parser.error(str(error))

@@ -66,8 +66,10 @@ def rendered_of(batch: int, synthetic_share: float) -> int:
     return rendered
 
 
-def from_dataset(dataset: "HandDataset", augment: bool, synthetic_share: float = 0.0) -> MakeBatches:
-    """Crops of a dataset on disk; `synthetic_share` of every batch are rendered hands instead."""
+def from_dataset(
+    dataset: "HandDataset", augment: bool, synthetic_share: float = 0.0, render: MakeBatches = synthetic
+) -> MakeBatches:  # fmt: skip
+    """Crops of a dataset on disk; `synthetic_share` of every batch are instead rendered hands, which `render` makes."""
     from .datasets.batches import DatasetBatches
 
     def make(size: int, batch: int, seed: int, difficulty: float) -> Batches:
@@ -75,7 +77,7 @@ def from_dataset(dataset: "HandDataset", augment: bool, synthetic_share: float =
         alike = rendered > 0  # where other joints are meant by the same name, the rendered hands' count
         own = DatasetBatches(dataset, size, batch - rendered, seed, augment, alike)
         # The benchmarks are evaluated with one look at a crop as the camera has it: nothing is turned here either.
-        return Mixed(own, synthetic(size, rendered, seed, difficulty, aligned_share=0)) if rendered else own
+        return Mixed(own, render(size, rendered, seed, difficulty, aligned_share=0)) if rendered else own
 
     return make
 

@@ -148,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, required=True, help="average.safetensors of a training run")
     parser.add_argument("--size", type=int, required=True, help="side of the network's input in pixels")
-    parser.add_argument("--out", type=Path, default=Path("models"), help="folder for the model")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--samples", type=int, default=4096, help="synthetic crops to calibrate on, and to check on")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for PyTorch")
     arguments = parser.parse_args()

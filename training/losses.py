@@ -62,7 +62,7 @@ class Objective(nn.Module):
         counts = batch["present"]
         share = counts * torch.where(batch["right"], 1.0, LEFT_JOINTS)
         share = share / share.sum().clamp_min(LEFT_JOINTS)
-        valid = batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool)) & counts[:, None]
+        valid = labelled(batch) & counts[:, None]
         truth = torch.where(valid[..., None], batch["uvd"], 0.0)
         of_estimates, known = (t.index_select(1, self.joints_of_estimates) for t in (truth, valid))
         config, image = self.network.config, batch["image"]
@@ -100,6 +100,11 @@ class Objective(nn.Module):
                 error = mean_of(valid, (uvd - truth).norm(dim=-1))
                 scalars[f"error_mm/{name}"] = (error * share).sum() * HALF_CUBE_MM
         return loss, scalars
+
+
+def labelled(batch: dict[str, Tensor]) -> Tensor:
+    """Which joints (B, 21) of a batch have a label: all, unless it says which."""
+    return batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool))
 
 
 def mean_of(known: Tensor, values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Fill the tables of `models/README.md` from what was measured, so that none of its figures is typed by hand.
+"""Fill the tables of `models/README.md` from what was measured, so that none of their figures is typed by hand.
 
     python -m training.model_card --export models/export.json --log runs/full/tensorboard \
         --synthetic synthetic.json --frames truth.json finder.json --empty empty.json
@@ -145,15 +145,18 @@ def main() -> None:
     parser.add_argument("--card", type=Path, default=CARD)
     arguments = parser.parse_args()
     files = {name: paths for name in TABLES if (paths := getattr(arguments, name))}
-    reports = {name: [json.loads(path.read_text()) for path in paths] for name, paths in files.items()}
-    models = {str(report.get("sha256")) for several in reports.values() for report in several}
-    if len(models) > 1:
-        parser.error(f"the reports are of different models, with the SHA-256 {', '.join(sorted(models))}")
-    card = arguments.card.read_text()
-    for name, several in reports.items():
-        card = fill(card, name, TABLES[name](*several))
-    if arguments.log:
-        card = fill(card, "curve", curve_table(*arguments.log))
+    try:
+        reports = {name: [json.loads(path.read_text()) for path in paths] for name, paths in files.items()}
+        models = {str(report.get("sha256")) for several in reports.values() for report in several}
+        if len(models) > 1:
+            parser.error(f"the reports are of different models, with the SHA-256 {', '.join(sorted(models))}")
+        card = arguments.card.read_text()
+        for name, several in reports.items():
+            card = fill(card, name, TABLES[name](*several))
+        if arguments.log:
+            card = fill(card, "curve", curve_table(*arguments.log))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     arguments.card.write_text(card)
 
 

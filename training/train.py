@@ -20,6 +20,7 @@ import logging
 import math
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -50,6 +51,21 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def choose_renderer(name: str) -> MakeBatches:
+    """What renders hands on the `cpu`, in worker processes, or on `cuda`: on the GPU that this process trains on.
+
+    Raises:
+        ValueError: CUDA is asked for and Warp finds none.
+    """
+    if name == "cpu":
+        return synthetic
+    import warp  # imported late: it takes a second, and most do without
+
+    if not warp.is_cuda_available():
+        raise ValueError("--render-device cuda: Warp finds no CUDA device here; use --render-device cpu")
+    return partial(synthetic, device=f"cuda:{os.environ.get('LOCAL_RANK', 0)}")
+
+
 def _data(arguments: argparse.Namespace, stages: tuple[Stage, ...]) -> tuple[MakeBatches, MakeBatches, dict]:
     """What makes the batches to train on, and those to validate on: of a dataset, frames that are not trained on; and
     what that is, by its name.
@@ -60,7 +76,7 @@ def _data(arguments: argparse.Namespace, stages: tuple[Stage, ...]) -> tuple[Mak
     if not arguments.dataset:
         if arguments.root or arguments.held_out or arguments.synthetic_share:
             raise ValueError("--root, --held-out and --synthetic-share go with --dataset")
-        return synthetic, synthetic, {}
+        return choose_renderer(arguments.render_device), synthetic, {}
     if not arguments.root or not 0 <= arguments.synthetic_share < 1:
         raise ValueError("--dataset needs --root, and --synthetic-share is from 0 to below 1")
     for stage in stages:
@@ -68,7 +84,8 @@ def _data(arguments: argparse.Namespace, stages: tuple[Stage, ...]) -> tuple[Mak
     options = {"held_out": arguments.held_out} if arguments.held_out else {}
     training, validation = hold_out(open_dataset(arguments.dataset, arguments.root, "train", **options))
     data = {"dataset": arguments.dataset, "synthetic_share": arguments.synthetic_share, **options}
-    return from_dataset(training, True, arguments.synthetic_share), from_dataset(validation, False), data
+    render = choose_renderer(arguments.render_device)
+    return from_dataset(training, True, arguments.synthetic_share, render), from_dataset(validation, False), data
 
 
 def main() -> None:
@@ -78,6 +95,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; --resume goes on")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--render-device", choices=("cpu", "cuda"), default="cpu", help="what draws hands")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for the network (more only on idle cores)")
     parser.add_argument("--weights", type=Path, help="weights of a trained network of the same kind to go on from")
     parser.add_argument("--dataset", choices=DATASETS, help="train on this dataset's training split instead")

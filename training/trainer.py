@@ -57,10 +57,11 @@ class Trainer:
         self.config, self.out, self.device, self.make_batches = config, out, device, make_batches
         self.make_validation, self.data = make_validation or make_batches, data or {}
         self.rank, self.world = (distributed.get_rank(), distributed.get_world_size()) if grouped() else (0, 1)
-        for stage in config.stages:
+        for number, stage in enumerate(config.stages):
             if stage.batches_per_step % self.world:
                 raise ValueError(
-                    f"batches_per_step {stage.batches_per_step} cannot be shared out among {self.world} processes"
+                    f"stage {number} has batches_per_step {stage.batches_per_step}, which {self.world} processes "
+                    f"cannot share out: make it a multiple of {self.world}, and the batch as much smaller"
                 )
         torch.manual_seed(config.seed)
         network_config = config_named(config.network)
@@ -217,6 +218,8 @@ class Trainer:
         if not all(map(math.isfinite, scalars.values())):
             raise RuntimeError(f"training diverged before image {self.progress.samples}: {scalars}")
         shown = {"mm": f"{scalars['error_mm/joints']:.1f}", "wait": f"{scalars['train/wait_share']:.0%}"}
+        if self.deadline < math.inf:
+            shown["stops in"] = f"{max(self.deadline - time.monotonic(), 0) / 60:.0f} min"
         self.bar.set_postfix(shown, refresh=False)
         if self.writer:
             for name, value in scalars.items():

@@ -5,17 +5,13 @@ from torch import Tensor
 
 from fingerpose_ros.perception.network import FingerPoseNet
 
-from .losses import HALF_CUBE_MM, mean_of
+from .losses import HALF_CUBE_MM, labelled, mean_of
 
 
 def joint_errors_mm(uvd: Tensor, batch: dict[str, Tensor]) -> Tensor:
     """Mean error (hands,) of the labelled joints of each right hand in a batch, of which `uvd` (B, 21, 3) is said."""
     counts = batch["present"] & batch["right"]
-    return mean_of(_labelled(batch)[counts], (uvd - batch["uvd"])[counts].norm(dim=-1)) * HALF_CUBE_MM
-
-
-def _labelled(batch: dict[str, Tensor]) -> Tensor:
-    return batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool))
+    return mean_of(labelled(batch)[counts], (uvd - batch["uvd"])[counts].norm(dim=-1)) * HALF_CUBE_MM
 
 
 @torch.no_grad()
@@ -29,7 +25,7 @@ def validate(network: FingerPoseNet, batches: list[dict[str, Tensor]], autocast:
         errors.append(joint_errors_mm(out.uvd, batch))
         counts = batch["present"] & batch["right"]
         within = ((out.uvd - batch["uvd"]).abs() < out.sigma).float().mean(2)
-        covered.append(mean_of(_labelled(batch)[counts], within[counts]))
+        covered.append(mean_of(labelled(batch)[counts], within[counts]))
         says_right, says_present = (out.logits > 0).unbind(1)
         handed.append((says_right == batch["right"])[batch["present"]].float())
         present.append((says_present == batch["present"]).float())

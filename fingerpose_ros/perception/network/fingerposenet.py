@@ -1,6 +1,7 @@
 """FingerPoseNet (Tewolde, Manjotho, Sarker, Niu, Neural Networks 187, 2025, 107315), built from what its abstract says.
 
-Only the abstract is public. Each block's docstring names the sentence it realises and where the reading is ours.
+Only the abstract is public. Each block's docstring names the sentence it realises, if it is in there, and where the
+reading is ours.
 """
 
 from dataclasses import dataclass

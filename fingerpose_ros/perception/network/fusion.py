@@ -14,14 +14,22 @@ SIGMA_FLOOR = 2e-3
 SIGMA_START = 0.1
 
 
+def belonging(joints_of_estimates: tuple[int, ...]) -> Tensor:
+    """(21, estimates) bool: which estimates are each joint's."""
+    return torch.arange(len(skeleton.JOINTS))[:, None] == torch.tensor(joints_of_estimates)
+
+
 def averaging(joints_of_estimates: tuple[int, ...]) -> Tensor:
     """(21, estimates): times the estimates, each joint's mean."""
-    belongs = torch.arange(len(skeleton.JOINTS))[:, None] == torch.tensor(joints_of_estimates)
+    belongs = belonging(joints_of_estimates)
     return belongs / belongs.sum(1, keepdim=True)
 
 
 class Averaging(nn.Module):
-    """Joints as the mean of their estimates, each joint's uncertainty from its own evidence: fusion left out."""
+    """Joints as the mean of their estimates, each joint's uncertainty from its own evidence.
+
+    What is left when the abstract's fusion layer is left out: for the ablation.
+    """
 
     def __init__(self, joints_of_estimates: tuple[int, ...], evidence_channels: int):
         super().__init__()
@@ -49,8 +57,7 @@ class Fusion(nn.Module):
     def __init__(self, joints_of_estimates: tuple[int, ...], evidence_channels: int):
         super().__init__()
         estimates, joints = len(joints_of_estimates), len(skeleton.JOINTS)
-        belongs = torch.arange(joints)[:, None] == torch.tensor(joints_of_estimates)
-        self.register_buffer("belongs", belongs, persistent=False)
+        self.register_buffer("belongs", belonging(joints_of_estimates), persistent=False)
         self.embed = nn.Linear(evidence_channels, self.EMBEDDING)
         self.enter = nn.Linear(estimates * (self.EMBEDDING + 3), self.HIDDEN)
         self.norm = nn.LayerNorm(self.HIDDEN)

@@ -62,7 +62,11 @@ def votes(image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class DenseReadout(nn.Module):
-    """Integrates each joint's votes by the softmax of their weights. A subtask's estimates lie beside each other."""
+    """Integrates each joint's votes by the softmax of their weights. A subtask's estimates lie beside each other.
+
+    Abstract: each subtask regresses its own 3D keypoints. Our reading, as in `DenseHead`: the mean of what all cells
+    say, each by its weight (integral regression: Sun et al., ECCV 2018), and how far apart they are as evidence.
+    """
 
     EXTRA = 4
     """Evidence besides the pooled features: the votes' spread along u, v, d, and how concentrated the weights are."""
@@ -86,7 +90,7 @@ class DenseReadout(nn.Module):
 
 
 class DirectReadout(nn.Module):
-    """`DirectHead` has regressed the coordinates already; its hidden layer is the evidence."""
+    """The literal reading: `DirectHead` has regressed the coordinates already; its hidden layer is the evidence."""
 
     def __init__(self, tasks_of_estimates: tuple[int, ...], channels: int):
         super().__init__()
