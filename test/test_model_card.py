@@ -15,15 +15,35 @@ REPORT = {
 SYNTHETIC = {
     "set": "synthetic test set, version 1", "mean_joint_error_mm": 8.25, "interval_95_mm": [8.0, 8.5],
     "visible_mm": 7.0, "hidden_mm": 10.0, "first_look_mm": 9.75, "strata_mm": {"all": 8.25, "held": 9.5},
-    "distance_mm": {"0.3-0.5 m": 8.0}, "per_finger_mm": {"thumb": 8.75},
+    "distance_mm": {"0.3-0.5 m": 8.0}, "per_finger_mm": {"thumb": 8.75}, "worst_joint_mm": 16.5,
+    "handedness": 0.955, "presence": 0.99,
+    **{f"coverage_{level}_{group}": [0.5, 0.6, 0.65] for level in (68, 95) for group in ("visible", "hidden")},
 }  # fmt: skip
 FRAMES = {
     "centre": "truth",
     "sequences": {
-        "data/real/open_close": {"frames": 17, "found": 1.0, "mean_joint_error_mm": 11.5, "interval_95_mm": [11, 12]},
-        "data/real/grasp/cam1": {"frames": 10, "found": 1.0, "mean_joint_error_mm": 15.0, "interval_95_mm": [14, 16]},
-        "data/real/grasp/cam2": {"frames": 30, "found": 0.8, "mean_joint_error_mm": 25.0, "interval_95_mm": [20, 30]},
-        "data/real/kinect2_user": {"frames": 100, "found": 0.97},
+        "data/real/open_close": {
+            "frames": 17,
+            "found": 1.0,
+            "right": 0.9,
+            "mean_joint_error_mm": 11.5,
+            "interval_95_mm": [11, 12],
+        },
+        "data/real/grasp/cam1": {
+            "frames": 10,
+            "found": 1.0,
+            "right": 0.9,
+            "mean_joint_error_mm": 15.0,
+            "interval_95_mm": [14, 16],
+        },
+        "data/real/grasp/cam2": {
+            "frames": 30,
+            "found": 0.8,
+            "right": 0.9,
+            "mean_joint_error_mm": 25.0,
+            "interval_95_mm": [20, 30],
+        },
+        "data/real/kinect2_user": {"frames": 100, "found": 0.97, "right": None},
     },
 }
 EMPTY = {
@@ -48,10 +68,12 @@ def test_the_card_has_a_place_for_every_table_and_keeps_the_rest():
             filled = model_card.fill(filled, name, table)
     for text in ("1,234,567", "u 70.0%, v 69.0%, d 68.0%", "| all | 8.25 (8.00 to 8.50) |", "| thumb | 8.75 |"):
         assert filled.count(text) == 1
-    assert "| open_close | truth | 17 | 100% | 11.50 (11.0 to 12.0) |" in filled
-    assert "| kinect2_user | truth | 100 | 97% |" in filled
-    assert "| grasp, all | truth | 40 | 85% | 22.50 |" in filled and "real, all" not in filled
-    assert "| all, before hands are turned | 9.75 |" in filled
+    assert "| open_close | truth | 17 | 100% | 90% | 11.50 (11.0 to 12.0) |" in filled
+    assert "| kinect2_user | truth | 100 | 97% |  |" in filled
+    assert "| grasp, all | truth | 40 | 85% |  | 22.50 |" in filled and "real, all" not in filled
+    assert "| all, before hands are turned | 9.75 |" in filled and "| each hand's worst joint | 16.50 |" in filled
+    assert "| told to be a right hand, as all are | 95.5% |" in filled
+    assert filled.count("| u 50.0%, v 60.0%, d 65.0% |") == 4
     assert "| synthetic | table | 60 | 5.0% |" in filled
     assert "| real | open_close | 17 | 0.0% | 25.0% of 8 |" in filled
     assert filled.startswith("# Model card") and filled.rstrip().endswith(card.rstrip()[-40:])

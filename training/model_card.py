@@ -35,6 +35,12 @@ def rows(head: list[str], body: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *body])
 
 
+def interval_row(level: str, group: str, shares: list[float]) -> list[str]:
+    """How many errors a stated interval holds, axis by axis."""
+    said = ", ".join(f"{axis} {share:.1%}" for axis, share in zip("uvd", shares, strict=True))
+    return [f"errors within the stated {level} % interval, {group} joints", said]
+
+
 def export_table(report: dict) -> str:
     """What the model is, how well its uncertainty holds, and how near the engines are."""
     facts = [
@@ -43,9 +49,7 @@ def export_table(report: dict) -> str:
         ["file", f"{report['bytes'] / 1e6:.1f} MB, SHA-256 `{report['sha256']}`"],
     ]
     for group, levels in report["held_out"]["coverage"].items():
-        for level, shares in levels.items():
-            said = ", ".join(f"{axis} {share:.1%}" for axis, share in zip("uvd", shares, strict=True))
-            facts.append([f"errors within the stated {level} % interval, {group} joints", said])
+        facts += [interval_row(level, group, shares) for level, shares in levels.items()]
     for row in report["agreement"]:
         apart = f"mean {row['mean_mm']:.3f} mm, 99th percentile {row['p99_mm']:.3f} mm"
         facts.append([f"{row['what']}, from PyTorch in f32 on {row['count']} {row['crops']} crops", apart])
@@ -74,9 +78,14 @@ def synthetic_table(report: dict) -> str:
     low, high = report["interval_95_mm"]
     body = [["all", f"{report['mean_joint_error_mm']:.2f} ({low:.2f} to {high:.2f})"]]
     body += [["visible joints", f"{report['visible_mm']:.2f}"], ["hidden joints", f"{report['hidden_mm']:.2f}"]]
+    body += [["each hand's worst joint", f"{report['worst_joint_mm']:.2f}"]]
     body += [["all, before hands are turned", f"{report['first_look_mm']:.2f}"]]
     groups = {**report["strata_mm"], **report["distance_mm"], **report["per_finger_mm"]}
     body += [[name, f"{value:.2f}"] for name, value in groups.items() if name != "all"]
+    body += [["told to be a right hand, as all are", f"{report['handedness']:.1%}"]]
+    body += [["told to be there, as all are", f"{report['presence']:.1%}"]]
+    for group in ("visible", "hidden"):
+        body += [interval_row(level, group, report[f"coverage_{level}_{group}"]) for level in ("68", "95")]
     return rows([report["set"], "mean joint error, mm"], body)
 
 
@@ -85,7 +94,16 @@ def frames_table(*reports: dict) -> str:
     keys = ("mean_joint_error_mm", "hand_centred_mm", "constant_pose_mm", "found_frames_mm", "offset_corrected_mm")
     keys += ("pip_flexion_error_deg", "pip_flexion_correlation", "sigma_rank_correlation", "coverage_68", "coverage_95")
     keys += ("before_surface", "labels_before_surface")
-    head = ["sequence", "centre", "frames", "found", "error, mm (95 % interval)", "hand-centred", "constant pose"]
+    head = [
+        "sequence",
+        "centre",
+        "frames",
+        "found",
+        "told a right hand",
+        "error, mm (95 % interval)",
+        "hand-centred",
+        "constant pose",
+    ]
     head += ["found frames: error", "offset-corrected", "PIP error, degrees", "PIP correlation"]
     head += ["sigma rank correlation", "within 68 %", "within 95 %", "joints before the surface", "labels before it"]
     body = []
@@ -96,7 +114,8 @@ def frames_table(*reports: dict) -> str:
                 low, high = result["interval_95_mm"]
                 cells[0] += f" ({low:.1f} to {high:.1f})"
             name = "/".join(part for part in Path(path).parts[-2:] if part not in ("real", "/"))
-            body.append([name, report["centre"], str(result["frames"]), f"{result['found']:.0%}", *cells])
+            side = f"{result['right']:.0%}" if result["right"] is not None else ""
+            body.append([name, report["centre"], str(result["frames"]), f"{result['found']:.0%}", side, *cells])
         for group, results in groups(report["sequences"]).items():
             frames = sum(result["frames"] for result in results)
             found, error = (
@@ -104,7 +123,7 @@ def frames_table(*reports: dict) -> str:
                 for key in ("found", "mean_joint_error_mm")
             )
             cells = [f"{error:.2f}", *[""] * (len(keys) - 1)]
-            body.append([f"{group}, all", report["centre"], str(frames), f"{found:.0%}", *cells])
+            body.append([f"{group}, all", report["centre"], str(frames), f"{found:.0%}", "", *cells])
     return rows(head, body)
 
 
