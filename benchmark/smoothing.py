@@ -90,7 +90,7 @@ def measure(settings: EstimatorSettings, rate: float) -> list[dict]:
         truth = np.stack([motion(stamp) for stamp in stamps])
         raw = noisy(truth, random)
         smooth = PoseFilter(settings.smoothing_min_cutoff, settings.smoothing_beta)
-        filtered = np.stack([smooth(pose, stamp) for pose, stamp in zip(raw, stamps, strict=True)])
+        filtered = np.stack([smooth(pose, stamp, np.ones(21, bool)) for pose, stamp in zip(raw, stamps, strict=True)])
         settled = slice(int(rate), None)
         for name, estimate in (("off", raw), ("on", filtered)):
             row = {"motion": motion.__name__, "smoothing": name}

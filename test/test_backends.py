@@ -16,8 +16,10 @@ from small_models import CALIBRATION, SIZE, random_network, sign, write_model
 from fingerpose_ros.perception import backends, processor
 from fingerpose_ros.perception.calibration import Calibration
 from fingerpose_ros.perception.model_file import ModelFile, checksum_file
+from fingerpose_ros.perception.network import FingerPoseNet
+from fingerpose_ros.perception.network.registry import config_named
 from fingerpose_ros.perception.network.weights import load_tensors, save_tensors
-from fingerpose_ros.perception.torch_backend import store_in_bf16
+from fingerpose_ros.perception.torch_backend import forward, store_in_bf16
 
 FIELDS = ("uvd", "sigma", "right", "present")
 
@@ -192,6 +194,16 @@ def test_weights_kept_in_bf16_are_those_autocast_would_make(network, images):
         with torch.autocast("cpu", torch.bfloat16):
             ours, theirs = (n.trunk.deep(stride4).maps for n in (kept, network))
     torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", ("small", "small_literal"))
+def test_a_network_kept_in_bf16_says_nearly_what_it_says_in_float32(name):
+    torch.manual_seed(0)
+    network, images = FingerPoseNet(config_named(name)).eval(), torch.rand(2, 1, 64, 64)
+    exact = forward(network, images, False)
+    store_in_bf16(network.trunk)
+    for ours, theirs in zip(forward(network, images, True), exact, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=0.03, rtol=0.03)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

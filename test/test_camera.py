@@ -112,6 +112,18 @@ def test_pixels_that_a_fisheye_cannot_have_are_unknown():
     assert np.isnan(corner).all() and np.allclose(middle, (0, 0, 1))
 
 
+def test_pixels_that_a_lens_model_folds_over_are_unknown():
+    camera = vga(("plumb_bob", (0.1, -0.3, 0.0, 0.0, 0.0)), fx=380.0, fy=380.0)
+    u, v = np.meshgrid(np.arange(0, 640, 8), np.arange(0, 480, 8))
+    pixels = np.stack([u, v], axis=-1).astype(float)
+    points = camera.back_project(pixels, np.ones(u.shape))
+    known = np.isfinite(points).all(axis=-1)
+    assert 0.05 < 1 - known.mean() < 0.4 and np.abs(points[known]).max() < 3
+    np.testing.assert_allclose(
+        camera._distort(points[known][:, :2]) * 380 + (camera.cx, camera.cy), pixels[known], atol=1
+    )
+
+
 @pytest.mark.parametrize("step", (1, 2, 3, 4, 7))
 def test_a_scaled_camera_sees_every_nth_pixel(step):
     camera = vga(LENSES["barrel"])

@@ -121,6 +121,17 @@ def test_time_that_leaps_forgets_and_names_are_never_used_again(oracle, step):
     assert [hand.track_id for hand in see(follow, oracle, [right_at()], 500.1 + step)] == [3]
 
 
+def test_images_far_apart_are_not_searched_all_over_each_time(oracle):
+    """A machine that takes so long for one that hands are forgotten would take as long for the next."""
+    follow, looks = estimator(oracle), []
+    oracle.present = {"right": 0.1, "left": 0.1}
+    for i in range(4):
+        oracle.crops.clear()
+        see(follow, oracle, [right_at()], (MAX_GAP + 0.5) * i)
+        looks.append(len(oracle.crops))
+    assert looks[0] >= 2 and max(looks[1:]) < looks[0]
+
+
 def wrist_to_wrist(hand, degrees, apart=0.02):
     """A left hand, its wrist `apart` metres beside that of `hand`, and turned by so much against it in the image."""
     joints, _ = left_at()

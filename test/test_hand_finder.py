@@ -49,7 +49,11 @@ def test_a_hand_points_where_its_forearm_points(angle):
 
 def test_where_no_arm_leads_to_nothing_points():
     ball = [(np.array([0.0, 0.0, 0.6]), 0.05)]
-    assert [candidate.direction for candidate in find(render(CAMERA, ball))] == [None]
+    image = render(CAMERA, ball)
+    assert [candidate.direction for candidate in find(image)] == [None]
+    column = CAMERA.project(np.array([0.14, 0.0, 0.6])).astype(int)
+    image[column[1] : column[1] + 4, column[0] : column[0] + 4] = 0.6  # a few stray pixels are no arm
+    assert [candidate.direction for candidate in find(image)] == [None]
 
 
 @pytest.mark.parametrize(

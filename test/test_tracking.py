@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from fingerpose_ros.perception.tracking import MAX_STEP, OneEuroFilter, PoseFilter, Track
+from fingerpose_ros.perception.tracking import LONGEST, MAX_SPEED, OneEuroFilter, PoseFilter, Track
 
 STAMPS = np.arange(90) / 30
+ALL = np.ones(21, bool)
 UP = np.array([0, -0.08, 0])
 
 
@@ -53,15 +54,30 @@ def test_smoothing_does_not_depend_on_how_the_camera_is_turned(turn, seed):
     rotation = Rotation.from_rotvec(turn)
     a, b = PoseFilter(1.0, 40.0), PoseFilter(1.0, 40.0)
     for pose, stamp in zip(poses, STAMPS, strict=False):
-        smooth, turned = a(pose, stamp), b(rotation.apply(pose), stamp)
+        smooth, turned = a(pose, stamp, ALL), b(rotation.apply(pose), stamp, ALL)
     assert np.allclose(rotation.apply(smooth), turned, atol=1e-9)
+
+
+def test_a_joint_that_was_only_guessed_starts_anew_once_it_is_known():
+    hand, tip = ArticulatedHand().positions(), 8
+    for guessed in (tip, 0):  # of one that the palm rests on nothing is known from there
+        smooth, valid = PoseFilter(1.0, 40.0), ALL.copy()
+        valid[guessed] = False
+        wrong = hand.copy()
+        wrong[guessed] += (0.06, 0, 0)
+        for stamp in STAMPS[:5]:
+            np.testing.assert_allclose(smooth(wrong, stamp, valid)[guessed], wrong[guessed], atol=1e-12)
+        for stamp in STAMPS[5:8]:
+            np.testing.assert_allclose(smooth(hand, stamp, ALL), hand, atol=1e-12)
+    later = smooth(hand + 0.01 * np.eye(21, 3), STAMPS[8], ALL) - hand
+    assert 0 < later.max() < 0.009  # and is smoothed from then on
 
 
 def test_a_hand_that_moves_as_a_whole_keeps_its_shape():
     smooth = PoseFilter(1.0, 40.0)
     hand = ArticulatedHand().positions()
     for stamp in STAMPS:
-        pose = smooth(hand + (np.sin(4 * stamp), 0, 0.6), stamp)
+        pose = smooth(hand + (np.sin(4 * stamp), 0, 0.6), stamp, ALL)
         assert np.allclose(pose - pose[0], hand - hand[0], atol=1e-9)
 
 
@@ -88,7 +104,26 @@ def test_a_steady_motion_is_foreseen_and_a_leap_only_so_far():
         track.see(np.array([0.6 * stamp, 0, 0.5]), UP, 0.9, stamp)
     soon = STAMPS[-1] + 1 / 30
     assert np.linalg.norm(track.expected(soon) - (0.6 * soon, 0, 0.5)) < 0.002
-    assert np.linalg.norm(track.expected(soon + 10) - track.centre) == pytest.approx(MAX_STEP)
+    assert np.linalg.norm(track.expected(soon + 10) - track.centre) == pytest.approx(MAX_SPEED * LONGEST)
+    hasty = new_track()
+    for stamp in STAMPS[1:]:
+        hasty.see(np.array([6 * stamp, 0, 0.5]), UP, 0.9, stamp)
+    assert np.linalg.norm(hasty.expected(soon) - hasty.centre) == pytest.approx(0.05)
+
+
+def test_a_steady_motion_is_foreseen_at_five_images_a_second():
+    track = new_track()
+    for stamp in np.arange(1, 10) / 5:
+        track.see(np.array([0.9 * stamp, 0, 0.5]), UP, 0.9, stamp)
+    assert np.linalg.norm(track.expected(2.0) - (1.8, 0, 0.5)) < 0.002
+
+
+def test_a_clock_that_stands_still_does_not_hold_opinions():
+    track = new_track()
+    for _ in range(30):
+        doubted = track.doubts_handedness(0.02, 0.0)
+        track.see(track.centre, UP, 0.1, 0.0)
+    assert doubted and track.confidence < 0.15
 
 
 def test_it_is_known_where_a_hand_points_unless_it_points_at_the_camera_or_away():

@@ -104,12 +104,11 @@ class Camera:
 
     @cached_property
     def _field(self) -> float:
-        """The largest radius of x/z, y/z in the image; 0 if the lens model has no inverse for most of its pixels."""
+        """The largest radius of x/z, y/z in the image; 0 if the lens model has an inverse for a fifth of it or less."""
         u, v = np.linspace(0, self.width - 1, 17), np.linspace(0, self.height - 1, 17)
         observed = (np.stack(np.meshgrid(u, v), axis=-1) - (self.cx, self.cy)) / (self.fx, self.fy)
         rays = self._undistort(observed)
-        with np.errstate(invalid="ignore"):
-            inverse = np.abs(self._distort(rays) - observed).max(axis=-1) * self.fx < 1
+        inverse = np.isfinite(rays[..., 0])
         return float(np.linalg.norm(rays[inverse], axis=-1).max()) if inverse.mean() > 0.2 else 0.0
 
     def _distort(self, rays: np.ndarray) -> np.ndarray:
@@ -132,7 +131,9 @@ class Camera:
             found = cv2.undistortPoints(flat, np.eye(3), np.array(self.distortion))
             for _ in range(5):  # OpenCV stops after as many steps, up to a pixel short; clip what does not converge
                 found = np.clip(found + flat - self._distort(found), -1e3, 1e3)
-        return found.reshape(rays.shape)
+        with np.errstate(invalid="ignore"):
+            inverse = np.abs(self._distort(found) - flat).max(axis=-1, keepdims=True) * self.fx < 1
+        return np.where(inverse, found, np.nan).reshape(rays.shape)
 
     def scaled(self, step: int) -> "Camera":
         """The camera of the image `depth[::step, ::step]`."""

@@ -64,13 +64,18 @@ class HandPoseEstimator:
 
     def reset(self) -> None:
         """Forget all hands: what comes next has nothing to do with what was before."""
+        self._forget()
+        self._search = Search(self._settings)
+
+    def _forget(self) -> None:
+        """All hands, but not which of the finder's places are to be looked at next: a machine so slow that its images
+        are that far apart would not become faster by looking at all of them each time."""
         self._tracks: list[Track] = []
         self._prospects: list[Prospect] = []
         self._stamp: float | None = None
         self._hurried = False
         self._not_looked_around: Eye | None = None
         self._since_search = self._put_off = 0
-        self._search = Search(self._settings)
 
     @property
     def tracked(self) -> set[int]:
@@ -99,8 +104,10 @@ class HandPoseEstimator:
             raise ValueError(f"depth of shape {depth_m.shape} from a camera of {camera.height} x {camera.width} pixels")
         if not np.isfinite(stamp):
             raise ValueError(f"an image's stamp is {stamp} s")
-        if self._stamp is not None and not 0 <= stamp - self._stamp <= MAX_GAP:
+        if self._stamp is not None and stamp < self._stamp:
             self.reset()
+        elif self._stamp is not None and stamp > self._stamp + MAX_GAP:
+            self._forget()
         self.look_around()
         self._hurried = self._stamp is not None and stamp - self._stamp < HURRY
         self._stamp = stamp
@@ -277,7 +284,6 @@ class HandPoseEstimator:
         return PoseFilter(settings.smoothing_min_cutoff, settings.smoothing_beta) if settings.smoothing else None
 
     def _hand(self, track: Track, look: Look, camera: Camera) -> Hand:
-        positions = track.smooth(look.positions, self._stamp) if track.smooth else look.positions
         sigma = look.position_sigma
         pixels = camera.project(np.maximum(look.positions, (-np.inf, -np.inf, 1e-3)))
         valid = (
@@ -286,6 +292,7 @@ class HandPoseEstimator:
             & (pixels >= -0.5).all(axis=-1)
             & (pixels <= (camera.width - 0.5, camera.height - 0.5)).all(axis=-1)
         )
+        positions = track.smooth(look.positions, self._stamp, valid) if track.smooth else look.positions
         return Hand(
             track_id=track.id,
             handedness=track.handedness,

@@ -174,7 +174,8 @@ def _without_planes(surface: _Surface) -> _Surface:
 
 
 def _score(seeds: np.ndarray, surface: _Surface) -> tuple[np.ndarray, np.ndarray]:
-    """Seeds (m, 3) -> how much each looks like a hand (m,), and which way its forearm goes (m, 3), up to length one."""
+    """Seeds (m, 3) -> how much each looks like a hand (m,), and which way its forearm goes (m, 3), up to length one
+    and 0 where there is none."""
     points, seeds, areas = (array.astype(np.float32) for array in (surface.points, seeds, surface.areas))
     middle = points.mean(axis=0)  # small numbers, for single precision
     points, seeds = points - middle, seeds - middle
@@ -195,6 +196,7 @@ def _score(seeds: np.ndarray, surface: _Surface) -> tuple[np.ndarray, np.ndarray
     ways /= np.maximum(way_out, 1e-9)[:, None]
     enough = np.minimum(hand / HAND_AREA, 1) * (hand > HAND_AREA / 4)
     narrow = 1 / (1 + (way_out / 0.010) ** 2)  # a forearm fills 0.006 square metres of the shell
+    ways[way_out < 0.001] = 0  # a stray patch or two: nothing leads away from here
     one_way = np.where(way_out < 0.001, 0.3, (ways**2).sum(axis=1))  # an arm is likelier than a thing by itself
     near = np.exp(-(seeds[:, 2] + middle[2]) / 0.5)
     return enough * narrow * one_way * near, ways

@@ -20,8 +20,7 @@ from .skeleton import FINGER_JOINTS, FINGERS, JOINTS, TIPS, WRIST
 
 _CHAINS = np.array([FINGER_JOINTS[finger] for finger in FINGERS])
 _INDEX, _MIDDLE, _LITTLE = (JOINTS.index(f"{finger}_mcp") for finger in ("index", "middle", "little"))
-_PALM_AXES = [WRIST, _INDEX, _MIDDLE, _LITTLE]
-_PALM = [WRIST, *(JOINTS.index(f"{finger}_mcp") for finger in ("index", "middle", "ring", "little"))]
+PALM = [WRIST, *(JOINTS.index(f"{finger}_mcp") for finger in ("index", "middle", "ring", "little"))]
 
 _THUMB_ROLL = np.radians(60.0)
 """How far a straight thumb's hinges are rolled about its bone from its base's axis: the thumb faces the fingers."""
@@ -46,12 +45,12 @@ def hand_centre(positions: np.ndarray) -> np.ndarray:
 
 def palm_position(positions: np.ndarray) -> np.ndarray:
     """Positions (..., 21, 3) -> the mean (..., 3) of wrist and four finger knuckles; NaN if one is not known."""
-    return positions[..., _PALM, :].mean(axis=-2)
+    return positions[..., PALM, :].mean(axis=-2)
 
 
 def hand_direction(positions: np.ndarray) -> np.ndarray:
     """Positions (..., 21, 3) -> from the wrist to the four fingers' knuckles (..., 3), not of unit length."""
-    return positions[..., _PALM[1:], :].mean(axis=-2) - positions[..., WRIST, :]
+    return positions[..., PALM[1:], :].mean(axis=-2) - positions[..., WRIST, :]
 
 
 def joint_frames(positions: np.ndarray, handedness: str) -> np.ndarray:
@@ -87,8 +86,8 @@ def joint_angles(positions: np.ndarray, handedness: str) -> tuple[np.ndarray, np
     palm, bones = _palm_frame(positions, handedness), _bones(positions)
     seen, side = bones @ palm[..., None, :, :], _side(handedness)
     ahead = _ahead(seen)
-    abduction = side * _AWAY * np.arctan2(ahead[..., 1], ahead[..., 0])
     base = np.arctan2(-seen[..., 0, 2], (ahead * seen[..., 0, :2]).sum(axis=-1))
+    abduction = np.where(np.isfinite(base), side * _AWAY * np.arctan2(ahead[..., 1], ahead[..., 0]), np.nan)
     axes = _hinge_axes(seen, ahead, side)
     # The angle between two bones is the hinge's, whatever the axis; only its sign needs one. But of a nearly straight
     # finger's angle most is noise in any direction: there only the part about the axis counts.
@@ -108,8 +107,9 @@ def known_parts(positions: np.ndarray, valid: np.ndarray, handedness: str) -> di
         positions: (21, 3) of all joints, as well as they can be told; NaN where not at all.
         valid: (21,) bool, which of them are known.
     """
-    frames, known = joint_frames(positions, handedness), np.where(valid[:, None], positions, np.nan)
-    oriented = _oriented(valid) & np.isfinite(frames).all(axis=(1, 2))  # an axis alone is no orientation
+    known = np.where(valid[:, None], positions, np.nan)
+    frames = joint_frames(known, handedness)
+    oriented = np.isfinite(frames).all(axis=(1, 2))  # an axis alone is no orientation
     rotations = np.where(oriented[:, None, None], frames, np.nan)
     return {
         "positions": known,
@@ -123,30 +123,21 @@ def known_parts(positions: np.ndarray, valid: np.ndarray, handedness: str) -> di
 def finger_states(positions: np.ndarray, valid: np.ndarray, handedness: str) -> dict[str, Finger]:
     """The angles of the five fingers of one hand, by name, thumb first; arguments as of `known_parts`.
 
-    A hinge's angle is known if the bones that meet there are, a base's if its bone and the palm are.
+    A hinge's angle is known if the bones that meet there are, a base's if its bone and the palm are. Where the palm is
+    not known, which way a hinge bends, though not how far, is told by where the palm may be.
     """
-    flexion, abduction = joint_angles(positions, handedness)
+    known = np.where(valid[:, None], positions, np.nan)
+    (flexion, supposed), (abduction, _) = joint_angles(np.stack([known, positions]), handedness)
     bones = _known_bones(valid)
-    bases = bones[:, :1] & valid[_PALM_AXES].all()
-    flexion = np.where(np.concatenate([bases, bones[:, 1:] & bones[:, :-1]], axis=1), flexion, np.nan)
-    abduction = np.where(bases[:, 0], abduction, np.nan)
-    positions = np.where(valid[:, None], positions, np.nan)
+    supposed[:, 0], supposed[:, 1:][~(bones[:, 1:] & bones[:, :-1])] = np.nan, np.nan
+    flexion = np.where(np.isfinite(flexion), flexion, supposed)
+    positions = known
     curl = np.clip(np.where(_FULL_CURL > 0, flexion, 0).sum(axis=-1) / _FULL_CURL.sum(axis=-1), 0, 1)
     distance = _length(positions[TIPS, :] - positions[TIPS[0]])[:, 0]
     return {
         name: Finger(flexion[i], float(abduction[i]), float(curl[i]), float(distance[i]))
         for i, name in enumerate(FINGERS)
     }
-
-
-def _oriented(valid: np.ndarray) -> np.ndarray:
-    """Which joints (21,) have a known orientation: those whose bone is known, if the palm is, which turns it."""
-    bones = _known_bones(valid)
-    oriented = np.empty(21, bool)
-    oriented[WRIST] = True
-    oriented[_CHAINS[:, :3]] = bones
-    oriented[list(TIPS)] = bones[:, 2]
-    return oriented & valid[_PALM_AXES].all()
 
 
 def _known_bones(valid: np.ndarray) -> np.ndarray:
@@ -180,9 +171,10 @@ def _ahead(bones: np.ndarray) -> np.ndarray:
     """Bones (..., 5, 3, 3) in the palm's frame -> where a finger's base points, seen from above the palm (..., 5, 2).
 
     A finger that stands straight up or down shows no direction from there. Then the plane in which it is bent tells
-    it, or the palm's own x if the finger is straight too. A finger cannot point backwards: that one is bent over.
+    it, or the palm's own x if the finger is straight too, or not known. A finger cannot point backwards: that one is
+    bent over.
     """
-    shown = bones[..., 0, :2]
+    shown = np.nan_to_num(bones[..., 0, :2])
     shown = np.where(shown[..., :1] < 0, -shown, shown)
     bend = _cross(bones[..., 0, :], bones[..., 1, :])
     plane = np.stack([bend[..., 1], -bend[..., 0]], axis=-1)
@@ -198,12 +190,19 @@ def _ahead(bones: np.ndarray) -> np.ndarray:
 
 
 def _hinge_axes(bones: np.ndarray, ahead: np.ndarray, side: float) -> np.ndarray:
-    """The axes (..., 5, 3, 3) that each finger's joints flex about; everything in the palm's frame."""
+    """The axes (..., 5, 3, 3) that each finger's joints flex about; everything in the palm's frame.
+
+    Bones that are not known (NaN) show no axis: then it is the one of the joint before.
+    """
     base = np.stack([-ahead[..., 1], ahead[..., 0], np.zeros_like(ahead[..., 0])], axis=-1)
     axis = base.copy()
-    across = _cross(bones[..., 0, 0, :], base[..., 0, :])
+    thumb = bones[..., 0, :, :]
+    along = np.where(np.isfinite(thumb[..., :1, :]), thumb[..., :1, :], thumb[..., 1:2, :])
+    along = np.where(np.isfinite(along), along, thumb[..., 2:, :])[..., 0, :]
+    across = _cross(along, base[..., 0, :])
     axis[..., 0, :] = np.cos(_THUMB_ROLL) * base[..., 0, :] - side * np.sin(_THUMB_ROLL) * across
     bends = _cross(bones[..., :-1, :], bones[..., 1:, :])
+    bends = np.nan_to_num(bends)
     sizes = _length(bends)
     shown = bends / np.maximum(sizes, 1e-12)
     weights = _ramp(sizes, np.sin(np.radians(30)), np.sin(np.radians(60)))

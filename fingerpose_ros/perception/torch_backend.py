@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from .model_file import ModelFile
 from .network import load_network
 from .network.fingerposenet import FingerPoseNet, Trunk
+from .network.subtasks import DirectHead
 from .prediction import Prediction, check_images
 
 GRAPH_BATCHES = (1, 2)
@@ -20,7 +21,7 @@ class TorchBackend:
     Args:
         model: what to run.
         device: "cuda", "cpu", or "auto" for a GPU if there is one.
-        precision: "f32", "bf16", or "auto" for bf16 on a GPU.
+        precision: "f32", "bf16", or "auto" for bf16 on a GPU that computes in it.
         threads: CPU threads PyTorch may use, in the whole process; None leaves it to PyTorch.
 
     Raises:
@@ -42,7 +43,8 @@ class TorchBackend:
             torch.set_num_threads(threads)
         self.input_size = model.input_size
         self._calibration = model.calibration
-        self._bf16 = on_gpu and precision != "f32"
+        torch.backends.cudnn.allow_tf32 = False  # float32 is float32
+        self._bf16 = on_gpu and (precision == "bf16" or (precision == "auto" and _has_bf16()))
         network = load_network(model.path).requires_grad_(False).to(self._device, memory_format=torch.channels_last)
         if self._bf16:
             store_in_bf16(network.trunk)
@@ -108,9 +110,17 @@ class _Graph:
 def store_in_bf16(trunk: Trunk) -> None:
     """Keep the weights that autocast would cast at every call in bf16; normalisation stays in float32."""
     kept = {trunk.backbone.conv1, *trunk.backbone.layer1.modules()}
+    for head in trunk.modules():
+        if isinstance(head, DirectHead):
+            kept.update(head.output)  # whose coordinates are computed in float32
     for module in set(trunk.modules()) - kept:
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.weight.data = module.weight.data.to(torch.bfloat16)
+
+
+def _has_bf16() -> bool:
+    """Whether the GPU has instructions for bf16: those before Ampere only imitate it."""
+    return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def _choose_device() -> str:

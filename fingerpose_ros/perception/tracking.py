@@ -3,7 +3,7 @@
 import numpy as np
 
 from .hand import RIGHT
-from .kinematics import palm_position
+from .kinematics import PALM, palm_position
 
 OPINION_TIME = 0.3
 """Seconds over which what the network says of the handedness, and of whether it is a hand, is averaged."""
@@ -11,8 +11,12 @@ OPINION_TIME = 0.3
 DOUBT_BELOW = 0.25
 """A hand is looked at as the other one, too, when on that average it is itself with less than this probability."""
 
-MAX_STEP = 0.05
-"""Metres by which a hand is expected to move on until the next image, at most."""
+MAX_STEP, MAX_SPEED, LONGEST = 0.05, 1.5, 0.25
+"""A hand is expected to move on by so many metres until it is next looked at, at most; or, if that is later than at
+usual rates, by so many metres a second over so many seconds."""
+
+IMAGE_TIME = 1 / 30
+"""Seconds an image is taken to last where a driver's clock stands still."""
 
 ASIDE = 0.25
 """Sine of the angle from the line of sight within which a hand points nowhere in the image: errors of its joints would
@@ -55,8 +59,9 @@ class Track:
 
     def expected(self, stamp: float) -> np.ndarray:
         """Where its centre (3,) should be at `stamp` seconds."""
-        step = self._velocity * (stamp - self._stamp)
-        return self.centre + step * min(1, MAX_STEP / max(float(np.linalg.norm(step)), 1e-9))
+        passed = stamp - self._stamp
+        step, most = self._velocity * passed, max(MAX_STEP, MAX_SPEED * min(passed, LONGEST))
+        return self.centre + step * min(1, most / max(float(np.linalg.norm(step)), 1e-9))
 
     def see(self, centre: np.ndarray, direction: np.ndarray, present: float, stamp: float) -> None:
         """It is seen again, and is a hand with the probability `present`."""
@@ -81,7 +86,7 @@ class Track:
 
     def _weight(self, stamp: float) -> float:
         """Of an opinion at `stamp` beside those before."""
-        return 1 - float(np.exp(-(stamp - self._stamp) / OPINION_TIME))
+        return 1 - float(np.exp(-((stamp - self._stamp) or IMAGE_TIME) / OPINION_TIME))
 
     def settle_handedness(self, right: float, handedness: str) -> bool:
         """Takes it, for good reasons, for this hand with this probability of a right one; True if that is new."""
@@ -105,24 +110,29 @@ class OneEuroFilter:
         """
         self._min_cutoff, self._beta, self._speed_cutoff = min_cutoff, beta, speed_cutoff
         self._value: np.ndarray | None = None
-        self._velocity = 0.0
+        self._known: np.ndarray | bool = False
+        self._velocity: np.ndarray | float = 0.0
         self._stamp = 0.0
 
-    def __call__(self, value: np.ndarray, stamp: float) -> np.ndarray:
+    def __call__(self, value: np.ndarray, stamp: float, known: np.ndarray | bool = True) -> np.ndarray:
         """Points (..., 3) in metres at `stamp` seconds, not before the last -> the same, smoothed.
 
-        At the same stamp again they come back as they are: how fast they move cannot be known.
+        Points that are not `known` (...,) come back as they are, and start anew once they are. So they all do at the
+        same stamp again: how fast they move cannot be known.
         """
         if self._value is None:
-            self._value, self._stamp = value, stamp
+            self._value, self._known, self._stamp = value, known, stamp
             return value
         passed, self._stamp = stamp - self._stamp, stamp
         if passed <= 0:
             return value
+        goes_on, self._known = np.asarray(self._known & known)[..., None], known
         velocity = (value - self._value) / passed
-        self._velocity = self._velocity + _gain(self._speed_cutoff, passed) * (velocity - self._velocity)
+        velocity = self._velocity + _gain(self._speed_cutoff, passed) * (velocity - self._velocity)
+        self._velocity = np.where(goes_on, velocity, 0.0)
         speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
-        self._value = self._value + _gain(self._min_cutoff + self._beta * speed, passed) * (value - self._value)
+        smooth = self._value + _gain(self._min_cutoff + self._beta * speed, passed) * (value - self._value)
+        self._value = np.where(goes_on, smooth, value)
         return self._value
 
 
@@ -141,7 +151,8 @@ class PoseFilter:
         """As those of `OneEuroFilter`."""
         self._palm, self._joints = OneEuroFilter(min_cutoff, beta), OneEuroFilter(min_cutoff, beta)
 
-    def __call__(self, positions: np.ndarray, stamp: float) -> np.ndarray:
-        """Positions (21, 3) in metres at `stamp` seconds -> the same, smoothed."""
-        palm = palm_position(positions)
-        return self._palm(palm, stamp) + self._joints(positions - palm, stamp)
+    def __call__(self, positions: np.ndarray, stamp: float, valid: np.ndarray) -> np.ndarray:
+        """Positions (21, 3) in metres at `stamp` seconds -> the same, smoothed: of the joints that are `valid` (21,)
+        and were so before, if the palm is."""
+        palm, palm_known = palm_position(positions), bool(valid[PALM].all())
+        return self._palm(palm, stamp, palm_known) + self._joints(positions - palm, stamp, valid & palm_known)
