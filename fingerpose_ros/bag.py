@@ -2,11 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 
@@ -18,7 +19,22 @@ _DEPTH_ENCODINGS = ("16UC1", "mono16", "32FC1")
 
 
 class BagError(ValueError):
-    """A bag that holds no depth images with their camera, or leaves open which."""
+    """A bag that is damaged, or holds no depth images with their camera, or leaves open which."""
+
+
+@contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Whatever the reader stumbles over in here is damage of the recording at `path`.
+
+    Raises:
+        BagError: so it is.
+    """
+    try:
+        yield
+    except (BagError, OSError):
+        raise
+    except Exception as error:  # of the reader, its storage, its compression, its messages: each has its own
+        raise BagError(f"the recording {path} is damaged: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -47,10 +63,11 @@ def open_reader(path: Path | str) -> AnyReader:
     if not Path(path).exists():
         raise FileNotFoundError(f"there is no {path}")
     try:
-        reader = AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY))
-        reader.open()
-    except AnyReaderError as error:
-        raise BagError(f"{path} is no rosbag2 recording: {error}") from error
+        with reading(path):
+            reader = AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY))
+            reader.open()
+    except BagError as error:
+        raise BagError(f"{path} is no rosbag2 recording: {error.__cause__}") from error
     if not reader.is2:
         reader.close()
         raise BagError(f"{path} is a recording of ROS 1; convert it: rosbags-convert --src {path} --dst FOLDER")
@@ -76,10 +93,11 @@ class DepthBag:
     """
 
     def __init__(self, path: Path | str, image_topic: str | None = None, info_topic: str | None = None):
-        self._reader = open_reader(path)
+        self._path, self._reader = path, open_reader(path)
         try:
-            self._images = self._choose_images(image_topic)
-            self._infos = self._choose_infos(info_topic)
+            with reading(path):
+                self._images = self._choose_images(image_topic)
+                self._infos = self._choose_infos(info_topic)
         except BaseException:
             self._reader.close()
             raise
@@ -94,15 +112,20 @@ class DepthBag:
         self._reader.close()
 
     def images(self) -> Iterator[RecordedImage]:
-        """All images in the order of recording, each with the camera info of its stamp or else the newest before."""
-        infos = sorted((self._stamp(raw, INFO), raw) for _, _, raw in self._reader.messages([self._infos]))
-        if not infos:
-            raise BagError(f"{self.info_topic} holds no messages")
-        stamps = [stamp for stamp, _ in infos]
-        for _, time, raw in self._reader.messages([self._images]):
-            stamp = self._stamp(raw, self._images.msgtype)
-            info = infos[max(bisect_right(stamps, stamp) - 1, 0)][1]
-            yield RecordedImage(stamp, time, bytes(raw), bytes(info))
+        """All images in the order of recording, each with the camera info of its stamp or else the newest before.
+
+        Raises:
+            BagError: there is no camera info, or the recording is damaged; images before the damage have come.
+        """
+        with reading(self._path):
+            infos = sorted((self._stamp(raw, INFO), raw) for _, _, raw in self._reader.messages([self._infos]))
+            if not infos:
+                raise BagError(f"{self.info_topic} holds no messages")
+            stamps = [stamp for stamp, _ in infos]
+            for _, time, raw in self._reader.messages([self._images]):
+                stamp = self._stamp(raw, self._images.msgtype)
+                info = infos[max(bisect_right(stamps, stamp) - 1, 0)][1]
+                yield RecordedImage(stamp, time, bytes(raw), bytes(info))
 
     def _stamp(self, raw: bytes, msgtype: str) -> int:
         message: Any = self._reader.deserialize(raw, msgtype)

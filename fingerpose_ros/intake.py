@@ -21,6 +21,9 @@ from .ros.refusal import Refused
 CLOCK_TOLERANCE = 1.0
 """Seconds that an image may be older or newer than the node's clock before the node says so."""
 
+RELIABLE_DEPTH = 10
+"""Messages that may wait to be taken where none may be lost on the way."""
+
 
 class Intake:
     """Subscribes to depth images and their camera infos, refuses what cannot be used, and hands on each frame.
@@ -44,8 +47,9 @@ class Intake:
         self._camera_frame = ""
         self._clock_warned = False
         self._subscriptions: list[Subscription] = []
-        reliable = settings["reliability"] == "reliable"
-        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT)
+        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        if settings["reliability"] == "reliable":  # what comes while one is decoded is not lost unseen, but counted
+            qos = QoSProfile(depth=RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
         try:
             self._subscribe(CameraInfo, "depth/camera_info", self.receive_camera_info, qos)
             if settings["image_transport"] == "raw":

@@ -15,11 +15,11 @@ from .bag import DepthBag
 from .node_process import NODE, NodeFailed, NodeProcess
 from .perception.hand import Hand
 from .recorder import Recorder
-from .replay import Playback, Player
+from .replay import STARTING, Playback, Player
 from .ros.hand_reading import to_hands
 
-STARTING = 60.0
-"""Seconds that a node has to load its network and listen."""
+REFUSED = 3
+"""Images in lock-step after which, if the node has answered none, it will answer no other either."""
 
 AFTERWARDS = 1.2
 """Seconds to wait, when all images are answered, for what else the node publishes; its health comes every second."""
@@ -68,7 +68,7 @@ def replay_through_node(
         command: what starts the node.
 
     Raises:
-        NodeFailed: the node ended, or cannot be configured.
+        NodeFailed: the node ended, cannot be configured, or answers no image.
         TimeoutError: it does not listen after `STARTING` seconds.
     """
     parameters = {"image_transport": bag.transport, "reliability": "reliable", **parameters}
@@ -84,10 +84,14 @@ def replay_through_node(
             def sent(playback: Playback) -> None:
                 node.check()
                 on_frame(playback)
+                if lockstep and len(playback.sent) >= REFUSED and not playback.answered:
+                    raise _unanswered(playback, recorder)
 
             playback = player.play(bag, lockstep=lockstep, rate=rate, on_frame=sent)
             player.spin(AFTERWARDS)
-            return NodeReplay(playback, recorder, _backend(recorder))
+            if playback.sent and not playback.answered:
+                raise _unanswered(playback, recorder)
+            return NodeReplay(playback, recorder, _last(recorder, "backend") or "not known")
     finally:
         if player:
             player.close()
@@ -114,9 +118,15 @@ def _wait(player: Player, recorder: Recorder, node: NodeProcess) -> None:
         )
 
 
-def _backend(recorder: Recorder) -> str:
-    values = [{item.key: item.value for item in status.values}.get("backend") for status in _statuses(recorder)]
-    return next((value for value in reversed(values) if value), "not known")
+def _unanswered(playback: Playback, recorder: Recorder) -> NodeFailed:
+    why = _last(recorder, "last error") or "the node gives no reason"
+    return NodeFailed(f"none of {len(playback.sent)} images was answered: {why}")
+
+
+def _last(recorder: Recorder, key: str) -> str:
+    """What the node's diagnostics said last under a key; empty if nothing."""
+    values = [{item.key: item.value for item in status.values}.get(key) for status in _statuses(recorder)]
+    return next((value for value in reversed(values) if value), "")
 
 
 def _statuses(recorder: Recorder) -> list[DiagnosticStatus]:

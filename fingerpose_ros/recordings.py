@@ -10,7 +10,7 @@ import numpy as np
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from .bag import BagError, DepthBag, RecordedImage, open_reader
+from .bag import BagError, DepthBag, RecordedImage, open_reader, reading
 from .perception.camera import Camera
 from .perception.hand import Hand
 from .ros.camera_info import AUTO, to_camera
@@ -66,7 +66,7 @@ def recorded_hands(path: Path | str, topic: str) -> dict[int, list[Hand]] | None
 
     Raises:
         FileNotFoundError: there is nothing at `path`.
-        BagError: it is no recording, or the topic has messages of another type.
+        BagError: it is no recording, or a damaged one, or the topic has messages of another type.
     """
     with closing(open_reader(path)) as reader:
         connections = [connection for connection in reader.connections if connection.topic == topic]
@@ -75,7 +75,8 @@ def recorded_hands(path: Path | str, topic: str) -> dict[int, list[Hand]] | None
         if wrong := {connection.msgtype for connection in connections} - {HAND_POSES}:
             raise BagError(f"{topic} holds {', '.join(wrong)}, not {HAND_POSES}")
         hands = {}
-        for connection, _, raw in reader.messages(connections):
-            array: Any = reader.deserialize(raw, connection.msgtype)
-            hands[array.header.stamp.sec * 10**9 + array.header.stamp.nanosec] = to_hands(array)
+        with reading(path):
+            for connection, _, raw in reader.messages(connections):
+                array: Any = reader.deserialize(raw, connection.msgtype)
+                hands[array.header.stamp.sec * 10**9 + array.header.stamp.nanosec] = to_hands(array)
         return hands

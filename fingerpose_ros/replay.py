@@ -30,6 +30,9 @@ from .session import BadArguments, own_arguments, session
 LISTENING = 0.002
 """Seconds before each image for which answers are taken even when it is overdue: they would wait, and look late."""
 
+STARTING = 60.0
+"""Seconds that a node has to load its network and listen."""
+
 SETTLING = 0.3
 """Seconds from seeing the node's topics to sending: both ends of a connection learn of each other a little apart."""
 
@@ -75,7 +78,7 @@ class Player:
         self._unanswered: dict[int, float] = {}
         self._playback = Playback()
 
-    def wait_for_node(self, timeout: float = 30.0) -> None:
+    def wait_for_node(self, timeout: float = STARTING) -> None:
         """Wait until a node listens and answers.
 
         Raises:

@@ -68,8 +68,9 @@ def start(context: LaunchContext) -> list:
     given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS}
     check(given)
     namespace = given["namespace"].strip("/")
-    root = f"/{namespace}" if namespace else ""
-    image, info = topics(given, namespace)
+    outer = context.launch_configurations.get("ros_namespace", "").strip("/")  # of the launch file that includes this
+    root = "".join(f"/{name}" for name in (outer, namespace) if name)
+    image, info = topics(given, outer, namespace)
     parameters = {name: given[name] for name in ("backend", "model") if given[name]}
     if given["bag"] or given["use_sim_time"]:
         parameters["use_sim_time"] = bool(given["bag"]) or is_on(given["use_sim_time"])
@@ -156,10 +157,10 @@ def share_of(package: str, wanted: str) -> Path:
         raise RuntimeError(f"{wanted} needs the package {package}: sudo apt install {name}") from error
 
 
-def topics(given: dict[str, str], namespace: str) -> tuple[str, str]:
+def topics(given: dict[str, str], outer: str, namespace: str) -> tuple[str, str]:
     """Where the depth images and their camera info are."""
-    driver = f"/{namespace or 'camera'}/camera/depth/image_rect_raw" if given["camera"] == "realsense" else ""
-    image = given["image_topic"] or driver or "depth/image_rect_raw"
+    driver = "/".join(["", *filter(None, (outer, namespace or "camera")), "camera/depth/image_rect_raw"])
+    image = given["image_topic"] or (driver if given["camera"] == "realsense" else "depth/image_rect_raw")
     folder, slash, _ = image.rpartition("/")
     info = given["info_topic"] or f"{folder}{slash}camera_info"
     return image, info

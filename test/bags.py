@@ -20,12 +20,13 @@ def depth_frame(index: int, hands: int = 1, width: int = WIDTH, height: int = HE
     return depth
 
 
-def write_bag(path, frames, *, transport="raw", topic="/camera/depth/image_rect_raw", period=1 / 30, start=START):
+def write_bag(path, frames, *, transport="raw", topic="/camera/depth/image_rect_raw", period=1 / 30, start=START,
+              storage=StoragePlugin.MCAP):  # fmt: skip
     """Write frames (height, width), uint16 millimetres or float32 metres; the camera info comes after its image."""
     types = STORE.types
     kind = "sensor_msgs/msg/Image" if transport == "raw" else "sensor_msgs/msg/CompressedImage"
     info_topic = topic.rpartition("/")[0] + "/camera_info"
-    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+    with Writer(path, version=9, storage_plugin=storage) as writer:
         images = writer.add_connection(
             topic if transport == "raw" else f"{topic}/compressedDepth", kind, typestore=STORE
         )

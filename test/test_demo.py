@@ -17,13 +17,14 @@ from bags import FOCAL, HEIGHT, WIDTH, depth_frame, write_bag
 from fingerpose_ros.msg import HandPoseArray
 from rclpy.node import Node
 from rosbags.highlevel import AnyReader
-from stand_in import StandIn
+from rosbags.rosbag2 import StoragePlugin
+from stand_in import FAILING, StandIn
 
 from fingerpose_ros import recordings, replay_outputs
-from fingerpose_ros.bag import DepthBag
+from fingerpose_ros.bag import BagError, DepthBag
 from fingerpose_ros.commands import CommandError
 from fingerpose_ros.commands.demo import SAMPLE
-from fingerpose_ros.commands.replay import replay_bag
+from fingerpose_ros.commands.replay import parse_settings, replay_bag
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.model_file import DEFAULT_NAME
 from fingerpose_ros.recordings import depth_frames, recorded_hands
@@ -138,6 +139,51 @@ def test_the_pictures_are_of_the_camera_that_the_node_takes(bag, monkeypatch, tm
         replay_outputs.write_sheet(tmp_path / "sheet.png", opened, {}, None, distortion)
         replay_outputs.write_rerun(tmp_path / "recording.rrd", opened, {}, None, distortion)
     assert len(cameras) == 2 * COUNT and {camera.fx for camera in cameras} == {fx}
+
+
+def test_what_is_to_be_played_is_not_replaced(ros_environment, bag, tmp_path):
+    (tmp_path / "node.log").write_text("of an earlier replay")
+    with pytest.raises(CommandError, match="choose another --out"):
+        replay_bag(bag, tmp_path, parameters={}, command=STAND_IN)
+    with DepthBag(bag) as opened:
+        assert opened.count == COUNT
+
+
+@pytest.mark.parametrize("lockstep", (True, False))
+def test_a_recording_of_which_no_image_is_answered_ends_with_the_nodes_reason(ros_environment, tmp_path, lockstep):
+    frames = np.stack([depth_frame(i) for i in range(8)]).astype(np.float32) / 1000
+    frames[:, 0, 0] = FAILING
+    write_bag(tmp_path / "bag", frames)
+    with pytest.raises(CommandError, match=r"none of \d images was answered: .*the stand-in was told to fail"):
+        replay_bag(tmp_path / "bag", tmp_path / "out", parameters={}, lockstep=lockstep, command=STAND_IN)
+
+
+def test_parameters_that_the_node_does_not_have_are_named():
+    assert parse_settings(["max_hands=1", "model=a=b"]) == {"max_hands": "1", "model": "a=b"}
+    with pytest.raises(CommandError, match="no parameter max_hand; it has .*max_hands"):
+        parse_settings(["max_hand=1"])
+
+
+@pytest.mark.parametrize("storage", StoragePlugin)
+def test_a_damaged_recording_is_a_recording_with_an_error_not_a_crash(tmp_path, storage):
+    whole = tmp_path / "whole"
+    write_bag(whole, [depth_frame(i, width=32, height=24) for i in range(6)], storage=storage)
+    (file,) = (path for path in whole.iterdir() if path.suffix != ".yaml")
+    content, random, said = file.read_bytes(), np.random.default_rng(0), 0
+    for i in range(80):
+        damaged = bytearray(content)
+        at = random.integers(len(damaged), size=random.integers(1, 30))
+        for k in at:
+            damaged[k] = random.integers(256)
+        file.write_bytes(damaged[: at[0]] if i % 4 == 0 else damaged)
+        try:
+            with DepthBag(whole) as opened:
+                list(opened.images())
+            recorded_hands(whole, TRUTH_TOPIC)
+        except BagError as error:
+            assert str(whole) in str(error) or "depth" in str(error) or "camera" in str(error)
+            said += 1
+    assert said > 20
 
 
 def test_a_node_that_ends_says_why(ros_environment, bag, tmp_path):

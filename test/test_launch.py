@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -212,3 +213,19 @@ def test_a_bag_is_replayed_into_the_node(launched, ros_context, tmp_path, transp
     played = re.compile(r"30 images played, (\d+) answered")  # counted by the player, which waits for the node
     assert wait_until(lambda: played.search(output.read_text()), 60), output.read_text()
     assert int(played.search(output.read_text())[1]) >= 20
+
+
+@pytest.mark.parametrize(
+    ("outer", "namespace", "images"),
+    [
+        ("", "", "/camera/camera/depth/image_rect_raw"),
+        ("", "arm", "/arm/camera/depth/image_rect_raw"),
+        ("r1", "", "/r1/camera/camera/depth/image_rect_raw"),
+        ("r1/left", "arm", "/r1/left/arm/camera/depth/image_rect_raw"),
+    ],
+)
+def test_images_come_from_where_the_driver_is_started(outer, namespace, images):
+    """An including launch file may have pushed a namespace, which the driver's node is put into, too."""
+    topics = runpy.run_path(str(LAUNCH / "hand.launch.py"))["topics"]
+    given = {"camera": "realsense", "image_topic": "", "info_topic": ""}
+    assert topics(given, outer, namespace) == (images, images.replace("image_rect_raw", "camera_info"))

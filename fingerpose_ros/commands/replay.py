@@ -17,6 +17,7 @@ from ..bag import BagError, DepthBag
 from ..isolation import isolate
 from ..node_process import NODE, NodeFailed
 from ..node_replay import NodeReplay, replay_through_node
+from ..parameters import SETTINGS
 from ..perception.hand import Hand
 from ..recordings import recorded_hands
 from ..replay import Playback
@@ -65,9 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def parse_settings(texts: list[str]) -> dict[str, str]:
     """["name=value", ...] -> the node's parameters."""
+    known = sorted(["use_sim_time", *(setting.name for setting in SETTINGS)])
     for text in texts:
-        if "=" not in text:
+        name, equals, _ = text.partition("=")
+        if not equals:
             raise CommandError(f"--set {text}: give it as NAME=VALUE, such as --set smoothing=false")
+        if name not in known:
+            raise CommandError(f"--set {text}: the node has no parameter {name}; it has {', '.join(known)}")
     return dict(text.split("=", 1) for text in texts)
 
 
@@ -92,7 +97,7 @@ def replay_bag(
         if truth is None and truth_topic:
             raise CommandError(f"the bag {path} has no topic {truth_topic}")
         with DepthBag(path, image_topic, info_topic) as bag:
-            prepare_folder(out)
+            prepare_folder(out, path)
             pace = "in lock-step" if lockstep else f"at {rate:g} x real speed"
             print(f"{bag.count} images of {bag.image_topic}, {pace}")
             start = "ros2 run fingerpose_ros" if shutil.which("ros2") else "./run"
@@ -117,8 +122,11 @@ def replay_bag(
     return result
 
 
-def prepare_folder(out: Path) -> None:
-    """Make the folder; one that holds an earlier replay is emptied of it, any other must be empty."""
+def prepare_folder(out: Path, recording: Path) -> None:
+    """Make the folder; one that holds an earlier replay is emptied of it, but never of the recording to be played; any
+    other must be empty."""
+    if (out / "bag").resolve() == recording.resolve():
+        raise CommandError(f"{recording} is to be played, and results in {out} would replace it; choose another --out")
     if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / "node.log").exists()):
         raise CommandError(f"{out} exists and is no earlier replay; choose another folder with --out")
     out.mkdir(parents=True, exist_ok=True)
