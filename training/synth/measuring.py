@@ -107,23 +107,22 @@ def _measure(
 ):
     i, y, x = wp.tid()
     flaw = flaws[i]
-    ratio = wp.max(flaw.scale, 1.0)
+    # The sensor's pixel that the middle of this one lies in; and the middle of that.
     along = wp.cos(flaw.angle)
     aside = wp.sin(flaw.angle)
-    sx = int(wp.floor((float(x) * along + float(y) * aside) / ratio))
-    sy = int(wp.floor((float(y) * along - float(x) * aside) / ratio))
+    u = float(x) + 0.5
+    v = float(y) + 0.5
+    sx = int(wp.floor((u * along + v * aside) / flaw.scale))
+    sy = int(wp.floor((v * along - u * aside) / flaw.scale))
     state = wp.rand_init(seed[i], sy * 4096 + sx)
-    finer = ratio / flaw.scale
     jitter = flaw.jitter * flaw.scale
     clean = flaw.clean > 0.0
-    ux = (float(sx) + 0.5) * ratio
-    uy = (float(sy) + 0.5) * ratio
+    ux = (float(sx) + 0.5) * flaw.scale
+    uy = (float(sy) + 0.5) * flaw.scale
     if clean and jitter > 0.0:
         # Rows, and columns, are matched by windows of their own: side by side they do not end at the same place.
-        wide = 0.12 * finer
-        narrow = 0.4 * finer
-        ux += 1.5 * jitter * _smooth_noise(seed[i] + 37, float(sx) * wide, float(sy) * narrow)
-        uy += 1.5 * jitter * _smooth_noise(seed[i] + 41, float(sx) * narrow, float(sy) * wide)
+        ux += 1.5 * jitter * _smooth_noise(seed[i] + 37, 0.12 * float(sx), 0.4 * float(sy))
+        uy += 1.5 * jitter * _smooth_noise(seed[i] + 41, 0.4 * float(sx), 0.12 * float(sy))
     else:
         ux += jitter * wp.randn(state)
         uy += jitter * wp.randn(state)
@@ -145,7 +144,7 @@ def _measure(
     if clean and far - near > 0.012:
         choice = _chance(seed[i] + 29, sx, sy)
     if z - near > wp.max(0.012, flaw.melts_below * z * near):
-        edge_noise = _smooth_noise(seed[i] + 11, float(px) * 0.15, float(py) * 0.15)
+        edge_noise = _smooth_noise(seed[i] + 11, 0.15 * float(sx), 0.15 * float(sy))
         if choice + 0.35 * edge_noise < flaw.fattened:
             z = near + 0.15 * wp.randf(state) * wp.min(z - near, 0.02)
         elif choice > 1.0 - flaw.lost:
@@ -192,7 +191,7 @@ def _measure(
                 break
     if z > 0.0 and flaw.grazing > 0.0 and far - near > flaw.melts_below * far * near:
         # A surface seen at too flat an angle. At a step in depth only one side is steep: that is not meant.
-        step = int(ratio)
+        step = wp.max(int(flaw.scale), 1)
         left = wp.abs(at_centre - _at(depth, i, py, px - step))
         right = wp.abs(at_centre - _at(depth, i, py, px + step))
         above = wp.abs(at_centre - _at(depth, i, py - step, px))
@@ -217,7 +216,7 @@ def _measure(
 
     if z > 0.0:
         white = wp.randn(state)
-        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * finer * flaw.bump_along, float(sy) * finer * flaw.bump_across)
+        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * flaw.bump_along, float(sy) * flaw.bump_across)
         noise = flaw.smooth * smooth + (1.0 - flaw.smooth) * white
         if flaw.baseline > 0.0:
             inverse = 1.0 / z + flaw.noise * noise
