@@ -226,6 +226,24 @@ def test_a_gpu_draws_what_the_cpu_draws():
         assert same.mean() > 0.99, name
 
 
+def test_what_stands_on_a_table_ends_in_the_grip_and_leaves_the_bones_free(bank):
+    rng = np.random.default_rng(5)
+    shapes = rng.integers(0, 192, 40)
+    _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, np.ones(40, bool)))
+    below = []
+    for hand in joints:
+        scene, up = scenes.Scene(scenes.TABLE, np.eye(3)), scenes._up_when_picking(rng, hand, np.array([0, -1.0, 0]))
+        foot = scenes._standing_object(rng, scene, hand, 1.0, up)
+        ((_, placement),) = scene.solids
+        local = (np.linalg.inv(placement) @ np.c_[hand, np.ones(21)].T)[:3]
+        assert (np.abs(local) < 1).all(0).sum() <= 1
+        half = np.linalg.norm(placement[:3, :3], axis=0)
+        np.testing.assert_allclose(placement[:3, 1] / half[1], up, atol=1e-9)  # it stands upright
+        assert foot == pytest.approx(placement[:3, 3] @ up - half[1], abs=1e-9)
+        below.append((hand[4::4] @ up).min() - foot)
+    assert np.median(below) > 0.02  # metres from the lowest fingertip to the table
+
+
 def test_lures_are_what_the_finder_takes_for_hands_and_the_same_every_time():
     first, again = (Lures(64).draw(np.random.default_rng(3), np.linspace(-3, 3, 5)) for _ in range(2))
     assert np.array_equal(first, again) and first.shape[1:] == (64, 64) and 0 < len(first) <= 5

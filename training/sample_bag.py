@@ -134,7 +134,7 @@ def render(bank: HandBank, images: list[dict[str, tuple]], seed: int):
         chunk = images[begin : begin + _CHUNK]
         n = len(chunk)
         depth = renderer.empty(n, WIDTH)
-        focal = wp.array(np.full(n, CAMERA.fx), dtype=float)
+        focal = wp.array(np.full(n, CAMERA.fx), dtype=float, device=renderer.device)
         kinds, placements = np.zeros((n, 5), int), np.broadcast_to(np.eye(4), (n, 5, 4, 4)).copy()
         kinds[:, :3] = SPHERE, SPHERE, BOX
         placements[:, 0] = solid(TORSO, (0.2, 0.42, 0.11))

@@ -13,6 +13,7 @@ from training.synth import poses
 from training.synth.hands import HandBank
 from training.synth.measuring import measure
 from training.synth.render import BOX, Renderer
+from training.synth.sensors import SENSORS
 
 HAND_LENGTH_M = 0.185
 """Wrist to middle fingertip, of an adult."""
@@ -67,7 +68,7 @@ def _draw(renderer, camera, shape, transforms, to_camera, distance, sensor, rng)
     # fine, and looked up at the camera's rays.
     fine = 1 if sensor else 2
     size = 2 * fine * int(max(camera.width, camera.height) / 2 + 16)
-    focal = wp.array(np.float32([fine * camera.fx]), dtype=float)
+    focal = wp.array(np.float32([fine * camera.fx]), dtype=float, device=renderer.device)
     depth = renderer.empty(1, size)
     first, last = np.zeros(1), np.array([len(renderer.bank.faces)])
     renderer.draw_hands(depth, focal, renderer.skin(shape, transforms), first, to_camera[None], first, last)
@@ -76,7 +77,7 @@ def _draw(renderer, camera, shape, transforms, to_camera, distance, sensor, rng)
     wall[2, 3] = distance + rng.uniform(0.25, 0.45)
     renderer.draw_solids(depth, focal, np.array([[BOX]]), wall[None, None])
     if sensor:
-        depth = measure(depth, [sensor], focal, np.ones(1), rng, 0.5)
+        depth = measure(depth, [sensor], focal, np.full(1, SENSORS[sensor].enlarged), rng, 0.5)
     image = depth.numpy()[0]
     image = np.where(image < 10, image, 0).astype(np.float32)
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))

@@ -42,7 +42,7 @@ class EmptyScene(Solids):
 
 def camera_of(sensor: str) -> Camera:
     width, height = SIZES.get(sensor, (640, 480))
-    focal = SENSORS[sensor].focal
+    focal = SENSORS[sensor].image_focal
     return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
 
 
@@ -159,12 +159,13 @@ class EmptyImages:
         rng = np.random.default_rng((self._seed, index))
         kind, sensor = KINDS[index % len(KINDS)], self._sensors[index // len(KINDS) % len(self._sensors)]
         camera, scene = camera_of(sensor).scaled(self._step), compose(rng, kind)
-        depth, focal = self._renderer.empty(1, camera.width), wp.array([camera.fx], dtype=float)
+        depth = self._renderer.empty(1, camera.width)
+        focal = wp.array([camera.fx], dtype=float, device=depth.device)
         for wrist, along in scene.arms:
             self._draw_arm(rng, depth, focal, wrist, along)
         kinds, placements = zip(*scene.solids, strict=True)
         self._renderer.draw_solids(depth, focal, np.array([kinds]), np.array([placements]))
-        flaws = draw_flaws([sensor], np.full(1, 1 / self._step), rng, difficulty=1.0)
+        flaws = draw_flaws([sensor], np.full(1, SENSORS[sensor].enlarged / self._step), rng, difficulty=1.0)
         seen = apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, 1)).numpy()[0]
         top = (camera.width - camera.height) // 2
         return kind, camera, seen[top : top + camera.height]

@@ -42,10 +42,6 @@ def _at(depth: wp.array(dtype=float, ndim=3), i: int, y: int, x: int):
     return depth[i, wp.clamp(y, 0, size - 1), wp.clamp(x, 0, size - 1)]
 
 
-MELTS = wp.constant(0.06)
-"""Steps in depth up to this, metres, are those that melt."""
-
-
 @wp.kernel
 def _coarse(
     depth: wp.array(dtype=float, ndim=3),
@@ -56,6 +52,7 @@ def _coarse(
     i, row, column = wp.tid()
     size = depth.shape[1]
     cell = flaws[i].cell
+    relief = flaws[i].relief
     x0 = int(float(column) * cell)
     y0 = int(float(row) * cell)
     x1 = wp.min(int(float(column + 1) * cell), size)
@@ -68,7 +65,7 @@ def _coarse(
     number = wp.float32(0.0)
     for y in range(y0, y1):
         for x in range(x0, x1):
-            if depth[i, y, x] < nearest + MELTS:
+            if depth[i, y, x] < nearest + relief * nearest * nearest:
                 total += depth[i, y, x]
                 number += 1.0
     out[i, row, column] = wp.where(number > 0.0, total / wp.max(number, 1.0), 0.0)
@@ -163,7 +160,7 @@ def _measure(
     if z > 0.0 and z == at_centre and flaw.window > 0.0:
         # A stereo matcher's window melts shallow steps: fingers into each other, a flat hand into the table.
         spacing = 0.5 * flaw.window * flaw.scale
-        melts = wp.max(flaw.window_step, flaw.melts_below * z * z)
+        melts = wp.max(flaw.window_step, flaw.melts_below) * z * z
         total = 0.0
         weight = 0.0
         for ky in range(-2, 3):
@@ -179,7 +176,7 @@ def _measure(
         around = _between_cells(coarse, i, (float(py) + 0.5) / flaw.cell, (float(px) + 0.5) / flaw.cell)
         if around > 0.0:
             share = 0.7 + 0.5 * _smooth_noise(seed[i] + 17, float(px) / flaw.cell, float(py) / flaw.cell)
-            low = wp.clamp(2.0 - 2.0 * wp.abs(around - z) / MELTS, 0.0, 1.0)
+            low = wp.clamp(2.0 - 2.0 * wp.abs(around - z) / (flaw.relief * z * z), 0.0, 1.0)
             z += flaw.melted * low * wp.clamp(share, 0.0, 1.0) * (around - z)
     if z > 0.0 and flaw.shadow != 0.0:
         # Shadow: something beside this pixel hides it from the second view.

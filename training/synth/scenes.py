@@ -17,6 +17,9 @@ from .render import BOX, CYLINDER, NOTHING, SPHERE
 FREE, TABLE, BODY, WALL = "free", "table", "body", "wall"
 SURROUNDINGS = (FREE, TABLE, BODY, WALL)
 
+STANDING_SHARE = 0.6
+"""Of hands that take something from a table so many take what stands there, or lift it."""
+
 FLESH = 0.009
 """Metres of flesh around a joint."""
 
@@ -168,12 +171,39 @@ def _held_object(rng: np.random.Generator, scene: Scene, joints: np.ndarray, sca
         offset = offset - np.outer(offset @ axis, axis)
     radius = np.clip(np.linalg.norm(offset, axis=1).min() - FLESH * scale, 0.004, 0.06)
     length = rng.uniform(0.02, 0.16) if rng.uniform() < 0.7 else rng.uniform(0.01, 0.04)
+    wide, deep = rng.uniform(0.6, 1, 2)
+    corner = radius / np.hypot(wide, deep)
     half = {SPHERE: (radius,) * 3, CYLINDER: (radius, length, radius)}.get(
-        int(kind), (radius * rng.uniform(0.6, 1), length, radius * rng.uniform(0.6, 1))
+        int(kind), (corner * wide, length, corner * deep)
     )
     along = rng.uniform(-0.5, 0.5) * max(length - 0.04, 0) if kind != SPHERE else 0
     scene.add(int(kind), centre + along * axis, half, basis(axis, rng))
     scene.held = True
+
+
+def _standing_object(rng: np.random.Generator, scene: Scene, joints: np.ndarray, scale: float, up: np.ndarray) -> float:
+    """Something that stands on a table, its upper end in the grip: a box as thick as the fingers leave room for, or a
+    bottle. Where it ends along `up`, metres."""
+    tips = joints[list(TIPS)]
+    centre = 0.5 * (tips[0] + tips[1:3].mean(0))
+    along = joints[KNUCKLES[1]] - joints[KNUCKLES[4]]
+    along = unit(along - (along @ up) * up)
+    sides = np.stack([np.cross(up, along), up, along], axis=1)
+    bones = (np.concatenate([joints, 0.5 * (joints[1:] + joints[list(PARENTS[1:])])]) - centre) @ sides
+    room = np.clip(np.hypot(bones[:, 0], bones[:, 1]).min() - FLESH * scale, 0.004, 0.06)
+    top, bottom, half_width = room * rng.uniform(0.3, 0.9), rng.uniform(0.03, 0.18), rng.uniform(0.015, 0.1)
+    round_ = rng.uniform() < 0.4
+    thick, wide = (0.7 * room, 0.7 * room) if round_ else (0.7 * room * rng.uniform(0.7, 1), half_width)
+    for _ in range(4):  # it ends where a finger is curled under it
+        inside = (np.abs(bones[:, 0]) < thick) & (np.abs(bones[:, 2]) < wide)
+        if not (inside & (bones[:, 1] < top) & (bones[:, 1] > -bottom)).any():
+            break
+        bottom = max(0.5 * bottom, 0.7 * room)
+    half = np.array((thick, (top + bottom) / 2, wide))
+    middle = centre + 0.5 * (top - bottom) * up
+    scene.add(CYLINDER if round_ else BOX, middle, half, sides)
+    scene.held = True
+    return float(centre @ up - bottom)
 
 
 def _clutter(rng: np.random.Generator, scene: Scene, joints: np.ndarray, up: np.ndarray | None, ground: float):
@@ -247,12 +277,15 @@ def compose(
     scene = Scene(surrounding, look_from(direction, rng))
     if surrounding == WALL:
         up = direction_near(rng, direction, 40)
+    foot = np.inf
+    if picking and rng.uniform() < STANDING_SHARE:
+        foot = _standing_object(rng, scene, joints, scale, up) - (rng.uniform() < 0.3) * rng.uniform(0.02, 0.25)
     if surrounding in (TABLE, WALL):
         touching = 0.85 if at_table else 0.5 if surrounding == TABLE else 0.25
         gap = _gap(rng, touching, 0.05 if at_table else 0.15)
         # An arm that rises from the surface leaves it to the hand to touch it.
         hand = near[near @ arm < 0.01]
-        ground = ((hand if arm @ up > 0.05 else near) @ up).min() - gap
+        ground = min(((hand if arm @ up > 0.05 else near) @ up).min() - gap, foot)
         scene.touching = bool((hand @ up).min() - ground < 0.005)
         extent = rng.uniform(0.08, 0.4, 2) if rng.uniform() < 0.25 else np.array([2.0, 2.0])
         rotation = basis(up, rng)
@@ -273,7 +306,7 @@ def compose(
             half,
             rotation,
         )
-    if grasping:
+    if grasping and not scene.held:
         _held_object(rng, scene, joints, scale)
     if busy and rng.uniform() < (0.5 if surrounding == TABLE else 0.15):
         _clutter(rng, scene, joints, up if surrounding == TABLE else None, ground)

@@ -20,12 +20,14 @@ class Sensor:
 
     Attributes:
         kind: one of `KINDS`.
-        focal: focal length of the depth image, pixels.
+        focal: focal length at which it measures, pixels.
         near, far: distances in metres at which hands are rendered for it.
         baseline: metres between the two views (stereo, structured light); 0 for time of flight.
         disparity_noise: its standard deviation, pixels (stereo, structured light).
         disparity_step: its quantum, pixels.
         range_noise: metres (time of flight); the standard deviation is 1/4 + d^2 times this at d metres.
+        enlarged: how many pixels of its image one of these spans: depth aligned to colour is brought to that camera's
+            pixels.
     """
 
     kind: str
@@ -36,11 +38,17 @@ class Sensor:
     disparity_noise: float = 0.0
     disparity_step: float = 0.0
     range_noise: float = 0.0
+    enlarged: float = 1.0
+
+    @property
+    def image_focal(self) -> float:
+        """Focal length of its depth image, pixels."""
+        return self.focal * self.enlarged
 
 
 SENSORS = {
     "realsense_d435": Sensor(ACTIVE_STEREO, 385, 0.25, 1.1, 0.050, 0.10, 1 / 32),
-    "realsense_d435_colour": Sensor(ACTIVE_STEREO, 606, 0.30, 1.3, 0.050, 0.13, 1 / 32),
+    "realsense_d435_colour": Sensor(ACTIVE_STEREO, 385, 0.30, 1.3, 0.050, 0.10, 1 / 32, enlarged=606 / 385),
     "realsense_d405": Sensor(ACTIVE_STEREO, 390, 0.15, 0.6, 0.018, 0.06, 1 / 32),
     "zed": Sensor(ACTIVE_STEREO, 530, 0.35, 1.3, 0.120, 0.22, 1 / 16),
     "kinect_v1": Sensor(STRUCTURED_LIGHT, 585, 0.50, 1.3, 0.075, 0.12, 1 / 8),
@@ -90,8 +98,9 @@ class Flaws:
         smooth: the share of the noise that has bumps.
         bump_along, bump_across: bumps to a sensor pixel, along its rows and across.
         window: what a matcher looks at, sensor pixels; 0 for none.
-        window_step: step in depth that it smooths over, metres.
+        window_step: step in 1/depth that it smooths over, 1/metres.
         melted: how much of a low relief sinks into what is around it.
+        relief: step in 1/depth up to which it is low, 1/metres.
         melts_below: step in 1/depth, 1/metres, below which an edge melts, too.
         angle: direction of the sensor's rows in the image, radians from u towards v.
         clean: 1 where edges are unbroken and what is lost hangs together; else 0.
@@ -120,6 +129,7 @@ class Flaws:
     window: np.ndarray
     window_step: np.ndarray
     melted: np.ndarray
+    relief: np.ndarray
     melts_below: np.ndarray
     angle: np.ndarray
     clean: np.ndarray
@@ -170,7 +180,9 @@ def draw_flaws(
     # Windows that are matched, and filters, leave bumps: some of them as wide as a finger, which no mean takes away.
     smooth = 1 - np.select([tof, stereo], [1.0, 0.5], 0.8) * uniform(0, 1) ** np.where(stereo, 2, 1)
     window = np.where(stereo, uniform(0, 14) * difficulty, 0)
-    window_step = uniform(0.005, 0.045)
+    # Disparity is what is matched: a pixel of it is a centimetre nearby, and several at arm's length.
+    window_step = uniform(0.3, 2.0) / over
+    relief = uniform(0.7, 2.5) / over
     melted = np.where(stereo & happens(0.5 * difficulty), uniform(0.2, 1), 0)
     # What differs by about a pixel of disparity is all one to a matcher: from afar, a hand and what it lies on.
     melts_below = np.where(stereo & happens(0.7 * difficulty), uniform(0.4, 1.8), 0) / over
@@ -205,6 +217,7 @@ def draw_flaws(
         window=window,
         window_step=window_step,
         melted=melted,
+        relief=relief,
         melts_below=melts_below,
         angle=np.broadcast_to(angle, n),
         clean=clean,

@@ -55,6 +55,10 @@ TURN_ERROR = np.radians((8.0, 4.0))
 """Standard deviation by which they miss that, in radians: of a hand seen from the side, and what is added to it when it
 points towards the camera or away, at 1 / sine of the angle between."""
 
+FOREARM_SHARE, FOREARM_ERROR = 0.33, np.radians((0.0, 12.0))
+"""Of turned crops so many are turned as the forearm points, and by how much they miss that: so the estimator's first
+look at a new hand is, and the wrist may be bent."""
+
 SHOWN = 0.1
 """A hand of whose silhouette less than this share is to be seen is not there: nothing says where it is."""
 
@@ -69,16 +73,22 @@ def _lures(size: int) -> Lures:
     return Lures(size)
 
 
-def _turns(rng: np.random.Generator, views: np.ndarray, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How to turn views (n, 3, 3) of hands (n, 21, 3) about the camera's axis so that they point up, nearly.
+def _turns(
+    rng: np.random.Generator, views: np.ndarray, joints: np.ndarray, arms: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """How to turn views (n, 3, 3) of hands (n, 21, 3) about the camera's axis so that they point up, nearly, or their
+    forearms do; `arms` (n, 3) lead up these.
 
     Returns:
         Radians (n,), clockwise, after which they point up; and where the sensor's rows lie then (n,), in radians
         clockwise from the image's: as the view has them or, as a camera may be held any way, some quarters from there.
     """
-    along = np.einsum("nij,nj->ni", views, hand_direction(joints))
+    by_arm = rng.uniform(0, 1, len(arms)) < FOREARM_SHARE
+    pointing = np.where(by_arm[:, None], -arms, hand_direction(joints))
+    along = np.einsum("nij,nj->ni", views, pointing)
     sine = np.linalg.norm(along[:, :2], axis=1) / np.linalg.norm(along, axis=1)
-    error = rng.normal(0, 1, len(along)) * (TURN_ERROR[0] + TURN_ERROR[1] / np.maximum(sine, 0.02))
+    at_side, added = np.where(by_arm, *np.broadcast_arrays(FOREARM_ERROR[:, None], TURN_ERROR[:, None]))
+    error = rng.normal(0, 1, len(along)) * (at_side + added / np.maximum(sine, 0.02))
     turn = upright_roll(along) + error
     return turn, turn + np.pi / 2 * rng.integers(0, 4, len(along))
 
@@ -314,7 +324,8 @@ class SynthBatches:
         to_camera = np.broadcast_to(np.eye(4), (n, 4, 4)).copy()
         to_camera[:, :3, :3] = [scene.view for scene in composed]
         aligned = dice.turns.uniform(0, 1, n) < self.aligned_share
-        turn, tilt = (np.where(aligned, a, 0) for a in _turns(dice.turns, to_camera[:, :3, :3], hands.joints))
+        turn, tilt = _turns(dice.turns, to_camera[:, :3, :3], hands.joints, hands.arms)
+        turn, tilt = np.where(aligned, turn, 0), np.where(aligned, tilt, 0)
         to_camera[:, :3, :3] = roll_matrix(turn) @ to_camera[:, :3, :3]
 
         middle = hands.joints.mean(1)
