@@ -84,7 +84,8 @@ def error(estimate: np.ndarray, truth: np.ndarray) -> float:
 
 def measure(settings: EstimatorSettings, rate: float) -> list[dict]:
     random = np.random.default_rng(0)
-    stamps = np.arange(0, SECONDS, 1 / rate) + random.uniform(0, 0.1 / rate, int(SECONDS * rate))
+    count = int(SECONDS * rate)
+    stamps = (np.arange(count) + random.uniform(0, 0.1, count)) / rate
     rows = []
     for motion in (rest, reach, grasp):
         truth = np.stack([motion(stamp) for stamp in stamps])

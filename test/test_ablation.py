@@ -80,6 +80,10 @@ def test_variants_are_not_compared_over_several_stages(tmp_path, monkeypatch, ca
     with pytest.raises(SystemExit):
         ablation.main()
     assert "has 3 stages" in capsys.readouterr().err and not (tmp_path / "runs").exists()
+    monkeypatch.setattr("sys.argv", [*command[:-1], "training/configs/quick.yaml"])
+    with pytest.raises(SystemExit):
+        ablation.main()
+    assert "must say workers 0" in capsys.readouterr().err
 
 
 def test_a_folder_is_of_one_network_and_of_one_code(tmp_path, monkeypatch):

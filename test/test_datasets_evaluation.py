@@ -58,7 +58,10 @@ class KnowsAll:
 
 
 def arguments(name, **given):
-    plain = dict.fromkeys(("centres", "splits", "json", "figure", "predictions", "submission", "weights", "model"))
+    plain = dict.fromkeys(
+        ("centres", "splits", "json", "figure", "predictions", "submission", "weights", "model", "size")
+    )
+    plain |= {"root": "here", "backend": "auto", "device": "auto", "precision": "f32"}
     return argparse.Namespace(dataset=name, **{**plain, **given})
 
 
@@ -107,6 +110,14 @@ def test_results_are_written_in_the_common_format(roots, tmp_path):
             evaluation.check(other, arguments(name, **{option: path}))
     with pytest.raises(ValueError, match="--splits is for hands2019, not nyu"):
         evaluation.check(dataset, arguments("nyu", splits=path))
+    with pytest.raises(FileNotFoundError, match=r"--json .*/none/out\.json: there is no folder"):
+        evaluation.check(dataset, arguments("nyu", json=tmp_path / "none" / "out.json"))
+    with pytest.raises(ValueError, match="--size goes with --weights"):
+        evaluation.check(dataset, arguments("nyu", size=96))
+    with pytest.raises(ValueError, match="go with --model"):
+        evaluation.check(dataset, arguments("nyu", weights=path, device="cuda"))
+    with pytest.raises(ValueError, match="wants 20137 frames, and .* has 3"):
+        evaluation.check(open_split("ho3d", roots["ho3d"], "test"), arguments("ho3d", submission=path))
 
 
 @pytest.mark.parametrize("name", ["hands2019", "ho3d"])

@@ -21,6 +21,7 @@ from training.data import from_dataset
 from training.datasets import DATASETS
 from training.datasets.sample import Part, hold_out
 from training.trainer import AVERAGE, Trainer
+from training.validation import joint_errors_mm
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = TrainingConfig(
@@ -84,6 +85,21 @@ def test_rendered_hands_fill_their_share_of_a_batch(roots):
     assert batch["image"].shape == (8, 1, 64, 64)
     assert (batch["valid"][:4].sum(1) == len(DATASETS["nyu"].joints.alike)).all() and batch["valid"][4:].all()
     assert batch["tells"].tolist() == [False] * 4 + [True] * 4
+
+
+def test_hands_of_other_points_cannot_be_mixed_with_rendered_ones(roots):
+    with pytest.raises(ValueError, match="cannot be mixed in"):
+        from_dataset(few(roots["icvl"], "icvl"), True, 0.5)
+    both = [from_dataset(few(roots["nyu"], "nyu"), False, alike=alike)(64, 4, 0, 0.5)[0] for alike in (False, True)]
+    assert both[0]["valid"].sum() > both[1]["valid"].sum() == 4 * len(DATASETS["nyu"].joints.alike)
+
+
+def test_errors_are_told_in_millimetres_of_each_datasets_cube(roots):
+    batch = from_dataset(few(roots["msra"], "msra"), False)(size=64, batch=4, seed=0, difficulty=0)[0]
+    (cube,) = {few(roots["msra"], "msra")[0].cube_m}
+    batch = {name: torch.from_numpy(value) for name, value in batch.items()}
+    said = batch["uvd"] + torch.tensor([0.1, 0, 0])
+    assert joint_errors_mm(said, batch).tolist() == pytest.approx([0.1 * 500 * cube] * 4, rel=1e-4)
 
 
 def test_held_out_frames_are_the_last_and_not_trained_on(roots):

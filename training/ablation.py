@@ -174,6 +174,8 @@ def main() -> None:
         config = load_config(arguments.config)
         if len(config.stages) != 1:
             raise ValueError(f"{arguments.config} has {len(config.stages)} stages: variants are compared over one")
+        if config.workers or config.pretrained or config.stages[0].batches_per_step > 1:
+            raise ValueError(f"{arguments.config} must say workers 0, and neither pretrained nor batches_per_step")
         claim(arguments.out, config)
     except (OSError, ValueError) as error:
         parser.error(str(error))

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from .losses import HALF_CUBE_MM
+
 if TYPE_CHECKING:
     from .datasets import HandDataset
 
@@ -51,6 +53,7 @@ class Mixed:
         for part in parts:
             part.setdefault("valid", np.ones(part["uvd"].shape[:2], bool))
             part.setdefault("tells", np.ones(len(part["uvd"]), bool))
+            part.setdefault("half_mm", np.full(len(part["uvd"]), HALF_CUBE_MM, np.float32))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in parts[1]}
 
 
@@ -67,15 +70,24 @@ def rendered_of(batch: int, synthetic_share: float) -> int:
 
 
 def from_dataset(
-    dataset: "HandDataset", augment: bool, synthetic_share: float = 0.0, render: MakeBatches = synthetic
+    dataset: "HandDataset", augment: bool, synthetic_share: float = 0.0, render: MakeBatches = synthetic,
+    alike: bool = False,
 ) -> MakeBatches:  # fmt: skip
-    """Crops of a dataset on disk; `synthetic_share` of every batch are instead rendered hands, which `render` makes."""
+    """Crops of a dataset on disk; `synthetic_share` of every batch are instead rendered hands, which `render` makes.
+
+    With rendered hands, or `alike`, only those of its labels count that are of the same anatomical points as ours.
+
+    Raises:
+        ValueError: hands are to be mixed in, but none of the dataset's joints means the same point as ours.
+    """
     from .datasets.batches import DatasetBatches
+
+    if synthetic_share and not dataset.joints.alike:
+        raise ValueError("no joint of this dataset is the same point as ours: rendered hands cannot be mixed in")
 
     def make(size: int, batch: int, seed: int, difficulty: float) -> Batches:
         rendered = rendered_of(batch, synthetic_share)
-        alike = rendered > 0  # where other joints are meant by the same name, the rendered hands' count
-        own = DatasetBatches(dataset, size, batch - rendered, seed, augment, alike)
+        own = DatasetBatches(dataset, size, batch - rendered, seed, augment, alike or rendered > 0)
         # The benchmarks are evaluated with one look at a crop as the camera has it: nothing is turned here either.
         return Mixed(own, render(size, rendered, seed, difficulty, aligned_share=0)) if rendered else own
 
@@ -101,7 +113,7 @@ def loader(batches: Batches, indices: Iterable[int], workers: int) -> DataLoader
 
 def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
     """The tensors that training needs, on `device`, images in channels-last order."""
-    names = [name for name in ("image", "uvd", "present", "right", "valid", "tells") if name in batch]
+    names = [name for name in ("image", "uvd", "present", "right", "valid", "tells", "half_mm") if name in batch]
     needed = {name: batch[name].to(device, non_blocking=True) for name in names}
     needed["image"] = needed["image"].contiguous(memory_format=torch.channels_last)
     return needed

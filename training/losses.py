@@ -59,10 +59,10 @@ class Objective(nn.Module):
             return self._measure(out, batch)
 
     def _measure(self, out: TrainingOutput, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        counts = batch["present"]
+        valid = labelled(batch) & batch["present"][:, None]
+        counts = valid.any(1)
         share = counts * torch.where(batch["right"], 1.0, LEFT_JOINTS)
         share = share / share.sum().clamp_min(LEFT_JOINTS)
-        valid = labelled(batch) & counts[:, None]
         truth = torch.where(valid[..., None], batch["uvd"], 0.0)
         of_estimates, known = (t.index_select(1, self.joints_of_estimates) for t in (truth, valid))
         config, image = self.network.config, batch["image"]
@@ -98,13 +98,18 @@ class Objective(nn.Module):
             stages = {"before": self.averaging @ out.before.uvd, "after": self.averaging @ out.after.uvd}
             for name, uvd in (stages | {"joints": out.output.uvd}).items():
                 error = mean_of(valid, (uvd - truth).norm(dim=-1))
-                scalars[f"error_mm/{name}"] = (error * share).sum() * HALF_CUBE_MM
+                scalars[f"error_mm/{name}"] = (error * share * half_cube_mm(batch)).sum()
         return loss, scalars
 
 
 def labelled(batch: dict[str, Tensor]) -> Tensor:
     """Which joints (B, 21) of a batch have a label: all, unless it says which."""
     return batch.get("valid", torch.ones_like(batch["uvd"][..., 0], dtype=torch.bool))
+
+
+def half_cube_mm(batch: dict[str, Tensor]) -> Tensor:
+    """Half of each cube (B,) of a batch: the usual one, unless it says so."""
+    return batch.get("half_mm", torch.full_like(batch["uvd"][:, 0, 0], HALF_CUBE_MM))
 
 
 def mean_of(known: Tensor, values: Tensor) -> Tensor:

@@ -25,6 +25,11 @@ EPOCH = (2020, 1, 1, 0, 0, 0)
 ROUNDING_M = 1e-6
 
 
+def frames_wanted(dataset: str) -> int:
+    """How many frames the challenge of "hands2019" or "ho3d" wants."""
+    return {"hands2019": TEST_FRAMES, "ho3d": EVALUATION_FRAMES}[dataset]
+
+
 def write_hands2019(path: Path, names: tuple[str, ...], joints_m: np.ndarray) -> None:
     """Estimates (frames, 21, 3) in the dataset's order, metres in the optical frame, of the images `names`.
 

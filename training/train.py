@@ -85,7 +85,9 @@ def _data(arguments: argparse.Namespace, stages: tuple[Stage, ...]) -> tuple[Mak
     training, validation = hold_out(open_dataset(arguments.dataset, arguments.root, "train", **options))
     data = {"dataset": arguments.dataset, "synthetic_share": arguments.synthetic_share, **options}
     render = choose_renderer(arguments.render_device)
-    return from_dataset(training, True, arguments.synthetic_share, render), from_dataset(validation, False), data
+    mixed = arguments.synthetic_share > 0
+    make_training = from_dataset(training, True, arguments.synthetic_share, render)
+    return make_training, from_dataset(validation, False, alike=mixed), data
 
 
 def main() -> None:

@@ -127,7 +127,8 @@ class Trainer:
 
     def run(self, minutes: float = math.inf) -> None:
         """Train until the last stage's end, or for `minutes`, or until `stopping` is set; leaves a checkpoint."""
-        self.deadline = time.monotonic() + 60 * minutes
+        self.saved = time.monotonic()
+        self.deadline = self.saved + 60 * minutes
         first = self.rank == 0
         self.writer = SummaryWriter(self.out / "tensorboard", purge_step=self._seen + 1) if first else None
         quick = sys.stderr.isatty()
@@ -157,7 +158,7 @@ class Trainer:
         batches = self.make_batches(batch=stage.batch, seed=1000 * self.config.seed + number, **kind)
         data = iter(loader(batches, for_this_process, self.config.workers))
         self.validation = self._validation_batches(kind) if self.rank == 0 else []
-        self.validated = self.saved = time.monotonic()
+        self.validated = time.monotonic()
         objective = self._prepare(stage)
         meter = Meter()
         for step in range(done, stage.steps):

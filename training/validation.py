@@ -5,13 +5,13 @@ from torch import Tensor
 
 from fingerpose_ros.perception.network import FingerPoseNet
 
-from .losses import HALF_CUBE_MM, labelled, mean_of
+from .losses import half_cube_mm, labelled, mean_of
 
 
 def joint_errors_mm(uvd: Tensor, batch: dict[str, Tensor]) -> Tensor:
     """Mean error (hands,) of the labelled joints of each right hand in a batch, of which `uvd` (B, 21, 3) is said."""
     counts = batch["present"] & batch["right"]
-    return mean_of(labelled(batch)[counts], (uvd - batch["uvd"])[counts].norm(dim=-1)) * HALF_CUBE_MM
+    return mean_of(labelled(batch)[counts], (uvd - batch["uvd"])[counts].norm(dim=-1)) * half_cube_mm(batch)[counts]
 
 
 @torch.no_grad()

@@ -43,6 +43,7 @@ class DatasetBatches:
         visible: (batch, 21) bool: it is labelled, inside the crop, and nothing is measured before its flesh.
         present: (batch,) bool, all true: every image of the benchmarks shows a hand.
         right: (batch,) bool, all true: left hands are mirrored.
+        half_mm: (batch,) float32, half of each cube.
         tells: (batch,) bool, all false: of hands alone, all shown as right ones, neither presence nor handedness can be
             learnt.
 
@@ -63,10 +64,10 @@ class DatasetBatches:
         places = np.arange(index * self.batch, (index + 1) * self.batch)
         orders = {epoch: _permutation(self.seed, int(epoch), count) for epoch in set(places // count)}
         items = [self._item(self.dataset[int(orders[place // count][place % count])], rng) for place in places]
-        image, uvd, valid, visible = (np.stack(part) for part in zip(*items, strict=True))
+        image, uvd, valid, visible, half = (np.stack(part) for part in zip(*items, strict=True))
         everywhere = np.ones(self.batch, bool)
         return {"image": image[:, None], "uvd": uvd, "valid": valid, "visible": visible, "present": everywhere,
-                "right": everywhere.copy(), "tells": ~everywhere}  # fmt: skip
+                "right": everywhere.copy(), "half_mm": half, "tells": ~everywhere}  # fmt: skip
 
     def _item(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         crop = self._crop(sample, rng)
@@ -77,7 +78,8 @@ class DatasetBatches:
         uvd = np.where(valid[:, None], crop.to_uvd(np.where(valid[:, None], hand, crop.centre)), 0)
         if self.alike:
             valid = valid & np.array([name in self.dataset.joints.alike for name in JOINTS])
-        return image, uvd.astype(np.float32), valid, valid & self._seen(image, uvd, crop.half_size)
+        visible = valid & self._seen(image, uvd, crop.half_size)
+        return image, uvd.astype(np.float32), valid, visible, np.float32(1000 * crop.half_size)
 
     def _crop(self, sample: Sample, rng: np.random.Generator) -> Crop:
         if not self.augment:

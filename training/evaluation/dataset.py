@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.network import load_network
+from fingerpose_ros.perception.network.weights import load_tensors
 from fingerpose_ros.perception.prediction import Backend
 from training import metrics
 from training.as_trained import AsTrained
@@ -35,7 +36,7 @@ from training.datasets.reading import read_lines
 from training.evaluation.frames import add_model_arguments, make_backend
 from training.predictions import write_predictions
 from training.report import figure, table
-from training.submissions import write_hands2019, write_ho3d
+from training.submissions import frames_wanted, write_hands2019, write_ho3d
 
 BATCH = 16
 CHALLENGES = ("hands2019", "ho3d")
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predictions", type=Path, help="write the joints in the common text format (ICVL, NYU, MSRA)")
     parser.add_argument("--submission", type=Path, help="write the challenge's archive (HANDS2019, HO-3D)")
     parser.add_argument("--weights", type=Path, help="a network as training leaves it, run in PyTorch on the CPU")
-    parser.add_argument("--size", type=int, default=128, help="with --weights: edge of its input, pixels")
+    parser.add_argument("--size", type=int, help="with --weights: edge of its input, pixels; as trained if not given")
     add_model_arguments(parser)
 
 
@@ -64,32 +65,56 @@ def run(arguments: argparse.Namespace) -> None:
     dataset = open_dataset(arguments.dataset, arguments.root, "test", **options)
     check(dataset, arguments)
     if arguments.weights:
-        backend: Backend = AsTrained(load_network(arguments.weights), arguments.size)
+        size = arguments.size or trained_size(arguments.weights)
+        backend: Backend = AsTrained(load_network(arguments.weights), size)
     else:
         backend = make_backend(arguments)
     evaluate(dataset, backend, arguments)
+
+
+def trained_size(weights: Path) -> int:
+    """Edge of the images that `weights` were last trained on, pixels.
+
+    Raises:
+        ValueError: their file does not say.
+    """
+    stages = json.loads(load_tensors(weights)[1].get("training", "{}")).get("stages")
+    if not stages:
+        raise ValueError(f"{weights} does not say at which size it was trained; give it by --size")
+    return stages[-1]["size"]
 
 
 def check(dataset: HandDataset, arguments: argparse.Namespace) -> None:
     """Refuse what would fail only after hours.
 
     Raises:
-        ValueError: outputs that the dataset has none of, or two networks.
-        FileNotFoundError: there is no such file of splits.
+        ValueError: outputs that the dataset has none of, two networks, options that go with neither.
+        FileNotFoundError: there is no such file of splits, or folder to write to.
+        DatasetError: the file of splits says something else.
     """
     name = arguments.dataset
     if arguments.weights and arguments.model:
         raise ValueError("--weights and --model are both given; one network can be evaluated")
+    if arguments.weights and (arguments.backend, arguments.device, arguments.precision) != ("auto", "auto", "f32"):
+        raise ValueError("--weights run in PyTorch on the CPU in f32: --backend, --device, --precision go with --model")
+    if arguments.size and not arguments.weights:
+        raise ValueError("--size goes with --weights: a model has its own")
+    for option in ("json", "figure", "predictions", "submission"):
+        path = getattr(arguments, option)
+        if path and not path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"--{option} {path}: there is no folder {path.parent}")
     if arguments.submission and name not in CHALLENGES:
         raise ValueError(f"{name} has no challenge to submit to; use --predictions")
+    if arguments.submission and len(dataset) != frames_wanted(name):
+        raise ValueError(f"the challenge wants {frames_wanted(name)} frames, and {arguments.root} has {len(dataset)}")
     if arguments.predictions and name in CHALLENGES:
         raise ValueError(f"{name} has no results in the common text format; use --submission")
     if arguments.predictions and isinstance(dataset, Packed):
         raise ValueError(f"{arguments.root} is packed, its images cut: --predictions needs the official files")
     if arguments.splits and name != "hands2019":
         raise ValueError(f"--splits is for hands2019, not {name}")
-    if arguments.splits and not arguments.splits.is_file():
-        raise FileNotFoundError(f"{arguments.splits} is no file")
+    if arguments.splits:
+        read_splits(arguments.splits, ())
 
 
 def evaluate(dataset: HandDataset, backend: Backend, arguments: argparse.Namespace) -> None:
@@ -109,8 +134,9 @@ def evaluate(dataset: HandDataset, backend: Backend, arguments: argparse.Namespa
     if arguments.dataset in ("icvl", "nyu", "msra") and not arguments.centres:
         notes.append("The cubes were put around the true joints: not comparable with published results.")
     print("\n".join([table(scores), *notes]))
+    about = {"dataset": arguments.dataset, "model": backend.description, "size": backend.input_size}
     if arguments.json:
-        arguments.json.write_text(json.dumps({"dataset": arguments.dataset, "notes": notes, "results": scores}) + "\n")
+        arguments.json.write_text(json.dumps(about | {"notes": notes, "results": scores}) + "\n")
     if arguments.figure:
         figure(scores, arguments.figure)
 

@@ -293,7 +293,8 @@ def line(name: str, result: dict) -> str:
     low, high = result["interval_95_mm"]
     text += f", error {result['mean_joint_error_mm']:.1f} mm [{low:.1f}, {high:.1f}]"
     text += f", hand-centred {result['hand_centred_mm']:.1f}"
-    text += f", constant pose {result['constant_pose_mm']:.1f}"
+    if "constant_pose_mm" in result:
+        text += f", constant pose {result['constant_pose_mm']:.1f}"
     fingers = ", ".join(f"{finger} {result['per_finger_mm'][finger]:.1f}" for finger in FINGER_JOINTS)
     if "pip_flexion_correlation" in result:
         text += f", offset-corrected {result['offset_corrected_mm']:.1f}"
