@@ -50,8 +50,13 @@ def cut_away(depth: np.ndarray, camera: Camera, centre: np.ndarray, radius: floa
     """Depth (height, width) without a reading where the line of sight passes `centre` nearer than `radius` metres."""
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     rays = camera.back_project(np.stack([u, v], axis=-1), np.ones(u.shape))
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    return np.where(np.linalg.norm(np.cross(rays, centre), axis=-1) < radius, np.float32(0), depth)
+    return np.where(passes(rays, centre, radius), np.float32(0), depth)
+
+
+def passes(rays: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
+    """Which of the lines of sight `rays` (..., 3) pass `centre` (3,) nearer than `radius` metres."""
+    rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+    return np.linalg.norm(np.cross(rays, centre), axis=-1) < radius
 
 
 def _thing(rng: np.random.Generator, scene: EmptyScene, foot: np.ndarray, up: np.ndarray):
@@ -156,21 +161,37 @@ class EmptyImages:
         self._seed, self._step, self._sensors, self._renderer = seed, step, sensors, Renderer(HandBank())
 
     def __getitem__(self, index: int) -> tuple[str, Camera, np.ndarray]:
-        rng = np.random.default_rng((self._seed, index))
-        kind, sensor = KINDS[index % len(KINDS)], self._sensors[index // len(KINDS) % len(self._sensors)]
-        camera, scene = camera_of(sensor).scaled(self._step), compose(rng, kind)
-        depth = self._renderer.empty(1, camera.width)
-        focal = wp.array([camera.fx], dtype=float, device=depth.device)
-        for wrist, along in scene.arms:
-            self._draw_arm(rng, depth, focal, wrist, along)
-        kinds, placements = zip(*scene.solids, strict=True)
-        self._renderer.draw_solids(depth, focal, np.array([kinds]), np.array([placements]))
-        flaws = draw_flaws([sensor], np.full(1, SENSORS[sensor].enlarged / self._step), rng, difficulty=1.0)
-        seen = apply_flaws(depth, focal, flaws, rng.integers(0, 2**31 - 64, 1)).numpy()[0]
+        camera = camera_of(self.sensor(index)).scaled(self._step)
+        seen = self.view(index, np.eye(3), camera.fx, camera.width)
         top = (camera.width - camera.height) // 2
-        return kind, camera, seen[top : top + camera.height]
+        return KINDS[index % len(KINDS)], camera, seen[top : top + camera.height]
 
-    def _draw_arm(self, rng: np.random.Generator, depth: wp.array, focal: wp.array, wrist: np.ndarray, along):
+    def sensor(self, index: int) -> str:
+        """Whose image it is."""
+        return self._sensors[index // len(KINDS) % len(self._sensors)]
+
+    def view(self, index: int, to_view: np.ndarray, focal: float, size: int, angle: float = 0.0) -> np.ndarray:
+        """What a virtual camera at the same place makes of the scene, (size, size) metres along its axis, 0 unknown.
+
+        Args:
+            to_view: the camera's optical frame -> the virtual one's, (3, 3); a rotation, or one with a reflection.
+            focal: of the virtual camera, whose image is square and has its principal point in the middle, pixels.
+            angle: where the sensor's rows lie in it, radians from u towards v.
+        """
+        rng, sensor = np.random.default_rng((self._seed, index)), self.sensor(index)
+        scene = compose(rng, KINDS[index % len(KINDS)])
+        depth, turn = self._renderer.empty(1, size), np.eye(4)
+        turn[:3, :3] = to_view
+        focals = wp.array([focal], dtype=float, device=depth.device)
+        for wrist, along in scene.arms:
+            self._draw_arm(rng, depth, focals, turn, wrist, along)
+        kinds, placements = zip(*scene.solids, strict=True)
+        self._renderer.draw_solids(depth, focals, np.array([kinds]), turn @ np.array([placements]))
+        scale = focal / SENSORS[sensor].focal
+        flaws = draw_flaws([sensor], np.full(1, scale), rng, difficulty=1.0, angle=angle)
+        return apply_flaws(depth, focals, flaws, rng.integers(0, 2**31 - 64, 1)).numpy()[0]
+
+    def _draw_arm(self, rng: np.random.Generator, depth: wp.array, focal: wp.array, turn: np.ndarray, wrist, along):
         bank = self._renderer.bank
         shape = rng.integers(len(bank.child), size=1)
         vertices = self._renderer.skin(shape, np.broadcast_to(np.eye(4), (1, len(BONES), 4, 4)))
@@ -179,4 +200,4 @@ class EmptyImages:
         placed[:3, :3] = basis(along, rng) @ basis(up_the_arm, rng).T * (ADULT_LENGTH / bank.length[shape[0]])
         placed[:3, 3] = wrist
         first, last = np.array([bank.hand_faces]), np.array([len(bank.faces)])
-        self._renderer.draw_hands(depth, focal, vertices, np.zeros(1, int), placed[None], first, last)
+        self._renderer.draw_hands(depth, focal, vertices, np.zeros(1, int), (turn @ placed)[None], first, last)

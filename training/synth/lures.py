@@ -2,18 +2,21 @@
 
 import numpy as np
 
-from fingerpose_ros.perception.crop import Crop
+from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.crop import BACKGROUND, Crop
 from fingerpose_ros.perception.hand_finder import find_hands
 from fingerpose_ros.perception.search import CANDIDATES
 from fingerpose_ros.perception.settings import EstimatorSettings
 
-from .empty import EmptyImages, cut_away
+from . import framing
+from .empty import EmptyImages, cut_away, passes
 
 SEED = 20_250_401
 """Of the scenes: not that of the evaluation's."""
 
-STEP = 2
-"""One pixel in so many, each way, is rendered: enough for a crop, in a quarter of the time."""
+STEP = 4
+"""One pixel in so many, each way, is rendered of the images in which the finder looks: it looks no closer
+(`hand_finder.GRID_WIDTH`)."""
 
 CUT_SHARE, CUT_RADIUS = 0.4, (0.05, 0.2)
 """In so many images there is a hole, its radius in metres: filters that take the robot out of its view leave such."""
@@ -23,10 +26,11 @@ JITTER = 0.02
 
 
 class Lures:
-    """Draws such crops, `size` pixels wide, from whole images without a hand."""
+    """Draws such crops, `size` pixels wide: found in whole images, and then drawn as a hand's crop is."""
 
     def __init__(self, size: int):
         self._size, self._images, self._settings = size, EmptyImages(SEED, STEP), EstimatorSettings()
+        self._pixels = framing.pixels(size, 1.0)
 
     def draw(self, rng: np.random.Generator, rolls: np.ndarray) -> np.ndarray:
         """Network inputs (n, size, size), each turned by one of `rolls` (count,) in radians.
@@ -34,19 +38,32 @@ class Lures:
         There are at most `count`: fewer where the finder is not taken in often enough.
         """
         count, crops = len(rolls), []
+        near, far = self._settings.min_distance, self._settings.max_distance
         for _ in range(count):
-            _, camera, depth = self._images[int(rng.integers(2**31))]
+            index = int(rng.integers(2**31))
+            _, camera, depth = self._images[index]
+            hole, radius = np.zeros(3), 0.0
             rows, columns = np.nonzero(depth)
             if len(rows) and rng.uniform() < CUT_SHARE:
                 k = rng.integers(len(rows))
-                seen = camera.back_project(np.array([columns[k], rows[k]]), depth[rows[k], columns[k]])
-                depth = cut_away(depth, camera, seen, rng.uniform(*CUT_RADIUS))
-            near, far = self._settings.min_distance, self._settings.max_distance
+                hole = camera.back_project(np.array([columns[k], rows[k]]), depth[rows[k], columns[k]])
+                radius = rng.uniform(*CUT_RADIUS)
+                depth = cut_away(depth, camera, hole, radius)
             for candidate in find_hands(depth, camera, near, far, CANDIDATES)[: count - len(crops)]:
                 centre = candidate.centre + rng.normal(0, JITTER, 3)
                 mirrored = bool(rng.uniform() < 0.5)
                 crop = Crop(centre, self._settings.cube_half_size, mirrored, rolls[len(crops)])
-                crops.append(crop.image(depth, camera, self._size))
+                crops.append(self._crop(index, camera, crop, hole, radius))
             if len(crops) == count:
                 break
         return np.array(crops, np.float32).reshape(-1, self._size, self._size)
+
+    def _crop(self, index: int, camera: Camera, crop: Crop, hole: np.ndarray, radius: float) -> np.ndarray:
+        slope = crop.half_size / crop.distance
+        z = self._images.view(index, crop.to_crop, self._size / (2 * slope), self._size, crop.roll)
+        rays = np.concatenate([self._pixels * slope, np.ones((*self._pixels.shape[:2], 1))], axis=-1) @ crop.to_crop
+        u, v = np.moveaxis(camera.project(rays), -1, 0)
+        shown = (np.abs(u - camera.cx) <= camera.width / 2) & (np.abs(v - camera.cy) <= camera.height / 2)
+        d = (z - crop.distance) / crop.half_size
+        shown &= (rays[..., 2] > 0) & ~passes(rays, hole, radius) & (z > 0) & (np.abs(d) < 1)
+        return np.where(shown, d, BACKGROUND)
