@@ -17,7 +17,7 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 14
+VERSION = 15
 FINGERPRINT = {"uvd": -0.000207, "image": 0.710071, "visible": 0.627104, "roughness": 0.021034}
 """`fingerprint` of this version."""
 
