@@ -94,16 +94,8 @@ def frames_table(*reports: dict) -> str:
     keys = ("mean_joint_error_mm", "hand_centred_mm", "constant_pose_mm", "found_frames_mm", "offset_corrected_mm")
     keys += ("pip_flexion_error_deg", "pip_flexion_correlation", "sigma_rank_correlation", "coverage_68", "coverage_95")
     keys += ("before_surface", "labels_before_surface")
-    head = [
-        "sequence",
-        "centre",
-        "frames",
-        "found",
-        "told a right hand",
-        "error, mm (95 % interval)",
-        "hand-centred",
-        "constant pose",
-    ]
+    head = ["sequence", "centre", "frames", "found", "told a right hand"]
+    head += ["error, mm (95 % interval)", "hand-centred", "constant pose"]
     head += ["found frames: error", "offset-corrected", "PIP error, degrees", "PIP correlation"]
     head += ["sigma rank correlation", "within 68 %", "within 95 %", "joints before the surface", "labels before it"]
     body = []

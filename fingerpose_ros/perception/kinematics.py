@@ -131,9 +131,8 @@ def finger_states(positions: np.ndarray, valid: np.ndarray, handedness: str) -> 
     bones = _known_bones(valid)
     supposed[:, 0], supposed[:, 1:][~(bones[:, 1:] & bones[:, :-1])] = np.nan, np.nan
     flexion = np.where(np.isfinite(flexion), flexion, supposed)
-    positions = known
     curl = np.clip(np.where(_FULL_CURL > 0, flexion, 0).sum(axis=-1) / _FULL_CURL.sum(axis=-1), 0, 1)
-    distance = _length(positions[TIPS, :] - positions[TIPS[0]])[:, 0]
+    distance = _length(known[TIPS, :] - known[TIPS[0]])[:, 0]
     return {
         name: Finger(flexion[i], float(abduction[i]), float(curl[i]), float(distance[i]))
         for i, name in enumerate(FINGERS)

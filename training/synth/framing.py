@@ -5,6 +5,8 @@ Places in a crop are in its u and v, see `fingerpose_ros.perception.crop`.
 
 import numpy as np
 
+from fingerpose_ros.perception.crop import BACKGROUND
+
 IN_VIEW = 7
 """Of how many of its joints a hand that a border cuts must keep at least."""
 
@@ -16,6 +18,15 @@ def pixels(size: int, extent: float) -> np.ndarray:
     """The u and v (size, size, 2) of the pixels of an image that reaches to `extent`."""
     grid = ((np.arange(size) + 0.5) * 2 / size - 1) * extent
     return np.stack(np.meshgrid(grid, grid), axis=-1)
+
+
+def network_input(depth: np.ndarray, in_view: np.ndarray, distance: np.ndarray | float, half_size: float) -> np.ndarray:
+    """Depth (..., size, size) along a crop's axis, metres, 0 unknown -> network input of the same shape, float32.
+
+    `in_view` tells which pixels the camera's image has; the cube of `half_size` metres lies at `distance` metres.
+    """
+    d = (depth - distance) / half_size
+    return np.where(in_view & (depth > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
 
 
 def discs(pixels: np.ndarray, centres: np.ndarray, radii: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fingerpose_ros.perception.camera import Camera
-from fingerpose_ros.perception.crop import BACKGROUND, Crop
+from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.hand_finder import find_hands
 from fingerpose_ros.perception.search import CANDIDATES
 from fingerpose_ros.perception.settings import EstimatorSettings
@@ -64,6 +64,5 @@ class Lures:
         rays = np.concatenate([self._pixels * slope, np.ones((*self._pixels.shape[:2], 1))], axis=-1) @ crop.to_crop
         u, v = np.moveaxis(camera.project(rays), -1, 0)
         shown = (np.abs(u - camera.cx) <= camera.width / 2) & (np.abs(v - camera.cy) <= camera.height / 2)
-        d = (z - crop.distance) / crop.half_size
-        shown &= (rays[..., 2] > 0) & ~passes(rays, hole, radius) & (z > 0) & (np.abs(d) < 1)
-        return np.where(shown, d, BACKGROUND)
+        shown &= (rays[..., 2] > 0) & ~passes(rays, hole, radius)
+        return framing.network_input(z, shown, crop.distance, crop.half_size)

@@ -155,6 +155,11 @@ def _gap(rng: np.random.Generator, touching: float, reach: float) -> float:
     return rng.uniform(-0.002, 0.004) if rng.uniform() < touching else rng.uniform(0.0, 1.0) ** 1.5 * reach
 
 
+def _along_bones(joints: np.ndarray) -> np.ndarray:
+    """Joints (21, 3) and the middles of the bones between them (41, 3)."""
+    return np.concatenate([joints, 0.5 * (joints[1:] + joints[list(PARENTS[1:])])])
+
+
 def _held_object(rng: np.random.Generator, scene: Scene, joints: np.ndarray, scale: float):
     """Something in the grip: as thick as the fingers leave room for."""
     tips = joints[list(TIPS)]
@@ -164,8 +169,7 @@ def _held_object(rng: np.random.Generator, scene: Scene, joints: np.ndarray, sca
     axis = unit(joints[KNUCKLES[1]] - joints[KNUCKLES[4]] + rng.normal(0, 0.015, 3))
     if rng.uniform() < 0.25:
         axis = random_direction(rng)
-    bones = np.concatenate([joints, 0.5 * (joints[1:] + joints[list(PARENTS[1:])])])
-    offset = bones - centre
+    offset = _along_bones(joints) - centre
     kind = rng.choice([SPHERE, BOX, CYLINDER, CYLINDER])
     if kind != SPHERE:
         offset = offset - np.outer(offset @ axis, axis)
@@ -189,7 +193,7 @@ def _standing_object(rng: np.random.Generator, scene: Scene, joints: np.ndarray,
     along = joints[KNUCKLES[1]] - joints[KNUCKLES[4]]
     along = unit(along - (along @ up) * up)
     sides = np.stack([np.cross(up, along), up, along], axis=1)
-    bones = (np.concatenate([joints, 0.5 * (joints[1:] + joints[list(PARENTS[1:])])]) - centre) @ sides
+    bones = (_along_bones(joints) - centre) @ sides
     room = np.clip(np.hypot(bones[:, 0], bones[:, 1]).min() - FLESH * scale, 0.004, 0.06)
     top, bottom, half_width = room * rng.uniform(0.3, 0.9), rng.uniform(0.03, 0.18), rng.uniform(0.015, 0.1)
     round_ = rng.uniform() < 0.4

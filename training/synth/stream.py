@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import warp as wp
 
-from fingerpose_ros.perception.crop import BACKGROUND, roll_matrix, upright_roll
+from fingerpose_ros.perception.crop import roll_matrix, upright_roll
 from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.settings import EstimatorSettings
 
@@ -181,11 +181,13 @@ class _Drawn:
 
     Attributes:
         depth: of all there is, on Warp's device.
+        focal: (n,) of the images, pixels, there, too.
         whole, hand, arm: of all there is, of the hand alone, of hand and forearm.
         arm_length: (n,) of the forearm, in the hand's shape's size, metres.
     """
 
     depth: wp.array
+    focal: wp.array
     whole: np.ndarray
     hand: np.ndarray
     arm: np.ndarray
@@ -354,7 +356,7 @@ class SynthBatches:
     ) -> _Drawn:  # fmt: skip
         """The hand and arm alone, to know what is theirs; then all that surrounds them."""
         n, bank = self.batch, renderer.bank
-        focal = self._on_device(views.focal)
+        focal = wp.array(views.focal.astype(np.float32), dtype=float, device=self.device)
         arm_length = dice.main.uniform(0.06, 0.26, n)
         of_arms = np.maximum(views.reach + dice.decoys.uniform(-0.03, 0.06, n), 0.06) / hands.scale
         arm_length = np.where(views.up_arm, of_arms, arm_length)
@@ -375,7 +377,7 @@ class SynthBatches:
             self._draw_others(dice.main, renderer, depth, focal, beside, others, views.to_camera[beside])
         kinds, placements = scenes.stacked(composed)
         renderer.draw_solids(depth, focal, kinds, views.to_camera[:, None] @ placements)
-        return _Drawn(depth, depth.numpy(), hand.numpy(), arm, arm_length)
+        return _Drawn(depth, focal, depth.numpy(), hand.numpy(), arm, arm_length)
 
     def _draw_others(self, rng, renderer: Renderer, depth, focal, which: np.ndarray, composed: list, to_camera):
         """Draw the second hands of the scenes `composed`, those of the images `which`; left ones mostly."""
@@ -394,11 +396,12 @@ class SynthBatches:
 
     def _seen(self, dice: _Dice, hands: _Hands, views: _Views, drawn: _Drawn) -> tuple[np.ndarray, np.ndarray]:
         """What the cameras make of it: network inputs (n, size, size), and which pixels (n, size, size) are in view."""
-        n, distance = self.batch, views.distance[:, None, None]
+        n = self.batch
         coarse = dice.coarse.uniform(0, 1, n) < COARSE_SHARE * hands.difficulty
         pixel = views.focal / np.array([SENSORS[name].focal for name in views.names]) * np.where(coarse, 2, 1)
-        focal = self._on_device(views.focal)
-        measured = measure(drawn.depth, views.names, focal, pixel, dice.main, hands.difficulty, views.tilt).numpy()
+        measured = measure(
+            drawn.depth, views.names, drawn.focal, pixel, dice.main, hands.difficulty, views.tilt
+        ).numpy()
 
         pixels, uv = framing.pixels(self.size, self.extent), views.uvd[..., :2]
         in_view = framing.within_borders(dice.borders, uv, pixels, BORDER_SHARE * hands.difficulty, views.tilt)
@@ -412,18 +415,13 @@ class SynthBatches:
         in_view[leaving] &= framing.where_it_leaves(dice.decoys, ends[leaving] / HALF_SIZE, pixels)
         in_view &= ~framing.discs(pixels, uv.mean(1), radii)
 
-        measured = np.where(in_view, measured, 0)
-        d = (measured - distance) / HALF_SIZE
-        image = np.where((measured > 0) & (np.abs(d) < 1), d, BACKGROUND).astype(np.float32)
+        image = framing.network_input(measured, in_view, views.distance[:, None, None], HALF_SIZE)
         lured = np.flatnonzero(hands.nobody & (dice.decoys.uniform(0, 1, n) < 0.85 * hands.difficulty))
         if len(lured):
             rolls = np.where(views.aligned[lured], dice.turns.uniform(-np.pi, np.pi, len(lured)), 0)
             lures = _lures(self.size).draw(dice.decoys, rolls)
             image[lured[: len(lures)]] = lures
         return image, in_view
-
-    def _on_device(self, values: np.ndarray) -> wp.array:
-        return wp.array(values.astype(np.float32), dtype=float, device=self.device)
 
     def _visible(self, whole: np.ndarray, own: np.ndarray, views: _Views, scale: np.ndarray) -> np.ndarray:
         """Joints (n, 21) before which nothing lies but their own flesh, `own` being its depth where it is in view."""
