@@ -77,6 +77,17 @@ def test_aligned_hands_point_up():
     assert shares[1][1] < 0.8  # not quite: nobody knows so well where they point
 
 
+def test_what_is_centred_astray_is_centred_up_the_forearm():
+    good, astray = (
+        SynthBatches(64, 64, seed=6, left_share=0, empty_share=0, astray_share=share)[0]["uvd"] for share in (0, 1)
+    )
+    shift, pointing = 140 * (astray - good).mean(1), hand_direction(good)
+    far = np.linalg.norm(shift, axis=1)
+    assert 18 < far.min() < 30 and 70 < far.max() < 95
+    ahead = (shift * pointing).sum(1) / far / np.linalg.norm(pointing, axis=1)
+    assert np.median(ahead) > 0.7  # so the hand lies ahead, as straight as the wrist is
+
+
 def test_a_batch_depends_on_seed_and_index_alone():
     stream = SynthBatches(64, 8, seed=7)
     first, again, other = stream[3], SynthBatches(64, 8, seed=7)[3], stream[4]
@@ -86,7 +97,7 @@ def test_a_batch_depends_on_seed_and_index_alone():
 
 
 def test_sensors_are_chosen_by_camera_or_by_kind():
-    batch = SynthBatches(64, 24, seed=7, sensors=("time_of_flight", "zed"))[0]
+    batch = SynthBatches(64, 48, seed=7, sensors=("time_of_flight", "zed"))[0]
     seen = {list(SENSORS)[i] for i in batch["sensor"]}
     assert seen == {"zed", *(name for name, sensor in SENSORS.items() if sensor.kind == "time_of_flight")}
     with pytest.raises(ValueError, match="no sensor 'sonar'; there are active_stereo, .*, zed"):

@@ -58,7 +58,7 @@ class Answers:
 def ask(network: FingerPoseNet, size: int, seed: int, samples: int) -> Answers:
     """Let the network, in float32, look at `samples` crops (rounded up to whole batches) of `size` pixels, which are
     turned as those are that an estimate rests on."""
-    stream = SynthBatches(size=size, batch=BATCH, seed=seed, aligned_share=1)
+    stream = SynthBatches(size=size, batch=BATCH, seed=seed, aligned_share=1, astray_share=0)
     collected = []
     for index in range(-(-samples // BATCH)):
         batch = stream[index]

@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 import warp as wp
 
+from .matching import fine_enough, match
 from .sensors import Flaws, draw_flaws
 
 _NAMES = [field.name for field in fields(Flaws) if field.name != "patch"]
@@ -245,6 +246,13 @@ def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarra
     out = wp.empty_like(depth)
     inputs = [depth, coarse, seeds, focal, records, patch]
     wp.launch(_measure, dim=depth.shape, inputs=inputs, outputs=[out], device=device)
+    matched = [i for i in np.flatnonzero(flaws.matched) if fine_enough(size, flaws.scale[i])]
+    if matched:
+        perfect, measured, focal, seeds = depth.numpy(), out.numpy(), focal.numpy(), seeds.numpy()
+        for i in matched:
+            rng = np.random.default_rng(seeds[i])
+            measured[i] = match(perfect[i], focal[i], flaws.scale[i], flaws.baseline[i], flaws.angle[i], rng)
+        out.assign(measured)
     return out
 
 

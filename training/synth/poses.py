@@ -44,6 +44,11 @@ LIBRARY = {
     "grasp_wide": ([(22, 36), (26, 38), (28, 38), (30, 36)], (-12, 0, 8, 18), (52, 45, 5, 10)),
     "grasp_ball": ([(35, 35), (38, 35), (38, 36), (38, 36)], (-14, 0, 12, 24), (48, 50, 8, 12)),
     "grasp_plate": ([(55, 10), (55, 10), (55, 10), (55, 10)], CLOSED, (35, 55, 5, 5)),
+    "grasp_large": ([(15, 28), (16, 30), (18, 30), (18, 28)], (-10, 0, 6, 14), (58, 40, 0, 5)),
+    "grasp_disk": ([(15, 55), (18, 58), (18, 58), (15, 52)], (-16, 0, 14, 28), (60, 40, 5, 25)),
+    "grasp_prismatic": ([(50, 28), (52, 30), (54, 30), (54, 30)], (0, 0, 0, 0), (22, 62, 25, 15)),
+    "grasp_pinch": ([(45, 35), (25, 30), (28, 32), (28, 30)], (0, 0, 3, 8), (20, 62, 25, 15)),
+    "grasp_pointing": ([(25, 12), (66, 82), (70, 84), (70, 80)], (-3, 0, 8, 4), (50, 50, 25, 25)),
     "handle": ([(70, 85), (72, 88), (74, 88), (76, 85)], (0, 0, 8, -2), (70, 59, 41, 55)),
     "mouse": ([(20, 22), (18, 24), (24, 28), (26, 28)], (-8, -2, 5, 10), (48, 28, 5, 10)),
 }  # fmt: skip
@@ -59,6 +64,10 @@ PINCHES = {
 """Poses in which the thumb's tip should meet that finger's."""
 
 GRASPS = tuple(name for name in LIBRARY if name.startswith("grasp") or name in ("handle", "tripod", "five_pinch"))
+"""The wraps, pinches, disks, spheres and index finger extension of the GRASP taxonomy (Feix et al., IEEE THMS 2016)."""
+
+REACHING = 0.5
+"""Of hands that hold something so many are between one grasp and another, or open to take it."""
 
 OPENED = ("flat", "open", "wide", "relaxed", "mouse", "flat_bent", "claw", "grasp_wide", "grasp_ball")
 FOLDED = ("fist", "fist", "loose_fist", "thumbs_up", "handle", "key", "hook", "grasp_thin", "point")
@@ -190,8 +199,10 @@ def sample(
     # One hand's candidates share a pose of the library, and so differ in how well they do it.
     some = [_each(rng.choice(names, len(shapes))) for names in (GRASPS, RESTING, OPENED, list(LIBRARY))]
     first = np.select([hold, lie, closing], some[:3], some[3])
-    last = np.where(closing, _each(rng.choice(FOLDED, len(shapes))), rng.choice(list(LIBRARY), n))
-    between = _each(rng.uniform(0, 1, len(shapes)) < 0.35) * rng.uniform(0, 1, n) * ~hold
+    others = [_each(rng.choice((*GRASPS, *OPENED), len(shapes))), _each(rng.choice(FOLDED, len(shapes)))]
+    last = np.select([hold, closing], others, rng.choice(list(LIBRARY), n))
+    between = _each(rng.uniform(0, 1, len(shapes))) < np.where(hold, REACHING, 0.35)
+    between = between * rng.uniform(0, 1, n)
     between = np.where(closing, _each(rng.beta(0.8, 0.35, len(shapes))), between)
     angles = Angles.mix(named(list(first)), named(list(last)), between)
     share = free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n))

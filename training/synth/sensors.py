@@ -65,6 +65,9 @@ CLEAN_SHARE = 0.85
 """Of a stereo camera's images, those in which what is lost hangs together, and edges are unbroken, as the matching
 window makes them: not torn pixel by pixel."""
 
+MATCHED_SHARE = 0.5
+"""Of a stereo camera's images, those that are not given flaws but matched (see `matching`), where they can be."""
+
 
 def cameras(name: str) -> tuple[str, ...]:
     """The names of the cameras of a kind, or that of a camera.
@@ -103,6 +106,7 @@ class Flaws:
         relief: step in 1/depth up to which it is low, 1/metres.
         melts_below: step in 1/depth, 1/metres, below which an edge melts, too.
         angle: direction of the sensor's rows in the image, radians from u towards v.
+        matched: 1 where two images of the camera are drawn and matched, and none of the others counts; else 0.
         clean: 1 where edges are unbroken and what is lost hangs together; else 0.
         cell: image pixels across which a low relief melts.
         patch: ellipses without a reading: centre and half axes, as shares of the image.
@@ -132,6 +136,7 @@ class Flaws:
     relief: np.ndarray
     melts_below: np.ndarray
     angle: np.ndarray
+    matched: np.ndarray
     clean: np.ndarray
     cell: np.ndarray
     patch: np.ndarray
@@ -187,6 +192,7 @@ def draw_flaws(
     # What differs by about a pixel of disparity is all one to a matcher: from afar, a hand and what it lies on.
     melts_below = np.where(stereo & happens(0.7 * difficulty), uniform(0.4, 1.8), 0) / over
     clean = stereo & happens(CLEAN_SHARE)
+    matched = stereo & happens(MATCHED_SHARE * difficulty)
     bump = np.exp(uniform(*np.log([1.5, 8]))) * np.where(stereo, 2, 1)
     bump_along, bump_across = (np.exp(rng.uniform(-0.5, 0.5, (n, 2))) / bump[:, None]).T
     # Dropout and jitter would tear clean ones pixel by pixel: they have none of the one, and of the other what wavers.
@@ -220,6 +226,7 @@ def draw_flaws(
         relief=relief,
         melts_below=melts_below,
         angle=np.broadcast_to(angle, n),
+        matched=matched,
         clean=clean,
         cell=cell,
         patch=patch,

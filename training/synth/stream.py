@@ -30,6 +30,10 @@ HAND_LENGTH, CHILD_LENGTH = (ADULT_LENGTH, 0.014, 0.152, 0.222), (0.135, 0.015, 
 OFF_CENTRE = 0.11
 """A crop whose centre is farther than this from the hand's, in metres, does not count as showing it."""
 
+ASTRAY_SHARE, ASTRAY = 0.2, (0.02, 0.08)
+"""Of crops that show a hand so many are centred so far up its forearm, in metres, beside how centres are off anyway: of
+a hand that melts into a table the arm is what a finder sees best."""
+
 HOLE_SHARE, HOLE_RADIUS = 0.5, (0.08, 0.2)
 """Of arms without a hand so many have a hole in the image where it would be, its radius in metres: the hand may be
 hidden, out of range or black to the sensor."""
@@ -101,11 +105,12 @@ class _Dice(NamedTuple):
     borders: np.random.Generator
     coarse: np.random.Generator
     turns: np.random.Generator
+    centres: np.random.Generator
 
     @classmethod
     def of(cls, seed: int, index: int) -> "_Dice":
         return cls(
-            np.random.default_rng((seed, index)), *(np.random.default_rng((seed, index, k)) for k in range(1, 5))
+            np.random.default_rng((seed, index)), *(np.random.default_rng((seed, index, k)) for k in range(1, 6))
         )
 
 
@@ -206,6 +211,7 @@ class SynthBatches:
         device: where Warp renders, "cpu" or "cuda:0"; the images are the same but for rounding.
         left_share, empty_share: of samples that show a left hand; that show none, or one far off centre.
         aligned_share: of samples that are turned so that the hand points up, nearly.
+        astray_share: of samples that are centred up the forearm, as first looks at a hand may be, but no later ones.
         extent: how far the image reaches, 1 being the edge of the cube: what is turned later must reach farther. What
             the sensor loses in patches is as large beside the image, and so larger beside the hand.
         sensors: names of cameras or of kinds of them (see `sensors.cameras`), as likely as they are often among these.
@@ -235,6 +241,7 @@ class SynthBatches:
     left_share: float = 0.2
     empty_share: float = 0.25
     aligned_share: float = ALIGNED_SHARE
+    astray_share: float = ASTRAY_SHARE
     extent: float = 1.0
     sensors: tuple[str, ...] = MOSTLY_STEREO
 
@@ -331,6 +338,8 @@ class SynthBatches:
         to_camera[:, :3, :3] = roll_matrix(turn) @ to_camera[:, :3, :3]
 
         middle = hands.joints.mean(1)
+        astray = ~hands.empty & (dice.centres.uniform(0, 1, n) < self.astray_share)
+        middle += np.where(astray, dice.centres.uniform(*ASTRAY, n), 0)[:, None] * hands.arms
         # The elbow's end of an arm looks much like a fist: be there often, with and without a hand at the other end.
         up_arm = hands.bare | (hands.misplaced & (dice.decoys.uniform(0, 1, n) < 0.6))
         reach = np.where(hands.bare, dice.decoys.uniform(-0.02, 0.26, n), dice.decoys.uniform(0.1, 0.28, n))

@@ -17,7 +17,7 @@ from .scenes import SURROUNDINGS
 from .sensors import SENSORS
 from .stream import SynthBatches
 
-VERSION = 15
+VERSION = 16
 FINGERPRINT = {"uvd": -0.000314, "image": 0.72564, "visible": 0.632429, "roughness": 0.020816}
 """`fingerprint` of this version."""
 
@@ -47,7 +47,7 @@ def view_of(direction: np.ndarray) -> np.ndarray:
 
 def stream() -> SynthBatches:
     """What the set is picked from: more hands than are wanted of some sensors and views."""
-    kind = {"left_share": 0, "empty_share": 0, "aligned_share": 0, "extent": EDGE / SIZE}
+    kind = {"left_share": 0, "empty_share": 0, "aligned_share": 0, "astray_share": 0, "extent": EDGE / SIZE}
     return SynthBatches(EDGE, BATCH, SEED, sensors=CAMERAS, **kind)
 
 
