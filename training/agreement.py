@@ -10,7 +10,8 @@ from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.prediction import Backend
 
 from .losses import HALF_CUBE_MM
-from .synth.stream import HALF_SIZE, SynthBatches
+from .synth.stream import SynthBatches
+from .synth.views import HALF_SIZE
 
 SEED = 20_250_408
 MEAN_MM, P99_MM = 0.3, 1.0

@@ -25,7 +25,7 @@ from training.evaluation.frames import about, add_model_arguments, interval, mak
 from training.synth import testset
 from training.synth.preview import caption, draw_crop, sheet
 from training.synth.sensors import SENSORS
-from training.synth.stream import HALF_SIZE
+from training.synth.views import HALF_SIZE
 
 BATCH = 32
 DRAWN = 48
