@@ -136,6 +136,7 @@ def match(
 
     over = focal / scale * baseline
     farthest = over / (np.percentile(depth, 5) + REACH)
+    # In float32: of float64 images OpenCV's `warpAffine` takes other pixels than the nearest.
     inverse = np.clip(over / depth, farthest, farthest + RANGE - 4).astype(np.float32)
     options = {"dsize": (edge, edge), "borderMode": cv2.BORDER_REPLICATE}
     nearby = cv2.warpAffine(inverse, to_image, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, **options)
