@@ -18,7 +18,7 @@ from .sensors import SENSORS
 from .stream import SynthBatches
 
 VERSION = 16
-FINGERPRINT = {"uvd": -0.001196, "image": 0.727026, "visible": 0.642764, "roughness": 0.019953}
+FINGERPRINT = {"uvd": -0.001196, "image": 0.727069, "visible": 0.642764, "roughness": 0.019949}
 """`fingerprint` of this version."""
 
 COUNT = 4096
