@@ -43,13 +43,12 @@ def test_a_gap_between_fingers_closes_and_a_wide_one_does_not():
     def gap(pixels: int) -> float:
         """The share of a gap that is seen to be one."""
         depth = np.full((96, 96), 0.8)
-        for left in (40 - pixels, 40):
-            depth[20:76, left - 8 : left] = 0.72
-        depth[20:76, 40 - pixels : 32] = 0.8
-        out = matched(depth)[30:66, 40 - pixels : 32]
+        depth[20:76, 24 - pixels : 40] = 0.72
+        depth[20:76, 32 - pixels : 32] = 0.8
+        out = matched(depth)[30:66, 32 - pixels : 32]
         return float((out > 0.77).mean())
 
-    assert gap(10) < 0.3 < 0.6 < gap(26)
+    assert gap(2) < 0.3 < 0.6 < gap(18)
 
 
 @pytest.mark.parametrize("angle", ANGLES)
@@ -78,5 +77,5 @@ def test_what_is_too_near_or_too_far_costs_no_more_and_harms_nothing_else():
 
 
 def test_only_what_a_camera_would_match_finely_enough_is_matched():
-    assert fine_enough(96, 0.5) and fine_enough(matching.MOST, 1.0)
-    assert not fine_enough(640, 1.0)
+    assert fine_enough(96, np.array([0.5])).all() and fine_enough(matching.MOST, np.array([1.0])).all()
+    assert not fine_enough(640, np.array([1.0])).any()

@@ -109,8 +109,8 @@ def _seen_from_beside(
             break
 
 
-def fine_enough(size: int, scale: float) -> bool:
-    """Whether an image of `size` pixels, of which a camera's spans `scale`, can be matched."""
+def fine_enough(size: int, scale: np.ndarray) -> np.ndarray:
+    """Which images of `size` pixels, of which a camera's spans `scale` (n,), can be matched: (n,) bool."""
     return MOST * scale > COARSEST * size
 
 
@@ -136,19 +136,23 @@ def match(
 
     over = focal / scale * baseline
     farthest = over / (np.percentile(depth, 5) + REACH)
-    # In float32: of float64 images OpenCV's `warpAffine` takes other pixels than the nearest.
     inverse = np.clip(over / depth, farthest, farthest + RANGE - 4).astype(np.float32)
-    options = {"dsize": (edge, edge), "borderMode": cv2.BORDER_REPLICATE}
-    nearby = cv2.warpAffine(inverse, to_image, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, **options)
-    between = cv2.warpAffine(inverse, to_image, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, **options)
+    nearby = _resampled(inverse, to_image, edge, cv2.INTER_NEAREST)
+    between = _resampled(inverse, to_image, edge, cv2.INTER_LINEAR)
     disparity = np.where(np.abs(between - nearby) < 0.5, between, nearby)
     least = farthest - 2
     found = _search(*_views(disparity - least, over, least, light, rng), light) + least
     found = np.where(found > farthest + 0.5, over / np.maximum(found, 1e-3), 0).astype(np.float32)
-    from_image = cv2.invertAffineTransform(to_image)
-    options = {"dsize": (size, size), "borderMode": cv2.BORDER_REPLICATE}
-    measured = cv2.warpAffine(found, from_image, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, **options)
-    return np.round(measured, 3)
+    return np.round(_resampled(found, cv2.invertAffineTransform(to_image), size, cv2.INTER_NEAREST), 3)
+
+
+def _resampled(image: np.ndarray, to_source: np.ndarray, edge: int, how: int) -> np.ndarray:
+    """An image (edge, edge) whose pixels lie where `to_source` (2, 3) says in `image`; beyond that its border goes on.
+
+    `image` must be float32: of float64 OpenCV takes other pixels than the nearest.
+    """
+    flags = how | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, to_source, (edge, edge), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _views(

@@ -105,6 +105,8 @@ def _measure(
 ):
     i, y, x = wp.tid()
     flaw = flaws[i]
+    if flaw.matched > 0.0:
+        return
     # The sensor's pixel that the middle of this one lies in; and the middle of that.
     along = wp.cos(flaw.angle)
     aside = wp.sin(flaw.angle)
@@ -237,6 +239,8 @@ def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarra
     records = np.zeros(count, _Flaws.numpy_dtype())
     for name in _NAMES:
         records[name] = getattr(flaws, name)
+    records["matched"] *= fine_enough(size, flaws.scale)
+    matched = np.flatnonzero(records["matched"])
     records = wp.array(records, dtype=_Flaws, device=device)
     patch = wp.array(flaws.patch.astype(np.float32), dtype=float, device=device)
     seeds = wp.array(seeds, dtype=int, device=device)
@@ -246,8 +250,7 @@ def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarra
     out = wp.empty_like(depth)
     inputs = [depth, coarse, seeds, focal, records, patch]
     wp.launch(_measure, dim=depth.shape, inputs=inputs, outputs=[out], device=device)
-    matched = [i for i in np.flatnonzero(flaws.matched) if fine_enough(size, flaws.scale[i])]
-    if matched:
+    if len(matched):
         perfect, measured, focal, seeds = depth.numpy(), out.numpy(), focal.numpy(), seeds.numpy()
         for i in matched:
             rng = np.random.default_rng(seeds[i])
