@@ -9,11 +9,12 @@ import warp as wp
 
 from fingerpose_ros.perception.crop import BACKGROUND
 from fingerpose_ros.perception.kinematics import hand_direction
-from training.synth import framing, poses, scenes, stream
+from training.synth import framing, poses, scenes, stream, things
 from training.synth.hands import HandBank
 from training.synth.lures import Lures
 from training.synth.render import BOX, CYLINDER, NOTHING, SPHERE, Renderer
 from training.synth.sensors import SENSORS
+from training.synth.solids import Solids, random_direction, stacked
 from training.synth.stream import SynthBatches
 from training.synth.testset import VIEWS, view_of
 
@@ -197,7 +198,7 @@ def test_left_hands_are_mirrored_right_ones():
 def test_views_look_at_the_hand_from_where_they_say():
     rng = np.random.default_rng(0)
     for _ in range(50):
-        direction = scenes.random_direction(rng)
+        direction = random_direction(rng)
         view = scenes.look_from(direction, rng)
         assert np.linalg.det(view) == pytest.approx(1)
         assert view @ direction == pytest.approx([0, 0, -1], abs=1e-9)
@@ -208,9 +209,9 @@ def test_held_objects_leave_the_bones_free(bank):
     shapes = rng.integers(0, 192, 40)
     _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, np.ones(40, bool)))
     for hand in joints:
-        scene = scenes.Scene(scenes.FREE, np.eye(3))
-        scenes._held_object(rng, scene, hand, 1.0)
-        ((kind, placement),) = scene.solids
+        held = Solids()
+        things.add_held(rng, held, hand, 1.0)
+        ((kind, placement),) = held.solids
         local = (np.linalg.inv(placement) @ np.c_[hand, np.ones(21)].T)[:3]
         inside = {
             SPHERE: np.linalg.norm(local, axis=0) < 1, BOX: (np.abs(local) < 1).all(0),
@@ -220,13 +221,13 @@ def test_held_objects_leave_the_bones_free(bank):
 
 
 def test_every_solid_of_a_scene_is_drawn_however_many_there_are():
-    crowded, empty = (scenes.Scene(scenes.FREE, np.eye(3)) for _ in range(2))
+    crowded, empty = Solids(), Solids()
     for k in range(40):
         crowded.add(SPHERE, (0.02 * k, 0, 1), np.full(3, 0.01))
-    kinds, placements = scenes.stacked([empty, crowded])
+    kinds, placements = stacked([empty, crowded])
     assert (kinds != NOTHING).sum(1).tolist() == [0, 40]
     np.testing.assert_allclose(placements[1, :, 0, 3], 0.02 * np.arange(40))
-    assert scenes.stacked([empty])[0].shape == (1, 1)  # kernels take no array without elements
+    assert stacked([empty])[0].shape == (1, 1)  # kernels take no array without elements
 
 
 @pytest.mark.skipif(not wp.is_cuda_available(), reason="Warp finds no CUDA device")
@@ -243,9 +244,9 @@ def test_what_stands_on_a_table_ends_in_the_grip_and_leaves_the_bones_free(bank)
     _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, np.ones(40, bool)))
     below = []
     for hand in joints:
-        scene, up = scenes.Scene(scenes.TABLE, np.eye(3)), scenes._up_when_picking(rng, hand, np.array([0, -1.0, 0]))
-        foot = scenes._standing_object(rng, scene, hand, 1.0, up)
-        ((_, placement),) = scene.solids
+        standing, up = Solids(), scenes._up_when_picking(rng, hand, np.array([0, -1.0, 0]))
+        foot = things.add_standing(rng, standing, hand, 1.0, up)
+        ((_, placement),) = standing.solids
         local = (np.linalg.inv(placement) @ np.c_[hand, np.ones(21)].T)[:3]
         assert (np.abs(local) < 1).all(0).sum() <= 1
         half = np.linalg.norm(placement[:3, :3], axis=0)

@@ -20,8 +20,8 @@ from .synth import poses
 from .synth.hands import ADULT_LENGTH, ARM, Angles, HandBank
 from .synth.measuring import apply_flaws
 from .synth.render import BOX, CYLINDER, SPHERE, Renderer
-from .synth.scenes import basis
 from .synth.sensors import SENSORS, draw_flaws
+from .synth.solids import basis
 
 SENSOR = "realsense_d435"
 WIDTH, HEIGHT, RATE = 640, 480, 30

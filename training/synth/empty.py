@@ -13,8 +13,8 @@ from fingerpose_ros.perception.camera import Camera
 from .hands import ADULT_LENGTH, ARM_END, BONES, HandBank
 from .measuring import apply_flaws
 from .render import BOX, CYLINDER, SPHERE, Renderer
-from .scenes import Solids, basis, direction_near, random_direction, unit
 from .sensors import SENSORS, draw_flaws
+from .solids import Solids, basis, direction_near, random_direction, unit
 
 KINDS = ("table", "wall", "body", "forearm", "clutter")
 

@@ -13,6 +13,7 @@ from .lures import Lures
 from .measuring import measure
 from .render import Renderer
 from .sensors import ACTIVE_STEREO, SENSORS, cameras
+from .solids import stacked
 from .views import ALIGNED_SHARE, ASTRAY_SHARE, HALF_SIZE, Dice, Views, choose_views
 
 MOSTLY_STEREO = (*SENSORS, ACTIVE_STEREO)
@@ -176,7 +177,7 @@ class SynthBatches:
         if len(beside):
             others = [composed[i] for i in beside]
             self._draw_others(dice.main, renderer, depth, focal, beside, others, views.to_camera[beside])
-        kinds, placements = scenes.stacked(composed)
+        kinds, placements = stacked(composed)
         renderer.draw_solids(depth, focal, kinds, views.to_camera[:, None] @ placements)
         return _Drawn(depth, focal, depth.numpy(), hand.numpy(), arm, arm_length)
 

@@ -9,7 +9,7 @@ from fingerpose_ros.perception.crop import roll_matrix, upright_roll
 from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.settings import EstimatorSettings
 
-from . import scenes
+from . import scenes, things
 from .cast import Hands
 from .sensors import SENSORS, cameras
 
@@ -124,7 +124,7 @@ def choose_views(
     leaving = up_arm & (dice.decoys.uniform(0, 1, n) < LEAVING_SHARE * hands.difficulty)
     offset[up_arm] *= 0.016 / np.linalg.norm(offset[up_arm], axis=1, keepdims=True)
     for i in np.flatnonzero(hands.nobody):
-        scenes.add_decoy(dice.decoys, composed[i], middle[i])
+        things.add_decoy(dice.decoys, composed[i], middle[i])
     to_camera[:, :3, 3] = offset - np.einsum("nij,nj->ni", to_camera[:, :3, :3], middle)
     to_camera[:, 2, 3] += distance
 
