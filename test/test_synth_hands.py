@@ -8,7 +8,7 @@ pytest.importorskip("warp", reason="rendering needs warp-lang, which is installe
 
 from fingerpose_ros.perception.kinematics import joint_angles
 from fingerpose_ros.perception.skeleton import PARENTS
-from training.synth import poses
+from training.synth import hands, poses
 from training.synth.hands import ADULT_LENGTH, BANK, FINGERS, GAP, THUMB, Angles, HandBank
 
 
@@ -95,6 +95,16 @@ def test_hands_are_closed_as_often_as_they_are_open(bank):
     assert (bent > 90).mean() > 0.08
 
 
+def test_closing_fingers_curl_before_they_fold(bank):
+    """PIPs of up to 120 degrees are normal, and MCPs may be anywhere on their way while PIPs are there already."""
+    rng = np.random.default_rng(6)
+    shapes = rng.integers(0, 192, 2000)
+    mcp, pip, _ = np.degrees(poses.sample(rng, bank, shapes).flexion.mean(1)).T
+    assert (pip > 105).mean() > 0.03 and (pip > 112).mean() > 0.008
+    for low, high in ((-10, 20), (20, 45), (45, 70), (70, 100)):
+        assert ((pip > 100) & (mcp > low) & (mcp < high)).mean() > 0.004
+
+
 def test_pinches_close_and_fingers_stay_out_of_one_another(bank):
     rng = np.random.default_rng(3)
     shapes = rng.integers(0, 192, 200)
@@ -122,6 +132,17 @@ def test_fingers_are_as_broad_as_peoples(bank):
         widths = np.ptp((ring - ring.mean(0)) @ np.linalg.svd(ring - ring.mean(0))[2].T, axis=0)
         breadths.append(widths.max() * ADULT_LENGTH / bank.length[shape])
     assert 0.0185 < np.mean(breadths) < 0.0215 and 0.001 < np.std(breadths) < 0.004
+
+
+def test_the_ball_of_the_thumb_is_filled_in_some_more_than_in_others(bank, monkeypatch):
+    monkeypatch.setattr(hands, "THENAR", (0.0, 0.0))
+    size = (bank.length / ADULT_LENGTH)[:, None]
+    hollow = HandBank().vertices
+    moved = np.linalg.norm(bank.vertices - hollow, axis=2) / size * 1000
+    base, end = (bank.rest[:, bone, :3, 3] for bone in THUMB[:2])
+    away = np.linalg.norm(hollow - (base + 0.3 * (end - base))[:, None], axis=2) / size
+    assert moved[away > 0.06].max() < 0.5 and 4 < moved.max() < 10
+    assert np.percentile(moved.max(1), 10) < 2 and np.percentile(moved.max(1), 90) > 5
 
 
 def test_fingers_end_where_peoples_do_and_differ(bank):

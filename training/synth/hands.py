@@ -25,6 +25,12 @@ The body model's hands are slender: at 187 mm of length the index is 17.8 and 15
 18.2, of people 20, 17.5 and 21.5 (means of men and women; Pheasant, Bodyspace, 2nd edition, 1996).
 """
 
+THENAR, THENAR_AT, THENAR_RADIUS = (0.0, 0.012), 0.2, 0.03
+"""What is put on the ball of each shape's thumb, in metres on an adult hand; less the farther from this point of the
+metacarpal, as a bell of this width falls: skin moves by up to 7 mm. The body model's hands are hollow there, between
+wrist and thumb; people's are filled by muscle, of some more than of others.
+"""
+
 THUMB_METACARPAL = 0.22
 """From CMC to MCP of the thumb, as a share of the hand's length: 41 mm in an adult (rig 30, Buchholz et al. 45)."""
 
@@ -154,6 +160,7 @@ class HandBank:
         flesh = (flesh * self.length / ADULT_LENGTH).astype(np.float32)
         of_digits = (self.bone_weight * np.isin(self.bone_index, (*THUMB, *sum(FINGERS, ())))).sum(1)
         self.vertices += np.outer(flesh, of_digits)[..., None] * vertex_normals(self.vertices, self.faces)
+        self._fill_thenar()
         reach = -self.vertices[:, :, 1].mean(0)[self.faces].min(1)
         self.face_reach = np.maximum.accumulate(reach)
         self.hand_faces = int(np.searchsorted(self.face_reach, 0.0))
@@ -214,6 +221,17 @@ class HandBank:
                 moved = moved + (longer * length)[:, None] * along
         self.vertices += shift
         self.tips = self.vertices[:, tips].astype(np.float64)
+
+    def _fill_thenar(self):
+        """Put flesh on the ball of the thumb: outwards, where its skin faces the palm's side or the thumb's."""
+        size = self.length / ADULT_LENGTH
+        base, end = self.rest[:, THUMB[0], :3, 3], self.rest[:, THUMB[1], :3, 3]
+        middle = base + THENAR_AT * (end - base)
+        away = np.linalg.norm(self.vertices - middle[:, None], axis=2) / (THENAR_RADIUS * size[:, None])
+        normals = vertex_normals(self.vertices, self.faces)
+        facing = np.maximum(normals @ PALMAR, normals[..., 2]).clip(0)
+        amount = np.random.default_rng(2).uniform(*THENAR, len(size)) * size
+        self.vertices += (amount[:, None] * facing * np.exp(-(away**2)))[..., None] * normals
 
     def _straighten(self) -> np.ndarray:
         """What each bone at rest is bent by, to be taken off its angles: flexion and spread, (shapes, 22, 2).

@@ -70,12 +70,21 @@ REACHING = 0.5
 """Of hands that hold something so many are between one grasp and another, or open to take it."""
 
 OPENED = ("flat", "open", "wide", "relaxed", "mouse", "flat_bent", "claw", "grasp_wide", "grasp_ball")
-FOLDED = ("fist", "fist", "loose_fist", "thumbs_up", "handle", "key", "hook", "grasp_thin", "point")
+FOLDED = (*["fist"] * 3, "loose_fist", "thumbs_up", "handle", "key", *["hook"] * 2, "grasp_thin", "point")
 """Between what and what a hand opens and closes."""
 
 FREE, CLOSING = 0.28, 0.35
 """Of hands that neither hold nor lie on something so many are anyhow, within the limits, and so many on their way from
 open to closed, mostly closed: of the library's poses each alike often, few bend every finger as far as a fist does."""
+
+LAGGING, BEHIND = 0.5, (0.3, 1)
+"""Of hands on their way from open to closed in so many the MCPs lag, and are so far on their way, as a share of how far
+the PIPs are: the deep flexor alone bends these by 42 degrees and MCPs, later, by 20 (Nimbarte et al., J. Orthop. Surg.
+Res. 3, 2008)."""
+
+SUPPLE = (0.95, 1.14)
+"""How far PIPs and DIPs bend in some people, beside the library's. Of full fists PIPs of 100 (American Medical
+Association) to 120 degrees (American Society for Surgery of the Hand) are given as normal."""
 
 RESTING = ("flat", "open", "wide", "relaxed", "mouse", "flat", "relaxed")
 """Poses of hands that lie on something."""
@@ -205,6 +214,9 @@ def sample(
     between = between * rng.uniform(0, 1, n)
     between = np.where(closing, _each(rng.beta(0.8, 0.35, len(shapes))), between)
     angles = Angles.mix(named(list(first)), named(list(last)), between)
+    lagging = closing & _each(rng.uniform(0, 1, len(shapes)) < LAGGING)
+    angles.flexion[lagging, :, 0] *= _each(rng.uniform(*BEHIND, len(shapes)))[lagging, None]
+    angles.flexion[..., 1:] *= _each(rng.uniform(*SUPPLE, len(shapes)))[:, None, None]
     share = free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n))
     angles = Angles.mix(angles, _anatomical(rng, n), share)
     angles = _jitter(rng, angles, np.where(free, 2.0, rng.uniform(3, 11, n)))
