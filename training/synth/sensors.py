@@ -62,8 +62,8 @@ SENSORS = {
 """By name. Focal length, baseline and step are the makers' figures; the noise is of the size reported for them."""
 
 CLEAN_SHARE = 0.85
-"""Of a stereo camera's images, those in which what is lost hangs together, and edges are unbroken, as the matching
-window makes them: not torn pixel by pixel."""
+"""Of the images of a stereo or structured-light camera, those in which what is lost hangs together, and edges are
+unbroken, as the matching window makes them: not torn pixel by pixel."""
 
 MATCHED_SHARE = 0.5
 """Of a stereo camera's images, those that are not given flaws but matched (see `matching`), where they can be."""
@@ -172,10 +172,11 @@ def draw_flaws(
     # Cameras filter what they measure: at times hardly any of the noise is left.
     strength = np.exp(uniform(*np.log([0.08, 1.6]))) * (0.5 + 0.5 * difficulty)
     lost, mixed, fattened = (difficulty[:, None] * rng.uniform(0, 1, (n, 3)) ** 2.5).T
-    # A stereo matcher fattens what is in front by about half its window, mostly all along the edge.
-    all_along = stereo & happens(0.5 * difficulty)
+    # A matcher fattens what is in front by about half its window, mostly all along the edge. The first Kinect's is 9
+    # pixels wide (Konolige and Mihelich, Technical description of Kinect calibration, 2012).
+    all_along = ~tof & happens(0.5 * difficulty)
     fattened = np.where(all_along, uniform(0.5, 1), fattened * np.select([tof, stereo], [0.0, 0.9], 0.3))
-    edge = np.where(stereo, uniform(1, 5), uniform(0.7, 1.6))
+    edge = np.where(tof, uniform(0.7, 1.6), uniform(1, 5))
     grazing = np.where(happens(difficulty), uniform(2.5, 8), 0)
     dropout = difficulty * np.where(happens(np.where(stereo, 0.1, 0.3)), uniform(0, 0.08), 0)
     shadow = np.where(tof | (uniform(0, 1) > difficulty), 0, rng.choice([-1, 1], n))
@@ -191,7 +192,7 @@ def draw_flaws(
     melted = np.where(stereo & happens(0.5 * difficulty), uniform(0.2, 1), 0)
     # What differs by about a pixel of disparity is all one to a matcher: from afar, a hand and what it lies on.
     melts_below = np.where(stereo & happens(0.7 * difficulty), uniform(0.4, 1.8), 0) / over
-    clean = stereo & happens(CLEAN_SHARE)
+    clean = ~tof & happens(CLEAN_SHARE)
     matched = stereo & happens(MATCHED_SHARE * difficulty)
     bump = np.exp(uniform(*np.log([1.5, 8]))) * np.where(stereo, 2, 1)
     bump_along, bump_across = (np.exp(rng.uniform(-0.5, 0.5, (n, 2))) / bump[:, None]).T
