@@ -9,7 +9,7 @@ import warp as wp
 
 from fingerpose_ros.perception.crop import BACKGROUND
 from fingerpose_ros.perception.kinematics import hand_direction
-from training.synth import framing, poses, scenes, stream, things
+from training.synth import framing, lures, poses, scenes, stream, things
 from training.synth.hands import HandBank
 from training.synth.lures import Lures
 from training.synth.render import BOX, CYLINDER, NOTHING, SPHERE, Renderer
@@ -257,7 +257,14 @@ def test_what_stands_on_a_table_ends_in_the_grip_and_leaves_the_bones_free(bank)
 
 
 def test_lures_are_what_the_finder_takes_for_hands_and_the_same_every_time():
-    first, again = (Lures(64).draw(np.random.default_rng(3), np.linspace(-3, 3, 5)) for _ in range(2))
+    first, again = (Lures(64).draw(np.random.default_rng(3), np.arange(5) % 2 == 0) for _ in range(2))
     assert np.array_equal(first, again) and first.shape[1:] == (64, 64) and 0 < len(first) <= 5
     assert np.abs(first).max() <= 1 and all((crop < BACKGROUND).mean() > 0.02 for crop in first)
-    assert len(Lures(64).draw(np.random.default_rng(3), np.zeros(0))) == 0
+    assert len(Lures(64).draw(np.random.default_rng(3), np.zeros(0, bool))) == 0
+
+
+def test_lures_are_turned_as_the_estimator_turns_them(monkeypatch):
+    monkeypatch.setattr(lures, "FOREARM_SHARE", 1.0)
+    crops = Lures(64).draw(np.random.default_rng(3), np.ones(40, bool)) < BACKGROUND
+    lower, upper = (half.mean((1, 2)) for half in (crops[:, 32:], crops[:, :32]))
+    assert (lower > upper).mean() > 0.75  # what looks like an arm comes from below

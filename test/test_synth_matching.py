@@ -77,5 +77,9 @@ def test_what_is_too_near_or_too_far_costs_no_more_and_harms_nothing_else():
 
 
 def test_only_what_a_camera_would_match_finely_enough_is_matched():
-    assert fine_enough(96, np.array([0.5])).all() and fine_enough(matching.MOST, np.array([1.0])).all()
-    assert not fine_enough(640, np.array([1.0])).any()
+    assert fine_enough(96, np.array([0.5]), np.zeros(1)).all()
+    assert fine_enough(matching.MOST, np.array([1.0]), np.zeros(1)).all()
+    assert not fine_enough(640, np.array([1.0]), np.zeros(1)).any()
+    quarters, askew = np.arange(4) * np.pi / 2, np.pi / 4  # the rows along its diagonal are longer than its sides
+    scale = np.full(4, 1.1 * matching.COARSEST * 96 / matching.MOST)
+    assert fine_enough(96, scale, quarters).all() and not fine_enough(96, scale, quarters + askew).any()

@@ -1,5 +1,7 @@
 """What the hand finder takes for a hand where there is none: crops that the network must learn to refuse."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fingerpose_ros.perception.camera import Camera
@@ -24,6 +26,10 @@ CUT_SHARE, CUT_RADIUS = 0.4, (0.05, 0.2)
 JITTER = 0.02
 """Standard deviation, along each axis, of where the network looks around what was found, metres."""
 
+FOREARM_SHARE = 0.6
+"""Of crops that are turned so many are turned as the finder says that a forearm points: so the estimator's first look
+at what is found is. Later ones are turned as the network says, which of a thing that is no hand may be any way."""
+
 
 class Lures:
     """Draws such crops, `size` pixels wide: found in whole images, and then drawn as a hand's crop is."""
@@ -32,12 +38,12 @@ class Lures:
         self._size, self._images, self._settings = size, EmptyImages(SEED, STEP), EstimatorSettings()
         self._pixels = framing.pixels(size, 1.0)
 
-    def draw(self, rng: np.random.Generator, rolls: np.ndarray) -> np.ndarray:
-        """Network inputs (n, size, size), each turned by one of `rolls` (count,) in radians.
+    def draw(self, rng: np.random.Generator, turned: np.ndarray) -> np.ndarray:
+        """Network inputs (n, size, size), of which those are turned that `turned` (count,) says.
 
         There are at most `count`: fewer where the finder is not taken in often enough.
         """
-        count, crops = len(rolls), []
+        count, crops = len(turned), []
         near, far = self._settings.min_distance, self._settings.max_distance
         for _ in range(count):
             index = int(rng.integers(2**31))
@@ -52,11 +58,17 @@ class Lures:
             for candidate in find_hands(depth, camera, near, far, CANDIDATES)[: count - len(crops)]:
                 centre = candidate.centre + rng.normal(0, JITTER, 3)
                 mirrored = bool(rng.uniform() < 0.5)
-                crop = Crop(centre, self._settings.cube_half_size, mirrored, rolls[len(crops)])
+                crop = Crop(centre, self._settings.cube_half_size, mirrored)
+                if turned[len(crops)]:
+                    crop = self._turned(rng, crop, candidate.direction)
                 crops.append(self._crop(index, camera, crop, hole, radius))
             if len(crops) == count:
                 break
         return np.array(crops, np.float32).reshape(-1, self._size, self._size)
+
+    def _turned(self, rng: np.random.Generator, crop: Crop, forearm: np.ndarray | None) -> Crop:
+        by_arm, roll = rng.uniform() < FOREARM_SHARE, rng.uniform(-np.pi, np.pi)
+        return crop.upright(forearm) if by_arm and forearm is not None else replace(crop, roll=roll)
 
     def _crop(self, index: int, camera: Camera, crop: Crop, hole: np.ndarray, radius: float) -> np.ndarray:
         slope = crop.half_size / crop.distance

@@ -109,9 +109,12 @@ def _seen_from_beside(
             break
 
 
-def fine_enough(size: int, scale: np.ndarray) -> np.ndarray:
-    """Which images of `size` pixels, of which a camera's spans `scale` (n,), can be matched: (n,) bool."""
-    return MOST * scale > COARSEST * size
+def fine_enough(size: int, scale: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Which images of `size` pixels, of which a camera's spans `scale` (n,), can be matched: (n,) bool.
+
+    `angle` (n,) as in `match`: turned rows are longer.
+    """
+    return MOST * scale > COARSEST * _across(size, angle)
 
 
 def match(
@@ -127,7 +130,7 @@ def match(
         rng: of its light and noise.
     """
     light, size = Light.draw(rng), len(depth)
-    across = size * (abs(np.cos(angle)) + abs(np.sin(angle)))
+    across = _across(size, angle)
     scale = max(scale, across / MOST)
     edge = int(np.ceil(across / scale))
     along = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -144,6 +147,11 @@ def match(
     found = _search(*_views(disparity - least, over, least, light, rng), light) + least
     found = np.where(found > farthest + 0.5, over / np.maximum(found, 1e-3), 0).astype(np.float32)
     return np.round(_resampled(found, cv2.invertAffineTransform(to_image), size, cv2.INTER_NEAREST), 3)
+
+
+def _across(size: int, angle):
+    """Pixels across an image with rows at `angle` that covers one of `size` pixels."""
+    return size * (np.abs(np.cos(angle)) + np.abs(np.sin(angle)))
 
 
 def _resampled(image: np.ndarray, to_source: np.ndarray, edge: int, how: int) -> np.ndarray:

@@ -239,7 +239,7 @@ def apply_flaws(depth: wp.array, focal: wp.array, flaws: Flaws, seeds: np.ndarra
     records = np.zeros(count, _Flaws.numpy_dtype())
     for name in _NAMES:
         records[name] = getattr(flaws, name)
-    records["matched"] *= fine_enough(size, flaws.scale)
+    records["matched"] *= fine_enough(size, flaws.scale, flaws.angle)
     matched = np.flatnonzero(records["matched"])
     records = wp.array(records, dtype=_Flaws, device=device)
     patch = wp.array(flaws.patch.astype(np.float32), dtype=float, device=device)

@@ -221,8 +221,7 @@ class SynthBatches:
         image = framing.network_input(measured, in_view, views.distance[:, None, None], HALF_SIZE)
         lured = np.flatnonzero(hands.nobody & (dice.decoys.uniform(0, 1, n) < 0.85 * hands.difficulty))
         if len(lured):
-            rolls = np.where(views.aligned[lured], dice.turns.uniform(-np.pi, np.pi, len(lured)), 0)
-            lures = _lures(self.size).draw(dice.decoys, rolls)
+            lures = _lures(self.size).draw(dice.decoys, views.aligned[lured])
             image[lured[: len(lures)]] = lures
         return image, in_view
 
