@@ -140,6 +140,31 @@ def test_a_run_that_starts_from_another_runs_weights_counts_its_images_too(tmp_p
     assert told["samples"] == "96" and json.loads(told["history"]) == json.loads(json.dumps([dataclasses.asdict(TINY)]))
 
 
+def test_the_average_of_weights_gone_on_with_keeps_them_as_long_as_it_is_told_to(tmp_path):
+    first = Trainer(TINY, tmp_path / "first", CPU, FakeHands)
+    first.run()
+    second = Trainer(dataclasses.replace(TINY, ema_half_life=10**9), tmp_path / "second", CPU, FakeHands)
+    second.start_from(tmp_path / "first" / AVERAGE)
+    second.run()
+    before, after = first.average.network.state_dict(), second.average.network.state_dict()
+    moved = second.network.state_dict()
+    for name in (name for name, value in before.items() if value.ndim > 1):
+        away = (after[name] - before[name]).abs().max()
+        assert away < 1e-3 * (moved[name] - before[name]).abs().max(), name
+
+
+def test_a_run_resumed_with_another_configuration_tells_both(tmp_path):
+    Trainer(TINY, tmp_path, CPU, FakeHands).run()
+    longer = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=2 * STAGE.samples),))
+    for _ in range(2):
+        trainer = Trainer(longer, tmp_path, CPU, FakeHands)
+        trainer.resume()
+        trainer.run()
+    told = load_tensors(tmp_path / AVERAGE)[1]
+    assert json.loads(told["history"]) == json.loads(json.dumps([dataclasses.asdict(TINY)]))
+    assert json.loads(told["training"]) == json.loads(json.dumps(dataclasses.asdict(longer)))
+
+
 def test_time_limit_stops_and_leaves_a_checkpoint(tmp_path):
     config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=10_000_000),))
     trainer = Trainer(config, tmp_path, CPU, FakeHands)

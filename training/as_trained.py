@@ -1,10 +1,14 @@
 """A network of PyTorch's where a backend is expected."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from fingerpose_ros.perception.calibration import Calibration
 from fingerpose_ros.perception.network import FingerPoseNet
+from fingerpose_ros.perception.network.weights import load_tensors
 from fingerpose_ros.perception.prediction import Prediction
 from fingerpose_ros.perception.torch_backend import forward
 
@@ -27,3 +31,15 @@ class AsTrained:
         """See `prediction.Backend`."""
         said = forward(self.network, torch.from_numpy(images), self._bf16)
         return Calibration((1, 1, 1), (1, 1, 1), 1, 1).read(*(tensor.numpy() for tensor in said))
+
+
+def trained_size(weights: Path) -> int:
+    """Edge of the images that `weights` were last trained on, pixels.
+
+    Raises:
+        ValueError: their file does not say.
+    """
+    stages = json.loads(load_tensors(weights)[1].get("training", "{}")).get("stages")
+    if not stages:
+        raise ValueError(f"{weights} does not say at which size it was trained; give it by --size")
+    return stages[-1]["size"]

@@ -23,7 +23,8 @@ class Progress:
         samples: images seen.
         steps: of the optimiser, done.
         before: images that the weights it started from had seen.
-        history: the configurations that those were trained with, first to last.
+        history: the configurations that those were trained with, first to last, and then what this run's own were until
+            it was resumed with another.
     """
 
     samples: int = 0

@@ -1,6 +1,6 @@
 """Make the model that ships from the weights that training leaves.
 
-    python -m training.export --weights runs/full/average.safetensors --size 128 --out models
+    python -m training.export --weights runs/full/average.safetensors --out models
 
 Rounds the weights to 16 bits, calibrates the uncertainty on synthetic hands (minutes), adds OpenVINO's graphs, and
 holds all ways to run the model against each other, and against the weights as trained: on synthetic crops, and on
@@ -26,7 +26,7 @@ from fingerpose_ros.perception.prediction import Backend
 
 from . import calibrate
 from .agreement import MEAN_MM, P99_MM, agrees, distances, recorded_crops, synthetic_crops
-from .as_trained import AsTrained
+from .as_trained import AsTrained, trained_size
 from .openvino_graph import add_graphs
 
 SYNTHETIC_CROPS = 256
@@ -147,14 +147,15 @@ def agreement_table(rows: list[dict]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, required=True, help="average.safetensors of a training run")
-    parser.add_argument("--size", type=int, required=True, help="side of the network's input in pixels")
+    parser.add_argument("--size", type=int, help="side of the network's input in pixels, if not as trained")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--samples", type=int, default=4096, help="synthetic crops to calibrate on, and to check on")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for PyTorch")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     try:
-        report = export(arguments.weights, arguments.size, arguments.out, arguments.samples)
+        size = trained_size(arguments.weights) if arguments.size is None else arguments.size
+        report = export(arguments.weights, size, arguments.out, arguments.samples)
     except (OSError, ValueError) as error:
         parser.exit(1, f"error: {error}\n")
     print(f"{arguments.out / DEFAULT_NAME}: {report['bytes'] / 1e6:.1f} MB, {report['samples_seen']} samples seen")

@@ -103,6 +103,8 @@ class Trainer:
         now = json.loads(json.dumps(dataclasses.asdict(self.config)))
         for name in (name for name in now if now[name] != before.get(name)):
             log.warning("%s was %s in the checkpoint, is %s now", name, before.get(name), now[name])
+        if now != before:
+            self.progress.history.append(before)
         log.info("resuming after %d images", self.progress.samples)
 
     def start_from(self, path: Path) -> None:
@@ -209,8 +211,10 @@ class Trainer:
         self.progress.steps += 1
         if self.progress.steps % AVERAGE_EVERY == 0:
             decay = 0.5 ** (AVERAGE_EVERY * stage.step_samples / self.config.ema_half_life)
-            updates = self.progress.steps / AVERAGE_EVERY
-            self.average.update(self.network, min(decay, updates / (9 + updates)))
+            if not self.progress.before:  # what it began as is soon worth nothing
+                updates = self.progress.steps / AVERAGE_EVERY
+                decay = min(decay, updates / (9 + updates))
+            self.average.update(self.network, decay)
         meter.samples += stage.step_samples
         self.bar.update(stage.step_samples)
 

@@ -24,10 +24,9 @@ from tqdm import tqdm
 
 from fingerpose_ros.perception.crop import Crop
 from fingerpose_ros.perception.network import load_network
-from fingerpose_ros.perception.network.weights import load_tensors
 from fingerpose_ros.perception.prediction import Backend
 from training import metrics
-from training.as_trained import AsTrained
+from training.as_trained import AsTrained, trained_size
 from training.datasets import DATASETS, DatasetError, HandDataset, Sample, open_dataset
 from training.datasets.ho3d import MIDDLE_MCP, WRIST
 from training.datasets.msra import CUBES_M
@@ -70,18 +69,6 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         backend = make_backend(arguments)
     evaluate(dataset, backend, arguments)
-
-
-def trained_size(weights: Path) -> int:
-    """Edge of the images that `weights` were last trained on, pixels.
-
-    Raises:
-        ValueError: their file does not say.
-    """
-    stages = json.loads(load_tensors(weights)[1].get("training", "{}")).get("stages")
-    if not stages:
-        raise ValueError(f"{weights} does not say at which size it was trained; give it by --size")
-    return stages[-1]["size"]
 
 
 def check(dataset: HandDataset, arguments: argparse.Namespace) -> None:

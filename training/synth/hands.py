@@ -1,7 +1,7 @@
 """Right hands as articulated meshes: the bank of shapes, and forward kinematics from joint angles to bones and joints.
 
-The rig's finger bones have y along the bone and +x the axis that flexes towards the palm; on the right hand +z points
-to the little finger. Angles are absolute: all zero is a straight, parallel-fingered hand, whatever the rest shape.
+The rig's finger bones have y along the bone, +x the axis that flexes towards the palm, and +z out of the palm. Angles
+are absolute: all zero is a straight, parallel-fingered hand, whatever the rest shape.
 """
 
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ HALF_SIZE = EstimatorSettings.cube_half_size
 """Half the edge of the cube around a hand, metres: the estimator's default."""
 
 OFF_CENTRE = 0.11
-"""A crop whose centre is farther than this from the hand's, in metres, does not count as showing it."""
+"""A crop that is to show no hand, but has one beside its middle, is centred farther than this from it, in metres."""
 
 ASTRAY_SHARE, ASTRAY = 0.2, (0.02, 0.08)
 """Of crops that show a hand so many are centred so far up its forearm, in metres, beside how centres are off anyway: of
