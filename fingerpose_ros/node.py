@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: its threads fight the engine's over the cores
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.time import Time
+from std_msgs.msg import Header
 
 from . import parameters
 from .intake import Intake
@@ -23,8 +23,6 @@ from .journal import Journal
 from .loading import Estimator, EstimatorFactory, load_estimator
 from .outputs import Outputs
 from .pairing import Frame
-from .perception.camera import Camera
-from .perception.hand import Hand
 from .ros import diagnostics
 from .ros.logs import RosHandler
 from .ros.refusal import Refused
@@ -115,7 +113,7 @@ class HandPoseNode(LifecycleNode):
             return self._cannot("activate", error)
         super().on_activate(state)
         self._estimator.reset()
-        self._last_stamp: float | None = None
+        self._last: Header | None = None
         self._worker = worker
         self._state = "active"
         self.get_logger().info(f"active; waiting for {' and '.join(self.intake.topics)}")
@@ -176,7 +174,8 @@ class HandPoseNode(LifecycleNode):
         header, estimator, outputs = frame.image.header, self._estimator, self._outputs
         try:
             depth = frame.image.metres()
-            hands = self._estimate(estimator, depth, frame.camera, Time.from_msg(header.stamp).nanoseconds * 1e-9)
+            self._watch(estimator, header)
+            hands = estimator.estimate(depth, frame.camera, _seconds(header))
         except Exception as error:  # no pose is made up for this image, and the next one may go well
             if self._outputs is not outputs:
                 return
@@ -201,18 +200,24 @@ class HandPoseNode(LifecycleNode):
         except Exception as error:
             self._fail("cannot look for more hands", error)
 
-    def _estimate(self, estimator: Estimator, depth: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
-        if self._last_stamp is not None and stamp < self._last_stamp:
-            self._journal.info(
-                "time", f"time jumped back from {self._last_stamp:.3f} s to {stamp:.3f} s; tracking restarts"
+    def _watch(self, estimator: Estimator, header: Header) -> None:
+        """Tracking restarts where an image cannot follow on the one before."""
+        before, self._last = self._last, header
+        if before is None:
+            return
+        last, stamp = _seconds(before), _seconds(header)
+        if stamp < last:
+            self._journal.info("time", f"time jumped back from {last:.3f} s to {stamp:.3f} s; tracking restarts")
+            estimator.reset()
+        elif header.frame_id != before.frame_id:
+            self._journal.warning(
+                "frame", f"the images' frame changed from {before.frame_id!r} to {header.frame_id!r}; tracking restarts"
             )
             estimator.reset()
-        if stamp == self._last_stamp:
+        elif stamp == last:
             self._journal.warning(
                 "stamps", f"two images in a row have the stamp {stamp:.3f} s: does the driver set it? Not smoothed"
             )
-        self._last_stamp = stamp
-        return estimator.estimate(depth, camera, stamp)
 
     def report(self) -> Report:
         """The counts since the node was configured."""
@@ -230,6 +235,10 @@ class HandPoseNode(LifecycleNode):
         name = self.get_fully_qualified_name()
         message.status.append(diagnostics.status(name, self._state, self._backend, self.report()))
         self._diagnostics.publish(message)
+
+
+def _seconds(header: Header) -> float:
+    return Time.from_msg(header.stamp).nanoseconds * 1e-9
 
 
 def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = load_estimator) -> int:

@@ -41,7 +41,7 @@ def write_bag(path: Path, bag: DepthBag, replay: NodeReplay) -> None:
             out.write_serialized(bag.info_topic, INFO, recorded.camera_info, recorded.time)
             out.write_serialized(bag.image_topic, kind, recorded.image, recorded.time)
         recorder = replay.recorder
-        drawn = [array for array in recorder.hand_markers if array.markers]
+        drawn = (array for array in recorder.hand_markers if array.markers)
         for topic, messages, header in (
             ("/hand_poses", recorder.hand_poses, lambda message: message.header),
             ("/tf", recorder.transforms, lambda message: message.transforms[0].header),

@@ -24,6 +24,8 @@ class Report:
         new_errors: whether there was one since the report before.
         new_failures: whether the estimator failed since the report before.
         nothing_read: whether the last image answered held no reading at all.
+        since_received, since_answered: seconds since the last image arrived, and was answered; before any, since the
+            node was configured.
     """
 
     received: int
@@ -38,6 +40,8 @@ class Report:
     new_errors: bool
     new_failures: bool
     nothing_read: bool
+    since_received: float
+    since_answered: float
 
 
 class Statistics:
@@ -50,6 +54,7 @@ class Statistics:
         self._latencies: deque[float] = deque(maxlen=1000)
         self._last_error = ""
         self._nothing_read = False
+        self._last_received = self._last_answered = time.monotonic()
         self._mark()
 
     def _mark(self) -> None:
@@ -60,6 +65,7 @@ class Statistics:
     def receive(self) -> None:
         with self._lock:
             self._received += 1
+            self._last_received = time.monotonic()
 
     def drop(self) -> None:
         with self._lock:
@@ -80,6 +86,7 @@ class Statistics:
     def answer(self, latency: float, hands: int, nothing_read: bool) -> None:
         with self._lock:
             self._answered += 1
+            self._last_answered = time.monotonic()
             self._hands = hands
             self._latencies.append(latency)
             self._nothing_read = nothing_read
@@ -87,7 +94,8 @@ class Statistics:
     def report(self) -> Report:
         """The state now; the next report's rates begin here."""
         with self._lock:
-            elapsed = max(time.monotonic() - self._since, 1e-3)
+            now = time.monotonic()
+            elapsed = max(now - self._since, 1e-3)
             received, answered, errors, failed = self._before
             report = Report(
                 received=self._received,
@@ -102,6 +110,8 @@ class Statistics:
                 new_errors=self._errors > errors,
                 new_failures=self._refused["estimation_failed"] > failed,
                 nothing_read=self._nothing_read,
+                since_received=now - self._last_received,
+                since_answered=now - self._last_answered,
             )
             self._mark()
             return report

@@ -144,7 +144,7 @@ def replay_bag(ros_context) -> Callable[..., Replay]:
                 with_hands = sum(bool(array.hands) for array in recorder.hand_poses)
                 wait_until(lambda: min(len(recorder.transforms), len(recorder.hand_joint_states)) >= with_hands)
                 player.close()
-                kept = {field.name: getattr(recorder, field.name) for field in fields(Replay)[2:]}
+                kept = {field.name: list(getattr(recorder, field.name)) for field in fields(Replay)[2:]}
                 return Replay(playback, node.report(), **kept)
 
     return replay

@@ -10,8 +10,8 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from bags import depth_frame
 from diagnostic_msgs.msg import DiagnosticStatus
-from messages import camera_info, compressed, image
-from observed_node import feed, feed_and_wait, make_node, stamps, transit, wait_for_subscriptions
+from messages import camera_info, compressed, header, image
+from observed_node import done, feed, feed_and_wait, make_node, stamps, transit, wait_for_subscriptions
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 from stand_in import FAILING, StandIn
@@ -125,6 +125,23 @@ def test_a_jump_back_in_time_starts_tracking_anew(ros_context):
     assert estimator.resets == before + 1
     feed_and_wait(node, depth_frame(0), 3.1)
     assert estimator.resets == before + 1
+    node.close()
+
+
+def test_images_of_another_frame_start_tracking_anew(ros_context, capfd):
+    estimator = StandIn(False)
+    node = make_node(ros_context, lambda settings: (estimator, "stand-in"))
+    node.start()
+    before = estimator.resets
+    for count, frame in enumerate(("wrist_camera", "wrist_camera", "head_camera", "head_camera")):
+        seen = done(node.report())
+        picture = image(depth_frame(0))
+        picture.header = header(10.0 + 0.1 * count, frame)
+        node.intake.receive_camera_info(camera_info(header=picture.header))
+        node.intake.receive_image(picture)
+        assert wait_until(lambda seen=seen: done(node.report()) > seen)
+        assert estimator.resets == before + (frame == "head_camera")
+    assert "from 'wrist_camera' to 'head_camera'; tracking restarts" in capfd.readouterr().err
     node.close()
 
 
@@ -303,4 +320,5 @@ def test_diagnostics_tell_how_the_node_is(running):
     assert (values["received"], values["answered"], values["refused: encoding"]) == ("2", "1", "1")
     assert values["backend"] == "stand-in on cpu" and values["state"] == "active"
     assert float(values["latency p50 (ms)"]) > 0 and "rgb8" in values["last error"]
-    assert wait_until(lambda: recorder.diagnostics[-1].status[0].message == "no image arrives", 5)
+    assert recorder.diagnostics[-1].status[0].message != "no image arrives"  # a slow camera's comes soon enough
+    assert wait_until(lambda: recorder.diagnostics[-1].status[0].message == "no image arrives", 8)

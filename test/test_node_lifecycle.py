@@ -1,5 +1,6 @@
 """The node's states and parameters, and how it ends. The estimator is a stand-in."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from stand_in import StandIn, stand_in
 
 from fingerpose_ros import parameters
 from fingerpose_ros.recorder import Recorder
+from fingerpose_ros.ros import diagnostics
 from fingerpose_ros.testing import spinning, wait_until
 from fingerpose_ros.worker import Worker
 
@@ -79,6 +81,7 @@ def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(
     ros_context, observer, monkeypatch, cleaned_up
 ):
     monkeypatch.setattr(Worker.stop, "__defaults__", (0.1,))
+    monkeypatch.setattr(diagnostics, "PATIENCE", 0.5)
     leave = threading.Event()
 
     class Hanging(StandIn):
@@ -89,10 +92,14 @@ def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(
     node, recorder = make_node(ros_context, lambda settings: (Hanging(False), "hanging")), Recorder(observer)
     node.start()
     with spinning(node, observer):
-        for stamp in range(100, 103):
-            feed(node, depth_frame(0), float(stamp))
-        said = lambda: [s.message for array in recorder.diagnostics for s in array.status]  # noqa: E731
-        assert wait_until(lambda: "images arrive, but none is answered" in said(), 5)
+        stamps = itertools.count(100.0)
+
+        def told():
+            feed(node, depth_frame(0), next(stamps))
+            said = [s.message for array in recorder.diagnostics for s in array.status]
+            return "images arrive, but none is answered" in said
+
+        assert wait_until(told, 5)
         assert transit(node, node.trigger_deactivate) == [SUCCESS] != transit(node, node.trigger_activate)
         if cleaned_up:
             assert transit(node, node.trigger_cleanup) == [SUCCESS]
@@ -108,8 +115,8 @@ def test_a_node_that_is_cleaned_up_is_not_in_error(running):
     node, recorder = running
     node.intake.receive_image(image(depth_frame(0).astype(np.float32), encoding="rgb8"))
     assert transit(node, node.trigger_deactivate, node.trigger_cleanup) == [SUCCESS] * 2
-    recorder.diagnostics.clear()
-    assert wait_until(lambda: recorder.diagnostics, 5)
+    before = len(recorder.diagnostics)
+    assert wait_until(lambda: len(recorder.diagnostics) > before, 5)
     status = recorder.diagnostics[-1].status[0]
     assert (status.level, status.message) == (DiagnosticStatus.WARN, "not active (unconfigured)")
 

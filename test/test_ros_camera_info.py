@@ -79,6 +79,8 @@ def test_without_p_k_counts():
         ("plumb_bob", [0.0] * 5, ()),
         ("", [], ()),
         ("", [0.0] * 5, ()),
+        ("pinhole", [], ()),
+        ("Inverse Brown-Conrady", [0.0] * 5, ()),
         ("rational_polynomial", [0.1] * 8, (0.1,) * 8),
         ("plumb_bob", [0.1] * 8, (0.1,) * 8),  # as Orbbec's driver calls them
         ("equidistant", [0.0] * 4, (0.0,) * 4),

@@ -15,6 +15,10 @@ from .refusal import Refused
 AUTO, IGNORE, APPLY = DISTORTION = ("auto", "ignore", "apply")
 """What becomes of `d`: it counts unless `p` differs from `k`, never, always."""
 
+STRAIGHT_WITH_ZEROS = (
+    "", NO_DISTORTION, "pinhole", "radtan", "brown_conrady", "modified_brown_conrady", "inverse_brown_conrady",
+)  # fmt: skip
+"""Names, beside ROS's own, that drivers give to lenses which without coefficients do not distort. Fisheyes do."""
 
 SAME_MATRIX = 1e-3
 """Pixels up to which `p` is a copy of `k`, rounded on its way."""
@@ -122,18 +126,23 @@ def _region(info: CameraInfo) -> tuple[int, int, int, int]:
     return roi.x_offset, roi.y_offset, width, height
 
 
+def _plain_name(model: str) -> str:
+    return model.lower().replace("-", "_").replace(" ", "_")
+
+
 def _distortion(info: CameraInfo) -> tuple[str, tuple[float, ...]]:
     """Model and coefficients as `Camera` takes them. Simulators leave `d` empty for a perfect lens."""
     coefficients = tuple(float(value) for value in info.d)
     if info.distortion_model == "equidistant" and not any(coefficients[4:]):  # drivers fill up with zeros
         coefficients = coefficients[:4]
-    if info.distortion_model in ("", NO_DISTORTION) and not any(coefficients):
+    if _plain_name(info.distortion_model) in STRAIGHT_WITH_ZEROS and not any(coefficients):
         return NO_DISTORTION, ()
     if info.distortion_model not in DISTORTION_MODELS or info.distortion_model == NO_DISTORTION:
         known = ", ".join(model for model in DISTORTION_MODELS if model != NO_DISTORTION)
         raise Refused(
             "camera_info_distortion",
-            f"camera info distortion model {info.distortion_model!r} with d = {coefficients} is not one of {known}",
+            f"camera info distortion model {info.distortion_model!r} with d = {coefficients} is not one of {known}; if "
+            "the images are rectified, set the parameter distortion to ignore",
         )
     if not all(np.isfinite(coefficients)):
         raise Refused("camera_info_distortion", f"camera info distortion {coefficients} is not all finite")

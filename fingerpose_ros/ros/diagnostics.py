@@ -4,6 +4,9 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from ..statistics import Report
 
+PATIENCE = 3.0
+"""Seconds without an image, or an answer, that are worth a warning. Some cameras take an image in more than one."""
+
 
 def status(name: str, state: str, backend: str, report: Report) -> DiagnosticStatus:
     """The node's health in one line, and its counts beneath.
@@ -48,9 +51,9 @@ def _verdict(state: str, report: Report) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, report.last_error
     if report.new_errors:
         return DiagnosticStatus.WARN, report.last_error
-    if not report.images_in:
+    if report.since_received > PATIENCE:
         return DiagnosticStatus.WARN, "no image arrives"
-    if not report.images_out:
+    if report.since_answered > PATIENCE:
         return DiagnosticStatus.WARN, "images arrive, but none is answered"
     if report.nothing_read:
         return DiagnosticStatus.WARN, "the depth images hold no reading"
