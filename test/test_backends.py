@@ -207,6 +207,18 @@ def test_a_gpu_says_what_the_cpu_says(engines, model, images, precision, toleran
         np.testing.assert_allclose(ours.uvd, theirs.uvd, atol=tolerance)
 
 
+def test_a_gpu_that_pytorch_was_not_built_for_is_not_chosen_and_that_is_said(model, monkeypatch, caplog):
+    def no_kernel(*arguments, **options):
+        raise RuntimeError("no kernel image is available for execution on the device")
+
+    monkeypatch.setattr(backends.ctypes, "CDLL", lambda name: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", no_kernel)
+    with caplog.at_level(logging.WARNING):
+        assert backends.create("auto", "auto", model, "f32", threads=1).description.startswith("OpenVINO")
+    assert "there is a GPU, but PyTorch cannot use it: no kernel image" in caplog.text
+
+
 def test_openvino_does_not_run_on_cuda(model):
     with pytest.raises(ValueError, match="use backend torch"):
         backends.create("openvino", "cuda", model)

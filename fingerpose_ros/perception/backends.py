@@ -97,7 +97,7 @@ def _installed(module: str) -> bool:
 
 
 def _gpu_usable() -> bool:
-    """Whether PyTorch finds a GPU; without a driver it is not asked, as importing it takes seconds."""
+    """Whether PyTorch can use a GPU; without a driver it is not asked, as importing it takes seconds."""
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -106,4 +106,11 @@ def _gpu_usable() -> bool:
         return False
     import torch
 
-    return torch.cuda.is_available()
+    if not torch.cuda.is_available():
+        return False
+    try:
+        torch.zeros(1, device="cuda").add_(1).cpu()
+    except RuntimeError as error:  # of a GPU that this PyTorch was not built for, which it counts as available
+        log.warning("there is a GPU, but PyTorch cannot use it: %s", error)
+        return False
+    return True
