@@ -83,6 +83,7 @@ def replay_through_node(
 
             def sent(playback: Playback) -> None:
                 node.check()
+                _refuse_company(player)  # DDS may have found another node only by now
                 on_frame(playback)
                 if lockstep and len(playback.sent) >= REFUSED and not playback.answered:
                     raise _unanswered(playback, recorder)
@@ -111,6 +112,10 @@ def _wait(player: Player, recorder: Recorder, node: NodeProcess) -> None:
         except TimeoutError as error:
             if time.monotonic() > end:
                 raise TimeoutError(f"{error}\nThe node said:\n{node.last_words()}") from error
+    _refuse_company(player)
+
+
+def _refuse_company(player: Player) -> None:
     if player.node.count_publishers("hand_poses") > 1:
         raise NodeFailed(
             f"another node answers on {player.node.resolve_topic_name('hand_poses')} in ROS_DOMAIN_ID "
