@@ -125,7 +125,7 @@ class Intake:
     def _check_clock(self, header: Header) -> None:
         if self._clock_warned:
             return
-        stamp = Time.from_msg(header.stamp).nanoseconds * 1e-9
+        stamp = seconds(header)
         now = self._node.get_clock().now().nanoseconds * 1e-9
         if abs(stamp - now) > CLOCK_TOLERANCE:
             self._clock_warned = True
@@ -134,3 +134,8 @@ class Intake:
                 f"the image's stamp is {stamp:.3f} s, the node's clock {now:.3f} s, with use_sim_time {sim_time}. "
                 "For a bag or a simulator set use_sim_time and publish /clock; else synchronise the machines' clocks"
             )
+
+
+def seconds(header: Header) -> float:
+    """A message's stamp."""
+    return Time.from_msg(header.stamp).nanoseconds * 1e-9

@@ -14,11 +14,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.time import Time
 from std_msgs.msg import Header
 
 from . import parameters
-from .intake import Intake
+from .intake import Intake, seconds
 from .journal import Journal
 from .loading import Estimator, EstimatorFactory, load_estimator
 from .outputs import Outputs
@@ -175,7 +174,7 @@ class HandPoseNode(LifecycleNode):
         try:
             depth = frame.image.metres()
             self._watch(estimator, header)
-            hands = estimator.estimate(depth, frame.camera, _seconds(header))
+            hands = estimator.estimate(depth, frame.camera, seconds(header))
         except Exception as error:  # no pose is made up for this image, and the next one may go well
             if self._outputs is not outputs:
                 return
@@ -205,13 +204,14 @@ class HandPoseNode(LifecycleNode):
         before, self._last = self._last, header
         if before is None:
             return
-        last, stamp = _seconds(before), _seconds(header)
+        last, stamp = seconds(before), seconds(header)
         if stamp < last:
             self._journal.info("time", f"time jumped back from {last:.3f} s to {stamp:.3f} s; tracking restarts")
             estimator.reset()
         elif header.frame_id != before.frame_id:
             self._journal.warning(
-                "frame", f"the images' frame changed from {before.frame_id!r} to {header.frame_id!r}; tracking restarts"
+                "frame change",
+                f"the images' frame changed from {before.frame_id!r} to {header.frame_id!r}; tracking restarts",
             )
             estimator.reset()
         elif stamp == last:
@@ -235,10 +235,6 @@ class HandPoseNode(LifecycleNode):
         name = self.get_fully_qualified_name()
         message.status.append(diagnostics.status(name, self._state, self._backend, self.report()))
         self._diagnostics.publish(message)
-
-
-def _seconds(header: Header) -> float:
-    return Time.from_msg(header.stamp).nanoseconds * 1e-9
 
 
 def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = load_estimator) -> int:

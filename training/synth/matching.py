@@ -149,7 +149,7 @@ def match(
     return np.round(_resampled(found, cv2.invertAffineTransform(to_image), size, cv2.INTER_NEAREST), 3)
 
 
-def _across(size: int, angle):
+def _across(size: int, angle: float | np.ndarray) -> float | np.ndarray:
     """Pixels across an image with rows at `angle` that covers one of `size` pixels."""
     return size * (np.abs(np.cos(angle)) + np.abs(np.sin(angle)))
 
