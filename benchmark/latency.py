@@ -26,14 +26,14 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from usage import Usage, conditions  # noqa: E402
 
-from fingerpose_ros.frames import FrameFolder  # noqa: E402
 from fingerpose_ros.perception import backends  # noqa: E402
 from fingerpose_ros.perception.camera import Camera  # noqa: E402
-from fingerpose_ros.perception.crop import Crop  # noqa: E402
 from fingerpose_ros.perception.estimator import HandPoseEstimator  # noqa: E402
 from fingerpose_ros.perception.kinematics import hand_centre  # noqa: E402
-from fingerpose_ros.perception.prediction import Backend  # noqa: E402
+from fingerpose_ros.perception.pose.crop import Crop  # noqa: E402
+from fingerpose_ros.perception.pose.prediction import Backend  # noqa: E402
 from fingerpose_ros.perception.settings import EstimatorSettings  # noqa: E402
+from fingerpose_ros.recording.frame_folder import FrameFolder  # noqa: E402
 
 RATES = (30.0, 60.0, 90.0)
 BATCHES = (1, 2, 4, 8, 16, 32)
@@ -70,7 +70,7 @@ def main() -> int:
         report["endurance"] = endurance(frames, camera, engine, arguments.minutes)
     else:
         if "network" in arguments.only or "estimator" in arguments.only:
-            backend = backends.create(**engine)
+            backend = backends.create_backend(**engine)
             report["engine"] = backend.description
         if "network" in arguments.only:
             report["network"] = network(backend, frames, camera, arguments.seconds)
@@ -90,11 +90,11 @@ def main() -> int:
 
 def sample_frames(hands: int) -> tuple[list[np.ndarray], Camera]:
     """The sample's images with so many hands wholly in view, forth and back, uint16 millimetres."""
-    from fingerpose_ros.bag import DepthBag
     from fingerpose_ros.commands.demo import SAMPLE
-    from fingerpose_ros.recordings import depth_frames, recorded_hands
+    from fingerpose_ros.recording.bag_reader import DepthBag
+    from fingerpose_ros.recording.bag_writer import TRUTH_TOPIC
+    from fingerpose_ros.recording.recordings import depth_frames, recorded_hands
     from fingerpose_ros.share import share_folder
-    from fingerpose_ros.writing import TRUTH_TOPIC
 
     path = share_folder() / SAMPLE
     truth = recorded_hands(path, TRUTH_TOPIC)

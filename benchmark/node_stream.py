@@ -17,11 +17,11 @@ from std_msgs.msg import Header
 from usage import Usage
 
 from fingerpose_ros.isolation import isolate
-from fingerpose_ros.node_process import NodeProcess
 from fingerpose_ros.perception.camera import Camera
-from fingerpose_ros.recorder import Recorder
+from fingerpose_ros.recording.bag_writer import camera_info
+from fingerpose_ros.replay.node_process import NodeProcess
+from fingerpose_ros.replay.recorder import Recorder
 from fingerpose_ros.ros.depth_image import DepthImage, to_image
-from fingerpose_ros.writing import camera_info
 
 STARTING, PATIENCE = 90.0, 1.0
 """Seconds until the node must listen; and to wait for the last answers."""

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "test")]
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "test" / "support")]
 
 from articulated_hand import ArticulatedHand  # noqa: E402
 
 from fingerpose_ros.perception.settings import EstimatorSettings  # noqa: E402
 from fingerpose_ros.perception.skeleton import PARENTS, TIPS  # noqa: E402
-from fingerpose_ros.perception.tracking import PoseFilter  # noqa: E402
+from fingerpose_ros.perception.tracking.tracks import PoseFilter  # noqa: E402
 
 SECONDS = 20.0
 PERIOD = 2.0

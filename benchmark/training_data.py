@@ -20,12 +20,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from training.data import Batches, synthetic  # noqa: E402
 from training.datasets import HandDataset, open_dataset  # noqa: E402
 from training.datasets.batches import DatasetBatches  # noqa: E402
 from training.datasets.fixtures import CAMERAS, WRITERS  # noqa: E402
 from training.datasets.pack import pack  # noqa: E402
 from training.datasets.rendered import render  # noqa: E402
+from training.learning.data import Batches, synthetic  # noqa: E402
 
 RENDERED = "rendered"
 FRAMES, BATCH = 64, 32

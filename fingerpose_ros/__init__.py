@@ -1,4 +1,8 @@
-"""FingerPoseNet as a ROS 2 perception node: 3D hand poses from a depth camera."""
+"""FingerPoseNet as a ROS 2 perception node: 3D hand poses from a depth camera.
+
+Here: one room for each purpose. A room imports only from those named after it: cli, commands and testing; replay; node;
+recording; ros; perception; session, isolation and share. Not here: what makes the network (`training`).
+"""
 
 from pkgutil import extend_path
 

@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-from .commands import CommandError
+from fingerpose_ros.commands import CommandError
 
 COMMANDS = {
     "demo": "play the sample recording through the node, and show what it finds",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import MutableMapping
 
-from .share import share_folder
+from fingerpose_ros.share import share_folder
 
 
 def isolate(environment: MutableMapping[str, str] = os.environ) -> None:

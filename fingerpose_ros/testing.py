@@ -27,15 +27,14 @@ from sensor_msgs.msg import JointState
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from fingerpose_ros.isolation import isolate
 from fingerpose_ros.msg import HandPoseArray
-
-from .bag import DepthBag
-from .isolation import isolate
-from .loading import EstimatorFactory, load_estimator
-from .node import HandPoseNode
-from .recorder import Recorder
-from .replay import Playback, Player
-from .statistics import Report
+from fingerpose_ros.node.loading import EstimatorFactory, load_estimator
+from fingerpose_ros.node.node import HandPoseNode
+from fingerpose_ros.node.statistics import Report
+from fingerpose_ros.recording.bag_reader import DepthBag
+from fingerpose_ros.replay.player import Playback, Player
+from fingerpose_ros.replay.recorder import Recorder
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def start(context: LaunchContext) -> list:
 
 
 def check(given: dict[str, str]) -> None:
-    """Refuse what launch would notice only when half of it runs, which it leaves behind, or merely warn of."""
+    """Reject what launch would notice only when half of it runs, which it leaves behind, or merely warn of."""
     if not Path(given["params_file"]).is_file():
         raise RuntimeError(f"params_file:={given['params_file']} is no file; give the path of one like {PARAMETERS}")
     if not is_positive(given["rate"]):

@@ -18,8 +18,10 @@ if importlib.util.find_spec("rclpy"):
 collect_ignore = []
 if not all(importlib.util.find_spec(module) for module in ("torch", "tqdm", "warp")):
     needs_training = re.compile(r"^(import|from) (torch|training)\b", re.MULTILINE)
-    tests = sorted(Path(__file__).parent.glob("test_*.py"))
-    collect_ignore = [path.name for path in tests if needs_training.search(path.read_text())]
+    tests = sorted(Path(__file__).parent.rglob("test_*.py"))
+    collect_ignore = [
+        str(path.relative_to(Path(__file__).parent)) for path in tests if needs_training.search(path.read_text())
+    ]
 else:
     pytest_plugins += ["opened_datasets"]
 

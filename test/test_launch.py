@@ -172,7 +172,7 @@ def test_what_else_a_robots_launch_file_starts_keeps_its_environment(launched, t
         ("bag_image_topic:=/no/such", "no /no/such; its image topics: /camera/depth/image_rect_raw"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_starts(launched, tmp_path, argument, said):
+def test_what_cannot_be_is_rejected_before_anything_starts(launched, tmp_path, argument, said):
     bag = [f"bag:={write_bag(tmp_path / 'bag', [depth_frame(0)])}"] if argument.startswith("bag_") else []
     process, output = launched("hand.launch.py", *argument.split(), *bag)
     assert process.wait(20) != 0

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fingerpose_ros import drawing
-from fingerpose_ros.bag import DepthBag
-from fingerpose_ros.recordings import depth_frames, recorded_hands
+from fingerpose_ros.perception import drawing
+from fingerpose_ros.recording.bag_reader import DepthBag
+from fingerpose_ros.recording.recordings import depth_frames, recorded_hands
 
 SHOWN = (89, 167, 245)
 """Numbers of the images: a right hand points, a left one pinches, both at once."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..frames import FrameFolder
-from ..perception.hand import LEFT, RIGHT
-from ..writing import write_depth_bag
+from fingerpose_ros.perception.hand import LEFT, RIGHT
+from fingerpose_ros.recording.bag_writer import write_depth_bag
+from fingerpose_ros.recording.frame_folder import FrameFolder
+
 from . import CommandError
 
 START = 1_700_000_000_000_000_000

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from ..share import share_folder
+from fingerpose_ros.share import share_folder
+
 from .replay import add_output_arguments, parse_settings, replay_bag
 
 SAMPLE = "sample/hands"

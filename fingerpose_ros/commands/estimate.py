@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..frames import read_camera, read_depth
-from ..perception import backends
-from ..perception.estimator import HandPoseEstimator
-from ..perception.hand import Hand
-from ..perception.settings import EstimatorSettings
-from ..perception.skeleton import JOINTS
+from fingerpose_ros.perception import backends
+from fingerpose_ros.perception.estimator import HandPoseEstimator
+from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.perception.settings import EstimatorSettings
+from fingerpose_ros.perception.skeleton import JOINTS
+from fingerpose_ros.recording.frame_folder import read_camera, read_depth
+
 from . import CommandError
 
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"--json {arguments.json} is a folder; name a file")
     try:
         camera, unit = read_camera(arguments.camera)
-        backend = backends.create(arguments.backend, arguments.device, arguments.model, arguments.precision)
+        backend = backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
         estimator = HandPoseEstimator(backend, EstimatorSettings())
         results = []
         for index, path in enumerate(arguments.images):

@@ -12,19 +12,20 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from .. import replay_outputs
-from ..bag import BagError, DepthBag
-from ..isolation import isolate
-from ..node_process import NODE, NodeFailed
-from ..node_replay import NodeReplay, replay_through_node
-from ..parameters import SETTINGS
-from ..perception.hand import Hand
-from ..recordings import recorded_hands
-from ..replay import Playback
-from ..ros.camera_info import AUTO
-from ..ros.refusal import Refused
-from ..scoring import score
-from ..writing import TRUTH_TOPIC
+from fingerpose_ros.isolation import isolate
+from fingerpose_ros.node.parameters import SETTINGS
+from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.recording.bag_reader import BagError, DepthBag
+from fingerpose_ros.recording.bag_writer import TRUTH_TOPIC
+from fingerpose_ros.recording.recordings import recorded_hands
+from fingerpose_ros.replay import report
+from fingerpose_ros.replay.node_process import NODE, NodeFailed
+from fingerpose_ros.replay.node_replay import NodeReplay, replay_through_node
+from fingerpose_ros.replay.player import Playback
+from fingerpose_ros.replay.scoring import score
+from fingerpose_ros.ros.camera_info import AUTO
+from fingerpose_ros.ros.rejection import Rejected
+
 from . import CommandError
 
 SUMMARY = "summary.json"
@@ -110,11 +111,11 @@ def replay_bag(
             result = summarise(path, replay, answers, truth, lockstep)
             (out / SUMMARY).write_text(json.dumps(result, indent=1) + "\n")
             print(describe(result))
-            replay_outputs.write_bag(out / "bag", bag, replay)
+            report.write_bag(out / "bag", bag, replay)
             seen = answers, truth, parameters.get("distortion", AUTO)
-            replay_outputs.write_sheet(out / "sheet.png", bag, *seen)
+            report.write_sheet(out / "sheet.png", bag, *seen)
             written = ["bag", "sheet.png", SUMMARY, "node.log", *write_rerun(out / "recording.rrd", bag, *seen)]
-    except (BagError, OSError, NodeFailed, Refused) as error:
+    except (BagError, OSError, NodeFailed, Rejected) as error:
         raise CommandError(str(error)) from error
     print(f"in {out}: {', '.join(written)}")
     if view:
@@ -200,9 +201,9 @@ def _number(value: float | None) -> str:
 
 
 def write_rerun(path: Path, *recording) -> list[str]:
-    """`replay_outputs.write_rerun`, if that can be; what was written."""
+    """`report.write_rerun`, if that can be; what was written."""
     try:
-        replay_outputs.write_rerun(path, *recording)
+        report.write_rerun(path, *recording)
     except ImportError:
         print(f"no {path.name}: rerun-sdk is not installed (pip install rerun-sdk)", file=sys.stderr)
         return []

@@ -13,9 +13,9 @@ from rclpy.node import Node
 from rclpy.validate_topic_name import validate_topic_name
 
 from fingerpose_ros.msg import HandPoseArray
+from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.ros.hand_reading import to_hands
 
-from ..perception.hand import Hand
-from ..ros.hand_reading import to_hands
 from . import CommandError
 
 PERIOD = 0.1

@@ -1,1 +1,11 @@
-"""The hand pose estimator: a depth image and its camera in, hands out. Nothing in here knows of ROS."""
+"""The hand pose estimator: a depth image and its camera in, hands out.
+
+Here: everything between an array of depths and `Hand` objects. Not here: ROS. Nothing in this room imports it.
+"""
+
+from .backends import create_backend
+from .camera import Camera
+from .estimator import HandPoseEstimator
+from .settings import EstimatorSettings
+
+__all__ = ["Camera", "EstimatorSettings", "HandPoseEstimator", "create_backend"]

@@ -6,14 +6,14 @@ from itertools import islice
 import numpy as np
 
 from .camera import Camera
+from .detection.search import Search, TentativeHand
 from .hand import LEFT, RIGHT, Hand
 from .kinematics import known_parts
-from .looking import Eye, Look
-from .prediction import Backend
-from .search import Prospect, Search
+from .pose.crop_predictor import CropPrediction, CropPredictor
+from .pose.prediction import Backend
 from .settings import EstimatorSettings
 from .skeleton import WRIST
-from .tracking import PoseFilter, Track
+from .tracking.tracks import PoseFilter, Track
 
 SEARCH_EVERY = 5
 """Beside tracked hands the finder is asked for others in one image of so many: most then cost one look a hand."""
@@ -71,10 +71,10 @@ class HandPoseEstimator:
         """All hands, but not which of the finder's places are to be looked at next: a machine so slow that its images
         are that far apart would not become faster by looking at all of them each time."""
         self._tracks: list[Track] = []
-        self._prospects: list[Prospect] = []
+        self._tentative: list[TentativeHand] = []
         self._stamp: float | None = None
         self._hurried = False
-        self._not_looked_around: Eye | None = None
+        self._not_looked_around: CropPredictor | None = None
         self._since_search = self._put_off = 0
 
     @property
@@ -97,7 +97,7 @@ class HandPoseEstimator:
         """
         return [self._hand(track, look, camera) for track, look in self.observe(depth_m, camera, stamp)]
 
-    def observe(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[tuple[Track, Look]]:
+    def observe(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[tuple[Track, CropPrediction]]:
         """As `estimate`, but what the network said of each hand as it said it: neither smoothed nor judged."""
         depth_m = np.asarray(depth_m, np.float32)
         if depth_m.shape != (camera.height, camera.width):
@@ -111,19 +111,19 @@ class HandPoseEstimator:
         self.look_around()
         self._hurried = self._stamp is not None and stamp - self._stamp < HURRY
         self._stamp = stamp
-        see = Eye(self._backend, self._settings.cube_half_size, depth_m, camera)
+        see = CropPredictor(self._backend, self._settings.cube_half_size, depth_m, camera)
 
         following = bool(self._tracks)
         if following:
             seen = self._follow(see)
         else:
-            self._prospects = self._prospects or self._look_for_more(see)
+            self._tentative = self._tentative or self._look_for_more(see)
             seen = self._acquire(see)
         seen = sorted(_without_forearms(_one_track_a_hand(seen)), key=lambda pair: pair[0].id)
         unseen = [track for track in self._tracks if 0 < track.missed <= MAX_MISSED]
         self._tracks = sorted([track for track, _ in seen] + unseen, key=lambda track: track.id)
         if following and not self._tracks:
-            self._prospects = []  # they are what was beside the hand, not where it may be now
+            self._tentative = []  # they are what was beside the hand, not where it may be now
         self._since_search += 1
         self._not_looked_around = see
         return seen
@@ -151,12 +151,12 @@ class HandPoseEstimator:
         self._put_off = 0
         full = len(self._tracks) >= self._settings.max_hands
         if full and all(track.confidence >= SURE for track in self._tracks):
-            self._prospects = []
-        elif self._prospects:
+            self._tentative = []
+        elif self._tentative:
             for track, _ in self._acquire(see):
                 self._admit(track)
         elif self._since_search >= SEARCH_EVERY:
-            self._prospects = self._look_for_more(see)
+            self._tentative = self._look_for_more(see)
 
     def _admit(self, track: Track) -> None:
         if len(self._tracks) >= self._settings.max_hands:
@@ -166,7 +166,7 @@ class HandPoseEstimator:
             self._tracks.remove(weakest)
         self._tracks.append(track)
 
-    def _look_for_more(self, see: Eye) -> list[Prospect]:
+    def _look_for_more(self, see: CropPredictor) -> list[TentativeHand]:
         self._since_search = 0
         return self._search(see, self._expected())
 
@@ -174,16 +174,16 @@ class HandPoseEstimator:
         """Where the tracked hands should be by now."""
         return [track.expected(self._stamp) for track in self._tracks]
 
-    def _follow(self, see: Eye) -> list[tuple[Track, Look]]:
+    def _follow(self, see: CropPredictor) -> list[tuple[Track, CropPrediction]]:
         """The tracked hands that are seen."""
         expected = self._expected()
         places = zip(expected, self._tracks, strict=True)
-        looks = see.look([see.crop(where, track.handedness, track.direction) for where, track in places])
+        looks = see.predict([see.crop(where, track.handedness, track.direction) for where, track in places])
         seen = []
         for track, where, look in zip(self._tracks, expected, looks, strict=True):
             if not self._is_hand(look) and np.linalg.norm(where - track.centre) > ELSEWHERE:
                 # It stopped, or turned back.
-                (look,) = see.look([see.crop(track.centre, track.handedness, track.direction)])
+                (look,) = see.predict([see.crop(track.centre, track.handedness, track.direction)])
             judged = self._is_hand(look) and self._settings.handedness == "both"
             if judged and track.doubts_handedness(look.right, self._stamp):
                 look, right = self._likelier(look, self._mirrored(see, look))
@@ -196,42 +196,42 @@ class HandPoseEstimator:
                 track.miss(look.present if look else 0.0, self._stamp)
         return seen
 
-    def _acquire(self, see: Eye) -> list[tuple[Track, Look]]:
-        """New tracks, of the prospects that are hands: each is looked at again, from its middle and as what it seems.
+    def _acquire(self, see: CropPredictor) -> list[tuple[Track, CropPrediction]]:
+        """New tracks, of the tentative hands that are hands: each is looked at again, from its middle and as what it seems.
 
         At once in an image with time, else in the images that follow. If they are too many, the finder's word counts
         as much as the network's: it judges what is around the hand, which the network sees little of, and so tells the
         hand from the arm that leads to it.
         """
-        prospects, self._prospects = self._prospects, []
-        while prospects:
-            looks = see.look([see.crop(p.centre, p.handedness, p.direction) for p in prospects])
-            seen = [(prospect, prospect.weigh(look)) for prospect, look in zip(prospects, looks, strict=True) if look]
+        tentative, self._tentative = self._tentative, []
+        while tentative:
+            looks = see.predict([see.crop(p.centre, p.handedness, p.direction) for p in tentative])
+            seen = [(hand, hand.weigh(look)) for hand, look in zip(tentative, looks, strict=True) if look]
             judged = [pair for pair in seen if self._may_be_new(pair[1])]
             judged.sort(key=lambda pair: -pair[0].score * pair[1].present)
-            if prospects[0].looks == LOOKS - 1 or all(self._is_settled(*pair) for pair in judged):
+            if tentative[0].looks == LOOKS - 1 or all(self._is_settled(*pair) for pair in judged):
                 sure = _apart([pair for pair in judged if self._is_new_hand(pair[1])])
                 new = (self._new_track(see, look) for _, look in sure)
                 return list(islice(filter(None, new), max(1, self._settings.max_hands - len(self._tracks))))
-            prospects = [prospect.after(look, self._side(look.right)) for prospect, look in _apart(judged)]
+            tentative = [hand.after(look, self._side(look.right)) for hand, look in _apart(judged)]
             if self._hurried:
-                self._prospects = prospects
+                self._tentative = tentative
                 break
         return []
 
-    def _may_be_new(self, look: Look) -> bool:
+    def _may_be_new(self, look: CropPrediction) -> bool:
         """Whether a look, which if it is not the last may be in some doubt, shows a hand that is not tracked."""
         places = self._expected()
         in_doubt = 0.5 * self._settings.min_tracking_confidence
         return self._shows_hand(look, in_doubt) and all(np.linalg.norm(look.centre - p) > SAME_HAND for p in places)
 
-    def _is_settled(self, prospect: Prospect, look: Look) -> bool:
+    def _is_settled(self, hand: TentativeHand, look: CropPrediction) -> bool:
         """Whether a first look will do."""
-        near = bool(np.linalg.norm(look.centre - prospect.centre) < NEAR_THE_MIDDLE)
-        as_it_is = near and self._side(look.right) == prospect.handedness
+        near = bool(np.linalg.norm(look.centre - hand.centre) < NEAR_THE_MIDDLE)
+        as_it_is = near and self._side(look.right) == hand.handedness
         return self._hurried and as_it_is and self._is_new_hand(look)
 
-    def _new_track(self, see: Eye, look: Look) -> tuple[Track, Look] | None:
+    def _new_track(self, see: CropPredictor, look: CropPrediction) -> tuple[Track, CropPrediction] | None:
         """None if it looks less like a hand when its mirror image is considered, too."""
         right, present = look.right, look.present
         if self._settings.handedness == "both":
@@ -245,13 +245,13 @@ class HandPoseEstimator:
         self._next_id += 1
         return track, look
 
-    def _mirrored(self, see: Eye, look: Look) -> Look | None:
+    def _mirrored(self, see: CropPredictor, look: CropPrediction) -> CropPrediction | None:
         """A look at the same hand, taken for the other one, and turned if the first one was."""
         handedness, direction = LEFT if look.handedness == RIGHT else RIGHT, look.direction if look.crop.roll else None
-        (other,) = see.look([see.crop(look.centre, handedness, direction)])
+        (other,) = see.predict([see.crop(look.centre, handedness, direction)])
         return other
 
-    def _likelier(self, look: Look, mirrored: Look | None) -> tuple[Look, float]:
+    def _likelier(self, look: CropPrediction, mirrored: CropPrediction | None) -> tuple[CropPrediction, float]:
         """Of two looks at a hand that which takes it for what it is, and the probability of a right hand.
 
         The network may lean to one side. Shown a hand and its mirror image it does so both times, and their mean does
@@ -268,13 +268,13 @@ class HandPoseEstimator:
             return self._settings.handedness
         return RIGHT if right > 0.5 else LEFT
 
-    def _is_hand(self, look: Look | None) -> bool:
+    def _is_hand(self, look: CropPrediction | None) -> bool:
         return self._shows_hand(look, self._settings.min_tracking_confidence)
 
-    def _is_new_hand(self, look: Look) -> bool:
+    def _is_new_hand(self, look: CropPrediction) -> bool:
         return self._is_hand(look) and look.confidence >= self._settings.min_detection_confidence
 
-    def _shows_hand(self, look: Look | None, least: float) -> bool:
+    def _shows_hand(self, look: CropPrediction | None, least: float) -> bool:
         if look is None or look.present < least:
             return False
         return self._settings.min_distance <= look.centre[2] <= self._settings.max_distance
@@ -283,7 +283,7 @@ class HandPoseEstimator:
         settings = self._settings
         return PoseFilter(settings.smoothing_min_cutoff, settings.smoothing_beta) if settings.smoothing else None
 
-    def _hand(self, track: Track, look: Look, camera: Camera) -> Hand:
+    def _hand(self, track: Track, look: CropPrediction, camera: Camera) -> Hand:
         sigma = look.position_sigma
         pixels = camera.project(np.maximum(look.positions, (-np.inf, -np.inf, 1e-3)))
         valid = (
@@ -304,7 +304,7 @@ class HandPoseEstimator:
         )
 
 
-def _first_of(seen: list[tuple], are_one: Callable[[Look, Look], bool]) -> list[tuple]:
+def _first_of(seen: list[tuple], are_one: Callable[[CropPrediction, CropPrediction], bool]) -> list[tuple]:
     """Of (what, look), those whose look is not one with that of an earlier one that is kept."""
     kept: list[tuple] = []
     for what, look in seen:
@@ -318,18 +318,18 @@ def _apart(seen: list[tuple]) -> list[tuple]:
     return _first_of(seen, lambda look, other: bool(np.linalg.norm(look.centre - other.centre) <= SAME_HAND))
 
 
-def _one_track_a_hand(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]]:
+def _one_track_a_hand(seen: list[tuple[Track, CropPrediction]]) -> list[tuple[Track, CropPrediction]]:
     """Where several tracks have come to one hand, the one that explains it best; of equals the oldest."""
     best_first = sorted(seen, key=lambda pair: (-round(pair[1].present * pair[0].handedness_score, 1), pair[0].id))
     return _apart(best_first)
 
 
-def _without_forearms(seen: list[tuple[Track, Look]]) -> list[tuple[Track, Look]]:
+def _without_forearms(seen: list[tuple[Track, CropPrediction]]) -> list[tuple[Track, CropPrediction]]:
     """Without what lies where another hand's forearm must be. Which is the hand: the one whose joints show better."""
     return _first_of(sorted(seen, key=lambda pair: -pair[1].confidence), _is_forearm)
 
 
-def _is_forearm(look: Look, hand: Look) -> bool:
+def _is_forearm(look: CropPrediction, hand: CropPrediction) -> bool:
     """Whether one of the two hands would be on the other's forearm."""
     apart = np.linalg.norm(look.positions[WRIST] - hand.positions[WRIST])
     lengths = np.linalg.norm(look.direction) * np.linalg.norm(hand.direction)

@@ -23,7 +23,7 @@ class EstimatorSettings:
         smoothing_beta: what speed adds to that cut-off, Hz per m/s.
         max_sigma: a joint whose standard deviation exceeds this, in metres, is not valid.
         min_detection_confidence: share of a new hand's joints that must be expected to be within 20 mm of where they
-            are placed, and on what is seen (`looking.Look.confidence`), for it to be taken for a hand.
+            are placed, and on what is seen (`looking.CropPrediction.confidence`), for it to be taken for a hand.
         min_tracking_confidence: probability below which a hand that is followed is no longer seen.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Between ROS messages and arrays: depth images and cameras in; hands, transforms, markers and diagnostics out.
+"""Between ROS messages and arrays: depth images and cameras in; hands, transforms and markers out.
 
-Pure functions: nothing in here needs a running node.
+Here: pure functions, tested without a running graph. Not here: anything that needs a node (`node`).
 """

@@ -9,8 +9,9 @@ else `k` with `d`.
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-from ..perception.camera import DISTORTION_MODELS, NO_DISTORTION, Camera
-from .refusal import Refused
+from fingerpose_ros.perception.camera import DISTORTION_MODELS, NO_DISTORTION, Camera
+
+from .rejection import Rejected
 
 AUTO, IGNORE, APPLY = DISTORTION = ("auto", "ignore", "apply")
 """What becomes of `d`: it counts unless `p` differs from `k`, never, always."""
@@ -39,7 +40,7 @@ class CameraReader:
         """The camera, and whether it is another than that of the camera info before.
 
         Raises:
-            Refused: as `to_camera`.
+            Rejected: as `to_camera`.
         """
         size, roi = (info.width, info.height, info.binning_x, info.binning_y), info.roi
         region = (roi.x_offset, roi.y_offset, roi.width, roi.height)
@@ -69,17 +70,19 @@ def to_camera(info: CameraInfo, distortion: str = AUTO) -> Camera:
         distortion: one of `DISTORTION`. Where `d` does not count, `p` does, if it is given.
 
     Raises:
-        Refused: camera_info_size, camera_info_roi, camera_info_focal_length, camera_info_principal_point,
+        Rejected: camera_info_size, camera_info_roi, camera_info_focal_length, camera_info_principal_point,
             camera_info_distortion.
     """
     if not (info.width and info.height):
-        raise Refused("camera_info_size", f"camera info size is {info.width}x{info.height}")
+        raise Rejected("camera_info_size", f"camera info size is {info.width}x{info.height}")
     fx, fy, cx, cy, distorted = _intrinsics(info, distortion)
     model, coefficients = _distortion(info) if distorted else (NO_DISTORTION, ())
     x, y, width, height = _region(info)
     bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
     if width < bin_x or height < bin_y:
-        raise Refused("camera_info_size", f"camera info size {width}x{height} binned by {bin_x}x{bin_y} leaves nothing")
+        raise Rejected(
+            "camera_info_size", f"camera info size {width}x{height} binned by {bin_x}x{bin_y} leaves nothing"
+        )
     try:
         return Camera(
             width=width // bin_x, height=height // bin_y,
@@ -87,7 +90,7 @@ def to_camera(info: CameraInfo, distortion: str = AUTO) -> Camera:
             distortion_model=model, distortion=coefficients,
         )  # fmt: skip
     except ValueError as error:  # of a distortion without an inverse; all else is checked by now
-        raise Refused("camera_info_distortion", f"camera info: {error}") from error
+        raise Rejected("camera_info_distortion", f"camera info: {error}") from error
 
 
 def _intrinsics(info: CameraInfo, distortion: str) -> tuple[float, float, float, float, bool]:
@@ -105,9 +108,9 @@ def _checked(matrix: str, fx: float, fy: float, cx: float, cy: float) -> tuple[f
     for name, value in (("fx", fx), ("fy", fy)):
         if not (np.isfinite(value) and value > 0):
             hint = " (the camera is not calibrated)" if value == 0 else ""
-            raise Refused("camera_info_focal_length", f"camera info {matrix}: {name} is {value}{hint}")
+            raise Rejected("camera_info_focal_length", f"camera info {matrix}: {name} is {value}{hint}")
     if not (np.isfinite(cx) and np.isfinite(cy)):
-        raise Refused("camera_info_principal_point", f"camera info {matrix}: principal point is ({cx}, {cy})")
+        raise Rejected("camera_info_principal_point", f"camera info {matrix}: principal point is ({cx}, {cy})")
     return fx, fy, cx, cy
 
 
@@ -118,7 +121,7 @@ def _region(info: CameraInfo) -> tuple[int, int, int, int]:
         return 0, 0, info.width, info.height
     width, height = roi.width or info.width - roi.x_offset, roi.height or info.height - roi.y_offset
     if not (0 < width <= info.width - roi.x_offset and 0 < height <= info.height - roi.y_offset):
-        raise Refused(
+        raise Rejected(
             "camera_info_roi",
             f"camera info region of interest {roi.width}x{roi.height} at ({roi.x_offset}, {roi.y_offset}) does not lie "
             f"in {info.width}x{info.height}",
@@ -139,17 +142,17 @@ def _distortion(info: CameraInfo) -> tuple[str, tuple[float, ...]]:
         return NO_DISTORTION, ()
     if info.distortion_model not in DISTORTION_MODELS or info.distortion_model == NO_DISTORTION:
         known = ", ".join(model for model in DISTORTION_MODELS if model != NO_DISTORTION)
-        raise Refused(
+        raise Rejected(
             "camera_info_distortion",
             f"camera info distortion model {info.distortion_model!r} with d = {coefficients} is not one of {known}; if "
             "the images are rectified, set the parameter distortion to ignore",
         )
     if not all(np.isfinite(coefficients)):
-        raise Refused("camera_info_distortion", f"camera info distortion {coefficients} is not all finite")
+        raise Rejected("camera_info_distortion", f"camera info distortion {coefficients} is not all finite")
     if info.distortion_model != "equidistant" and not any(coefficients):  # an equidistant lens bends even with zeros
         return NO_DISTORTION, ()
     if len(coefficients) not in DISTORTION_MODELS[info.distortion_model]:
-        raise Refused(
+        raise Rejected(
             "camera_info_distortion",
             f"camera info has {len(coefficients)} coefficients for distortion model {info.distortion_model}, not "
             f"{' or '.join(map(str, DISTORTION_MODELS[info.distortion_model]))}",

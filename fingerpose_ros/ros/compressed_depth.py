@@ -13,7 +13,7 @@ from sensor_msgs.msg import CompressedImage
 
 from . import rvl
 from .depth_image import DepthImage, check_header, check_size, pixel_type
-from .refusal import Refused
+from .rejection import Rejected
 
 _HEADER = struct.Struct("<iff")
 _RVL_SIZE = struct.Struct("<II")
@@ -25,21 +25,21 @@ def from_compressed(message: CompressedImage) -> DepthImage:
     """Decompress one image.
 
     Raises:
-        Refused: frame_id, stamp, format, encoding, corrupt, size.
+        Rejected: frame_id, stamp, format, encoding, corrupt, size.
     """
     check_header(message.header)
     encoding, _, transport = (part.strip() for part in message.format.partition(";"))
     if transport not in _DECODERS:
-        raise Refused("format", f"format is {message.format!r}, not '<encoding>; compressedDepth' [png|rvl]")
+        raise Rejected("format", f"format is {message.format!r}, not '<encoding>; compressedDepth' [png|rvl]")
     pixel = pixel_type(encoding)
     if len(message.data) <= _HEADER.size:
-        raise Refused("corrupt", f"{len(message.data)} bytes of data do not hold a compressed image")
+        raise Rejected("corrupt", f"{len(message.data)} bytes of data do not hold a compressed image")
     _, a, b = _HEADER.unpack_from(message.data)
     values = _DECODERS[transport](memoryview(message.data)[_HEADER.size :])
     if pixel.kind == "u":
         return DepthImage(message.header, values)
     if not (np.isfinite(a) and np.isfinite(b) and a > 0):
-        raise Refused("corrupt", f"the parameters of inverse depth are {a} and {b}; depth is a / (value - b)")
+        raise Rejected("corrupt", f"the parameters of inverse depth are {a} and {b}; depth is a / (value - b)")
     with np.errstate(divide="ignore"):
         metres = np.float32(a) / (values - np.float32(b))
     metres[values == 0] = np.nan
@@ -49,23 +49,23 @@ def from_compressed(message: CompressedImage) -> DepthImage:
 def _decode_png(data: memoryview) -> np.ndarray:
     """PNG -> (height, width) uint16."""
     if data[:8] != _PNG_SIGNATURE or len(data) < _PNG_SIZE.size:
-        raise Refused("corrupt", f"the {len(data)} bytes after the header are not a PNG")
+        raise Rejected("corrupt", f"the {len(data)} bytes after the header are not a PNG")
     check_size(*_PNG_SIZE.unpack_from(data))
     try:
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise Refused("corrupt", f"the PNG cannot be decoded: {error}") from error
+        raise Rejected("corrupt", f"the PNG cannot be decoded: {error}") from error
     if values is None:
-        raise Refused("corrupt", f"{len(data)} bytes cannot be decoded as a PNG")
+        raise Rejected("corrupt", f"{len(data)} bytes cannot be decoded as a PNG")
     if values.dtype != np.uint16 or values.ndim != 2:
-        raise Refused("corrupt", f"the PNG is {values.shape} of {values.dtype}; depth is one channel of 16 bits")
+        raise Rejected("corrupt", f"the PNG is {values.shape} of {values.dtype}; depth is one channel of 16 bits")
     return values
 
 
 def _decode_rvl(data: memoryview) -> np.ndarray:
     """Width, height and RVL runs -> (height, width) uint16."""
     if len(data) < _RVL_SIZE.size:
-        raise Refused("corrupt", f"{len(data)} bytes do not hold an RVL image")
+        raise Rejected("corrupt", f"{len(data)} bytes do not hold an RVL image")
     width, height = _RVL_SIZE.unpack_from(data)
     check_size(width, height)
     return rvl.decode(data[_RVL_SIZE.size :], width * height).reshape(height, width)

@@ -11,7 +11,7 @@ import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from .refusal import Refused
+from .rejection import Rejected
 
 PIXEL_TYPES: dict[str, np.dtype] = {
     "16UC1": np.dtype(np.uint16),
@@ -61,19 +61,19 @@ def from_image(message: Image) -> DepthImage:
     """A view of the image's pixels; no byte is copied.
 
     Raises:
-        Refused: frame_id, stamp, size, encoding, step, data_size.
+        Rejected: frame_id, stamp, size, encoding, step, data_size.
     """
     check_header(message.header)
     check_size(message.width, message.height)
     pixel = pixel_type(message.encoding)
     if message.step < message.width * pixel.itemsize:
-        raise Refused(
+        raise Rejected(
             "step",
             f"step is {message.step} bytes, but a row of {message.width} {message.encoding} pixels takes "
             f"{message.width * pixel.itemsize}",
         )
     if len(message.data) != message.step * message.height:
-        raise Refused(
+        raise Rejected(
             "data_size",
             f"data are {len(message.data)} bytes, but step {message.step} times height {message.height} is "
             f"{message.step * message.height}",
@@ -105,14 +105,14 @@ def pixel_data(pixels: np.ndarray) -> array.array:
 
 def check_header(header: Header) -> None:
     if not header.frame_id:
-        raise Refused("frame_id", "header.frame_id is empty; it must name the camera's optical frame")
+        raise Rejected("frame_id", "header.frame_id is empty; it must name the camera's optical frame")
     if header.stamp.sec < 0 or header.stamp.nanosec >= 10**9:
-        raise Refused("stamp", f"header.stamp is {header.stamp.sec} s and {header.stamp.nanosec} ns, which is no time")
+        raise Rejected("stamp", f"header.stamp is {header.stamp.sec} s and {header.stamp.nanosec} ns, which is no time")
 
 
 def check_size(width: int, height: int) -> None:
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise Refused(
+        raise Rejected(
             "size", f"image size is {width}x{height}; 1 to {MAX_SIDE} a side, {MAX_PIXELS} pixels are accepted"
         )
 
@@ -120,5 +120,5 @@ def check_size(width: int, height: int) -> None:
 def pixel_type(encoding: str) -> np.dtype:
     if encoding not in PIXEL_TYPES:
         known = ", ".join(PIXEL_TYPES)
-        raise Refused("encoding", f"encoding is {encoding!r}, not one of {known}; is this a depth topic?")
+        raise Rejected("encoding", f"encoding is {encoding!r}, not one of {known}; is this a depth topic?")
     return PIXEL_TYPES[encoding]

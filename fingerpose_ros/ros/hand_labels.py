@@ -2,7 +2,7 @@
 
 from collections.abc import Set
 
-from ..perception.hand import Hand
+from fingerpose_ros.perception.hand import Hand
 
 
 class HandLabels:

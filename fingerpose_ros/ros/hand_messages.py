@@ -6,9 +6,9 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
 from fingerpose_ros.msg import FingerPose, HandJoint, HandPose, HandPoseArray
+from fingerpose_ros.perception.hand import LEFT, RIGHT, Hand
+from fingerpose_ros.perception.skeleton import FINGER_JOINTS, JOINTS, WRIST
 
-from ..perception.hand import LEFT, RIGHT, Hand
-from ..perception.skeleton import FINGER_JOINTS, JOINTS, WRIST
 from . import quaternion
 
 HANDEDNESS = {RIGHT: HandPose.RIGHT, LEFT: HandPose.LEFT}

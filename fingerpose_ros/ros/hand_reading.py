@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..perception.hand import LEFT, RIGHT, Finger, Hand
-from ..perception.skeleton import FINGERS
+from fingerpose_ros.perception.hand import LEFT, RIGHT, Finger, Hand
+from fingerpose_ros.perception.skeleton import FINGERS
+
 from . import quaternion
 
 _HANDEDNESS = {1: RIGHT, 2: LEFT}

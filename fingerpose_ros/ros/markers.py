@@ -8,9 +8,9 @@ from geometry_msgs.msg import Point, Pose, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from ..drawing import FINGER_COLOURS, WHITE
-from ..perception.hand import Hand
-from ..perception.skeleton import FINGER_JOINTS, PARENTS, WRIST
+from fingerpose_ros.perception.drawing import FINGER_COLOURS, WHITE
+from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.perception.skeleton import FINGER_JOINTS, PARENTS, WRIST
 
 JOINTS_ID, BONES_ID, LABEL_ID = range(3)
 """The markers of one hand; their namespace is the hand's label."""

@@ -8,7 +8,7 @@ Source: A. D. Wilson, "Fast Lossless Depth Image Compression", ISS 2017.
 
 import numpy as np
 
-from .refusal import Refused
+from .rejection import Rejected
 
 _LONGEST = 11
 """Nibbles in the longest number an encoder writes, 32 bits."""
@@ -18,19 +18,19 @@ def decode(data: memoryview, size: int) -> np.ndarray:
     """The runs of a picture of `size` pixels -> (size,) uint16.
 
     Raises:
-        Refused: corrupt, for runs that do not make up the picture.
+        Rejected: corrupt, for runs that do not make up the picture.
     """
     numbers = _numbers(data)
     runs, filled, at = [], 0, 0  # runs: where each begins in `numbers`
     while filled < size:
         if at + 1 >= len(numbers):
-            raise Refused("corrupt", f"the RVL data end after {filled} of {size} pixels")
+            raise Rejected("corrupt", f"the RVL data end after {filled} of {size} pixels")
         zeros, count = int(numbers[at]), int(numbers[at + 1])
         runs.append(at)
         filled += zeros + count
         at += 2 + count
         if zeros + count == 0 or filled > size or at > len(numbers):
-            raise Refused("corrupt", f"an RVL run of {zeros} zeros and {count} values does not fit {size} pixels")
+            raise Rejected("corrupt", f"an RVL run of {zeros} zeros and {count} values does not fit {size} pixels")
     heads = np.array(runs, np.int64)[:, None] + (0, 1)
     lengths = numbers[heads]
     zigzag = np.delete(numbers[:at], heads.ravel()).astype(np.int64)
@@ -50,7 +50,7 @@ def _numbers(data: memoryview) -> np.ndarray:
     first = np.concatenate([[0], last[:-1] + 1])
     lengths = last - first + 1
     if lengths.max() > _LONGEST:
-        raise Refused("corrupt", f"an RVL number of {lengths.max()} nibbles; the longest has {_LONGEST}")
+        raise Rejected("corrupt", f"an RVL number of {lengths.max()} nibbles; the longest has {_LONGEST}")
     numbers = (nibbles[first] & 7).astype(np.uint32)
     for place in range(1, int(lengths.max())):
         longer = np.flatnonzero(lengths > place)

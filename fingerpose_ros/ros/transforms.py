@@ -5,8 +5,9 @@ from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-from ..perception.hand import Hand
-from ..perception.skeleton import JOINTS, PARENTS
+from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.perception.skeleton import JOINTS, PARENTS
+
 from . import quaternion
 
 

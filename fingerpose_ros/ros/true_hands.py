@@ -6,10 +6,10 @@ import numpy as np
 from std_msgs.msg import Header
 
 from fingerpose_ros.msg import HandPoseArray
+from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.hand import LEFT, RIGHT, Hand
+from fingerpose_ros.perception.kinematics import known_parts
 
-from ..perception.camera import Camera
-from ..perception.hand import LEFT, RIGHT, Hand
-from ..perception.kinematics import known_parts
 from .hand_messages import hand_pose_array
 
 TRACKS = {RIGHT: 1, LEFT: 2}

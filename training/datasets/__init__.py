@@ -1,7 +1,7 @@
 """The five benchmarks of the paper, read from their official files: ICVL, NYU, MSRA, HANDS2019 Task 1 and HO-3D v3.
 
-Each loader gives `sample.Sample`s; each module's docstring says where its facts come from. `fixtures` writes files of
-the same formats, `batches` makes network inputs of samples, `pack` decodes a dataset once for fast training.
+Here: one loader for each format, and batches of their samples. Each module's docstring names the source of its facts.
+Not here: rendered images (`rendering`), and the benchmarks' scores (`evaluation`).
 """
 
 import inspect

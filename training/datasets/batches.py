@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from fingerpose_ros.perception.crop import Crop
+from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.perception.skeleton import JOINTS
 
 from .sample import DatasetError, HandDataset, Sample

@@ -1,10 +1,10 @@
 """Decode a dataset once, for fast training: of every frame only what a crop can show, in one file.
 
-    python -m training.datasets.pack --dataset nyu --root /data/nyu --split train --out /data/nyu_packed
+    ./run training pack --dataset nyu --root /data/nyu --split train --out /data/nyu_packed
 
 Decoding a full PNG costs several times as much as all the rest of making a network input. What is packed reads like
 the dataset itself: `open_dataset("nyu", "/data/nyu_packed/train", "train")` gives the same joints, centres and cubes,
-and images cut to the surroundings of the cube, with the camera moved along.
+and images cut to what is around the cube, with the camera moved along.
 """
 
 import argparse
@@ -139,7 +139,7 @@ class Packed:
 def main(argv: list[str]) -> int:
     from . import DATASETS, SPLITS, open_dataset
 
-    parser = argparse.ArgumentParser(prog="python -m training.datasets.pack", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="./run training pack", description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", required=True, choices=DATASETS)
     parser.add_argument("--root", required=True, type=Path, help="folder of the official files")
     parser.add_argument("--split", choices=SPLITS, default="train")
@@ -155,7 +155,3 @@ def main(argv: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

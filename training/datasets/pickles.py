@@ -1,7 +1,7 @@
 """Reading pickled metadata without executing code: plain Python values and NumPy arrays of numbers, nothing else.
 
 A pickle is a program. Here it runs with stand-ins for the few names that NumPy arrays need, which only remember what
-they were given; any other name is refused. Nothing of NumPy itself sees the file's bytes before they are checked.
+they were given; any other name is rejected. Nothing of NumPy itself sees the file's bytes before they are checked.
 """
 
 import io

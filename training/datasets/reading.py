@@ -70,7 +70,7 @@ def numbers(fields: list[str], count: int, path: Path, line: int) -> np.ndarray:
 
 
 def check_joints(joints_m: np.ndarray, camera: Camera, path: Path, line: int | None = None) -> None:
-    """Refuse joints (J, 3) that no hand before this camera can have.
+    """Reject joints (J, 3) that no hand before this camera can have.
 
     Raises:
         DatasetError: one is not finite, not between 2 cm and 10 m before the camera, or far outside the image.

@@ -9,11 +9,11 @@ import warp as wp
 from scipy.spatial.transform import Rotation
 
 from fingerpose_ros.perception.camera import Camera
-from training.synth import poses
-from training.synth.hands import HandBank
-from training.synth.measuring import measure
-from training.synth.render import BOX, Renderer
-from training.synth.sensors import SENSORS
+from training.rendering import poses
+from training.rendering.hands import HandBank
+from training.rendering.renderer import BOX, Renderer
+from training.rendering.sensor_simulation import measure
+from training.rendering.sensors import SENSORS
 
 HAND_LENGTH_M = 0.185
 """Wrist to middle fingertip, of an adult."""
@@ -35,7 +35,7 @@ def render(camera: Camera, count: int, seed: int, sensor: str | None = None, nea
     """`count` frames of a right (or left) hand with its forearm before a wall, the same for the same seed.
 
     Args:
-        sensor: adds the flaws of this one of `training.synth.sensors.SENSORS`; none without it.
+        sensor: adds the flaws of this one of `training.rendering.sensors.SENSORS`; none without it.
         near, far: how far from the camera the hand is, metres.
     """
     rng = np.random.default_rng(seed)

@@ -1,11 +1,11 @@
 """Evaluate a network on a benchmark's test split, by the benchmark's protocol.
 
-    python -m training.evaluate dataset --dataset nyu --root DIR --weights average.safetensors --centres FILE --json OUT
-    python -m training.evaluate dataset --dataset msra --root DIR --held-out P3 --weights average.safetensors
-    python -m training.evaluate dataset --dataset hands2019 --root DIR --weights ... --submission result.zip
-    python -m training.evaluate dataset --dataset ho3d --root DIR --weights ... --submission pred.zip
+    ./run training evaluate dataset --dataset nyu --root DIR --weights average.safetensors --centres FILE --json OUT
+    ./run training evaluate dataset --dataset msra --root DIR --held-out P3 --weights average.safetensors
+    ./run training evaluate dataset --dataset hands2019 --root DIR --weights ... --submission result.zip
+    ./run training evaluate dataset --dataset ho3d --root DIR --weights ... --submission pred.zip
 
-`--weights` takes a network as training leaves it; `--model` one that `training.export` made, as the product runs it.
+`--weights` takes a network as training leaves it; `--model` one that `./run training export` made, as the product runs it.
 
 ICVL, NYU and MSRA: without `--centres` (V2V-PoseNet's precomputed ones) the cubes are put around the true joints,
 which makes results better than a paper's; the output says so. HANDS2019: the archive is for the challenge's server;
@@ -22,20 +22,21 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from fingerpose_ros.perception.crop import Crop
-from fingerpose_ros.perception.network import load_network
-from fingerpose_ros.perception.prediction import Backend
-from training import metrics
-from training.as_trained import AsTrained, trained_size
+from fingerpose_ros.perception.pose.crop import Crop
+from fingerpose_ros.perception.pose.network import load_network
+from fingerpose_ros.perception.pose.prediction import Backend
 from training.datasets import DATASETS, DatasetError, HandDataset, Sample, open_dataset
 from training.datasets.ho3d import MIDDLE_MCP, WRIST
 from training.datasets.msra import CUBES_M
 from training.datasets.pack import Packed
 from training.datasets.reading import read_lines
-from training.evaluation.frames import add_model_arguments, make_backend
-from training.predictions import write_predictions
-from training.report import figure, table
-from training.submissions import frames_wanted, write_hands2019, write_ho3d
+from training.export.reference_backend import ReferenceBackend, trained_size
+
+from . import metrics
+from .frames import add_model_arguments, make_backend
+from .prediction_files import write_predictions
+from .report import figure, table
+from .submissions import frames_wanted, write_hands2019, write_ho3d
 
 BATCH = 16
 CHALLENGES = ("hands2019", "ho3d")
@@ -65,14 +66,14 @@ def run(arguments: argparse.Namespace) -> None:
     check(dataset, arguments)
     if arguments.weights:
         size = arguments.size or trained_size(arguments.weights)
-        backend: Backend = AsTrained(load_network(arguments.weights), size)
+        backend: Backend = ReferenceBackend(load_network(arguments.weights), size)
     else:
         backend = make_backend(arguments)
     evaluate(dataset, backend, arguments)
 
 
 def check(dataset: HandDataset, arguments: argparse.Namespace) -> None:
-    """Refuse what would fail only after hours.
+    """Reject what would fail only after hours.
 
     Raises:
         ValueError: outputs that the dataset has none of, two networks, options that go with neither.

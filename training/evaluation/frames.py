@@ -1,6 +1,6 @@
 """Evaluate on recorded frames: folders of `depth/*.png`, `meta.json` and `joints.npz`.
 
-    python -m training.evaluate frames DIR... --centre finder --json errors.json --figures sheets/
+    ./run training evaluate frames DIR... --centre finder --json errors.json --figures sheets/
 
 `--centre truth` shows the network the crop around the true hand, and then again, turned so that the hand points up as
 far as the first look knew; the hand's side is its own choice. `--centre finder` runs the estimator on every frame by
@@ -27,21 +27,22 @@ import cv2
 import numpy as np
 from scipy.stats import bootstrap, pearsonr, spearmanr
 
-from fingerpose_ros.frames import FrameFolder
 from fingerpose_ros.perception import backends
-from fingerpose_ros.perception.crop import Crop
+from fingerpose_ros.perception.detection.hand_finder import find_hands
+from fingerpose_ros.perception.detection.search import CANDIDATES
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import LEFT, RIGHT
-from fingerpose_ros.perception.hand_finder import find_hands
 from fingerpose_ros.perception.kinematics import hand_centre, joint_angles, joint_frames
-from fingerpose_ros.perception.looking import Eye, Look
-from fingerpose_ros.perception.model_file import ModelFile, checksum
-from fingerpose_ros.perception.search import CANDIDATES
+from fingerpose_ros.perception.pose.crop import Crop
+from fingerpose_ros.perception.pose.crop_predictor import CropPrediction, CropPredictor
+from fingerpose_ros.perception.pose.model_file import ModelFile, checksum
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, JOINTS, SUBTASKS
-from fingerpose_ros.scoring import MISSED_MM
-from training import metrics
-from training.synth.preview import caption, draw_crop, sheet
+from fingerpose_ros.recording.frame_folder import FrameFolder
+from fingerpose_ros.replay.scoring import MISSED_MM
+from training.rendering.preview import caption, draw_crop, sheet
+
+from . import metrics
 
 NEAR_MM = 60.0
 """A centre this close is found: the network's looks, each from where the one before saw the hand, do the rest."""
@@ -67,7 +68,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def make_backend(arguments: argparse.Namespace):
-    return backends.create(arguments.backend, arguments.device, arguments.model, arguments.precision)
+    return backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
 
 
 def about(arguments: argparse.Namespace, backend) -> dict[str, str]:
@@ -97,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def estimate(folder: FrameFolder, backend, centre: str) -> list[Look | None]:
+def estimate(folder: FrameFolder, backend, centre: str) -> list[CropPrediction | None]:
     """What the network says of each frame's hand, or None where no hand is found."""
     settings = EstimatorSettings(max_hands=1)
     estimator = HandPoseEstimator(backend, settings)
@@ -105,10 +106,10 @@ def estimate(folder: FrameFolder, backend, centre: str) -> list[Look | None]:
     for i in range(len(folder.images)):
         depth = folder.depth(i)
         if centre == "truth":
-            eye = Eye(backend, settings.cube_half_size, depth, folder.camera)
+            eye = CropPredictor(backend, settings.cube_half_size, depth, folder.camera)
             place = hand_centre(folder.joints[i])
-            straight = filter(None, eye.look([eye.crop(place, RIGHT), eye.crop(place, LEFT)]))
-            turned = filter(None, eye.look([eye.crop(place, look.handedness, look.direction) for look in straight]))
+            straight = filter(None, eye.predict([eye.crop(place, RIGHT), eye.crop(place, LEFT)]))
+            turned = filter(None, eye.predict([eye.crop(place, look.handedness, look.direction) for look in straight]))
             looks.append(max(turned, key=certainty, default=None))
         else:
             estimator.reset()
@@ -116,7 +117,7 @@ def estimate(folder: FrameFolder, backend, centre: str) -> list[Look | None]:
     return looks
 
 
-def near_shares(folder: FrameFolder, looks: list[Look | None]) -> dict:
+def near_shares(folder: FrameFolder, looks: list[CropPrediction | None]) -> dict:
     """Shares of frames with the truth near: to the finder's first place, to any of its places, to the estimate."""
     settings, near = EstimatorSettings(), []
     for i, (look, joints) in enumerate(zip(looks, folder.joints, strict=True)):
@@ -132,12 +133,12 @@ def near_shares(folder: FrameFolder, looks: list[Look | None]) -> dict:
     return dict(zip(names, np.mean(near, axis=0).tolist(), strict=True))
 
 
-def certainty(look: Look) -> float:
+def certainty(look: CropPrediction) -> float:
     """Probability that the hand is the one that it was taken for."""
     return look.right if look.handedness == RIGHT else 1 - look.right
 
 
-def score(folder: FrameFolder, hands: list[Look | None]) -> dict:
+def score(folder: FrameFolder, hands: list[CropPrediction | None]) -> dict:
     """What can be said of the estimates of one folder, ready for JSON; see the module's docstring."""
     found = np.array([hand is not None for hand in hands])
     positions = np.array([hand.positions if hand else np.full((21, 3), np.nan) for hand in hands]) * 1000
@@ -262,7 +263,7 @@ def uncertainty(sigma: np.ndarray, error: np.ndarray) -> dict:
     }
 
 
-def draw(folder: FrameFolder, hands: list[Look | None]) -> np.ndarray:
+def draw(folder: FrameFolder, hands: list[CropPrediction | None]) -> np.ndarray:
     """Every frame's crop with the estimate on it, beside it the truth where there is one."""
     tiles = []
     for i, hand in enumerate(hands):

@@ -1,6 +1,6 @@
 """Score prediction files in the text format of the published results: `u v d` a joint, a frame a line, plain or gzip.
 
-python -m training.evaluate predictions --dataset nyu --truth truth.txt method.txt.gz ... --json scores.json
+./run training evaluate predictions --dataset nyu --truth truth.txt method.txt.gz ... --json scores.json
 """
 
 import argparse
@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from training import metrics
 from training.datasets import DATASETS
-from training.predictions import read_predictions
-from training.report import figure, table
+
+from . import metrics
+from .prediction_files import read_predictions
+from .report import figure, table
 
 PIXEL_DATASETS = ("icvl", "nyu", "msra")
 """The datasets whose results are exchanged in this format."""

@@ -1,6 +1,6 @@
-"""Evaluate on the synthetic test set (`training.synth.testset`): errors by stratum, coverage of the stated uncertainty.
+"""Evaluate on the synthetic test set (`training.rendering.testset`): errors by stratum, coverage of the stated uncertainty.
 
-    python -m training.evaluate synthetic --json errors.json --figures sheets/
+    ./run training evaluate synthetic --json errors.json --figures sheets/
 
 Each hand is looked at twice, as by the estimator: the second time turned so that it points up, as far as the first look
 knew; that look is scored. Unlike the estimator's its centre is the first look's.
@@ -16,16 +16,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fingerpose_ros.perception.crop import roll_matrix, upright_roll
 from fingerpose_ros.perception.kinematics import hand_direction
-from fingerpose_ros.perception.prediction import Backend, Prediction
+from fingerpose_ros.perception.pose.crop import roll_matrix, upright_roll
+from fingerpose_ros.perception.pose.prediction import Backend, Prediction
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
-from training import metrics
-from training.evaluation.frames import about, add_model_arguments, interval, make_backend
-from training.synth import testset
-from training.synth.preview import caption, draw_crop, sheet
-from training.synth.sensors import SENSORS
-from training.synth.views import HALF_SIZE
+from training.rendering import testset
+from training.rendering.preview import caption, draw_crop, sheet
+from training.rendering.sensors import SENSORS
+from training.rendering.view_sampling import HALF_SIZE
+
+from . import metrics
+from .frames import about, add_model_arguments, interval, make_backend
 
 BATCH = 32
 DRAWN = 48

@@ -1,0 +1,60 @@
+"""What the node counted -> one status for /diagnostics."""
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from .statistics import Report
+
+PATIENCE = 3.0
+"""Seconds without an image, or an answer, that are worth a warning. Some cameras take an image in more than one."""
+
+
+def status(name: str, state: str, backend: str, report: Report) -> DiagnosticStatus:
+    """The node's health in one line, and its counts beneath.
+
+    Args:
+        name: the node's full name.
+        state: its lifecycle state, such as "active".
+        backend: what computes, and where; "" while there is no estimator.
+    """
+    level, message = _verdict(state, report)
+    median, worst = report.latency or (float("nan"), float("nan"))
+    values = {
+        "state": state,
+        "backend": backend or "none",
+        "images in (Hz)": f"{report.images_in:.1f}",
+        "images out (Hz)": f"{report.images_out:.1f}",
+        "latency p50 (ms)": f"{median * 1e3:.1f}",
+        "latency p99 (ms)": f"{worst * 1e3:.1f}",
+        "hands": str(report.hands),
+        "received": str(report.received),
+        "answered": str(report.answered),
+        "dropped": str(report.dropped),
+        "rejected": str(sum(report.rejected.values())),
+        **{f"rejected: {reason}": str(count) for reason, count in sorted(report.rejected.items())},
+        "last error": report.last_error or "none",
+    }
+    return DiagnosticStatus(
+        level=level,
+        name=f"{name.lstrip('/')}: hand pose",
+        message=message,
+        hardware_id="",
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )
+
+
+def _verdict(state: str, report: Report) -> tuple[bytes, str]:
+    if state != "active":
+        if report.last_error and state == "unconfigured":
+            return DiagnosticStatus.ERROR, report.last_error
+        return DiagnosticStatus.WARN, f"not active ({state})"
+    if report.new_failures:
+        return DiagnosticStatus.ERROR, report.last_error
+    if report.new_errors:
+        return DiagnosticStatus.WARN, report.last_error
+    if report.since_received > PATIENCE:
+        return DiagnosticStatus.WARN, "no image arrives"
+    if report.since_answered > PATIENCE:
+        return DiagnosticStatus.WARN, "images arrive, but none is answered"
+    if report.nothing_read:
+        return DiagnosticStatus.WARN, "the depth images hold no reading"
+    return DiagnosticStatus.OK, f"{report.images_out:.1f} images/s"

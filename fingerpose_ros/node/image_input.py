@@ -1,0 +1,142 @@
+"""From the topics of a depth camera to frames that can be estimated."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from fingerpose_ros.ros.camera_info import CameraReader, describe
+from fingerpose_ros.ros.compressed_depth import from_compressed
+from fingerpose_ros.ros.depth_image import DepthImage, from_image
+from fingerpose_ros.ros.rejection import Rejected
+
+from .camera_matching import CameraMatcher, Frame
+from .event_log import EventLog
+
+CLOCK_TOLERANCE = 1.0
+"""Seconds that an image may be older or newer than the node's clock before the node says so."""
+
+RELIABLE_DEPTH = 10
+"""Messages that may wait to be taken where none may be lost on the way."""
+
+
+class ImageInput:
+    """Subscribes to depth images and their camera infos, rejects what cannot be used, and hands on each frame.
+
+    The callbacks, in the executor's thread, only look whether an image can be used.
+
+    Args:
+        node: whose subscriptions they are.
+        settings: the node's parameters.
+        take: is given each frame; must not take long.
+
+    Raises:
+        RCLError: what they are remapped to is no topic.
+    """
+
+    def __init__(self, node: Node, settings: Mapping[str, Any], event_log: EventLog, take: Callable[[Frame], None]):
+        self._node, self._event_log, self._take = node, event_log, take
+        self._distortion = settings["distortion"]
+        self._read_camera = CameraReader(self._distortion)
+        self._matcher = CameraMatcher(event_log.reject)
+        self._camera_frame = ""
+        self._clock_warned = False
+        self._subscriptions: list[Subscription] = []
+        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        if settings["reliability"] == "reliable":  # what comes while one is decoded is not lost unseen, but counted
+            qos = QoSProfile(depth=RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
+        try:
+            self._subscribe(CameraInfo, "depth/camera_info", self.receive_camera_info, qos)
+            if settings["image_transport"] == "raw":
+                self._subscribe(Image, "depth/image_rect_raw", self.receive_image, qos)
+            else:  # a transport's topic follows the image's, wherever that is remapped to
+                topic = node.resolve_topic_name("depth/image_rect_raw") + "/compressedDepth"
+                self._subscribe(CompressedImage, topic, self.receive_compressed, qos)
+        except Exception:
+            self.close()
+            raise
+
+    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> None:
+        self._subscriptions.append(self._node.create_subscription(kind, topic, callback, qos))
+
+    @property
+    def topics(self) -> list[str]:
+        """The names of the topics."""
+        return [subscription.topic_name for subscription in self._subscriptions]
+
+    def close(self) -> None:
+        """Take no more messages; an image that waits for its camera is rejected."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+        self._matcher.give_up()
+
+    def receive_image(self, message: Image) -> None:
+        """Callback of the depth image."""
+        self._receive(message, from_image)
+
+    def receive_compressed(self, message: CompressedImage) -> None:
+        """Callback of the compressed depth image.
+
+        Decompressed here and not by the worker: only then is it known whether it can be used, and one that cannot
+        must be counted as rejected even if the next one overtakes it.
+        """
+        self._receive(message, from_compressed)
+
+    def receive_camera_info(self, message: CameraInfo) -> None:
+        """Callback of the camera info. One that cannot be used is rejected, and the one before stays in use."""
+        try:
+            camera, new = self._read_camera(message)
+        except Rejected as rejection:
+            self._event_log.reject(rejection)
+            return
+        if new:
+            self._event_log.info("camera", f"camera: {describe(camera)}; distortion: {self._distortion}")
+        self._camera_frame = message.header.frame_id
+        self._accept(self._matcher.camera(camera))
+
+    def _receive(self, message: Any, decode: Callable[[Any], DepthImage]) -> None:
+        arrived = time.monotonic()
+        self._event_log.statistics.receive()
+        try:
+            image = decode(message)
+        except Rejected as rejection:
+            self._event_log.reject(rejection)
+            return
+        self._accept(self._matcher.image(image, arrived))
+
+    def _accept(self, frame: Frame | None) -> None:
+        if frame is None:
+            return
+        self._check_clock(frame.image.header)
+        if frame.image.header.frame_id != self._camera_frame:
+            self._event_log.warning(
+                "frames",
+                f"the image's frame is {frame.image.header.frame_id!r}, its camera info's {self._camera_frame!r}: "
+                "are they of the same camera? The image's is used",
+            )
+        self._take(frame)
+
+    def _check_clock(self, header: Header) -> None:
+        if self._clock_warned:
+            return
+        stamp = seconds(header)
+        now = self._node.get_clock().now().nanoseconds * 1e-9
+        if abs(stamp - now) > CLOCK_TOLERANCE:
+            self._clock_warned = True
+            sim_time = self._node.get_parameter("use_sim_time").value
+            self._node.get_logger().warning(
+                f"the image's stamp is {stamp:.3f} s, the node's clock {now:.3f} s, with use_sim_time {sim_time}. "
+                "For a bag or a simulator set use_sim_time and publish /clock; else synchronise the machines' clocks"
+            )
+
+
+def seconds(header: Header) -> float:
+    """A message's stamp."""
+    return Time.from_msg(header.stamp).nanoseconds * 1e-9

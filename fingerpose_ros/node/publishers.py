@@ -1,0 +1,87 @@
+"""The topics on which the node answers."""
+
+from collections.abc import Set
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from fingerpose_ros.msg import HandPoseArray
+from fingerpose_ros.perception import drawing
+from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.ros import hand_messages, overlay
+from fingerpose_ros.ros.hand_labels import HandLabels
+from fingerpose_ros.ros.markers import markers
+from fingerpose_ros.ros.transforms import transforms
+
+
+class Publishers:
+    """Publishers of hand poses and of every other view of them.
+
+    Args:
+        frame_prefix: comes before the name of every joint's frame.
+        overlay: whether to draw the overlay when somebody subscribes to it.
+        max_distance: depth in metres that the overlay draws darkest.
+
+    Raises:
+        RCLError: two topics of different types were remapped to one name.
+    """
+
+    def __init__(self, node: LifecycleNode, frame_prefix: str, overlay: bool, max_distance: float):
+        self._node = node
+        self._frame_prefix = frame_prefix
+        self._max_distance = max_distance
+        self._labels = HandLabels()
+        self._drawn: set[str] = set()
+        self._publishers: list[LifecyclePublisher] = []
+        try:
+            self._poses = self._publisher(HandPoseArray, "hand_poses", 10)
+            self._tf = self._publisher(TFMessage, "/tf", 100)
+            self._markers = self._publisher(MarkerArray, "hand_markers", 10)
+            self._joint_states = self._publisher(JointState, "hand_joint_states", 10)
+            self._overlay = self._publisher(Image, "overlay", 2) if overlay else None
+        except Exception:
+            self.close()
+            raise
+
+    def _publisher(self, kind: type, topic: str, depth: int) -> LifecyclePublisher:
+        publisher = self._node.create_lifecycle_publisher(kind, topic, depth)
+        self._publishers.append(publisher)
+        return publisher
+
+    def publish_poses(self, header: Header, hands: list[Hand]) -> None:
+        """The answer to one image; this first, for it is what robots wait for."""
+        self._poses.publish(hand_messages.hand_pose_array(header, hands))
+
+    def publish_views(
+        self, header: Header, depth: np.ndarray, camera: Camera, hands: list[Hand], tracked: Set[int]
+    ) -> None:
+        """The same hands as frames, joint states, markers and, if somebody looks, a picture.
+
+        Args:
+            depth: (height, width) in metres.
+            tracked: see `Estimator.tracked`.
+        """
+        labels = self._labels.assign(hands, tracked)
+        frames = transforms(header, self._frame_prefix, labels, hands)
+        if frames.transforms:
+            self._tf.publish(frames)
+        angles = hand_messages.joint_state(header, labels, hands)
+        if angles.name:
+            self._joint_states.publish(angles)
+        drawn = {label for label, hand in zip(labels, hands, strict=True) if hand.valid.any()}
+        gone = self._drawn - drawn
+        if drawn or gone:
+            self._markers.publish(markers(header, labels, hands, sorted(gone)))
+        self._drawn = drawn
+        if self._overlay and self._overlay.get_subscription_count():
+            picture = drawing.draw(depth, camera, labels, hands, self._max_distance)
+            self._overlay.publish(overlay.image_message(header, picture))
+
+    def close(self) -> None:
+        for publisher in self._publishers:
+            self._node.destroy_lifecycle_publisher(publisher)

@@ -1,0 +1,116 @@
+"""Which engine runs the network: OpenVINO on a CPU, PyTorch on a GPU (or a CPU). Engines are imported when chosen."""
+
+import ctypes
+import importlib.util
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..pose.prediction import Backend
+
+if TYPE_CHECKING:
+    from ..pose.model_file import ModelFile
+
+log = logging.getLogger(__name__)
+
+BACKENDS = ("auto", "openvino", "torch")
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "f32", "bf16")
+
+INSTALL = {
+    "openvino": "install it into a virtual environment, and start this where that is active: "
+    "python3 -m venv --system-site-packages ~/fingerpose && . ~/fingerpose/bin/activate && pip install "
+    "openvino safetensors rosbags \"numpy==$(python3 -c 'import numpy; print(numpy.__version__)')\"",
+    "torch": "install it as https://pytorch.org/get-started/locally tells, or with: "
+    "python3 -m pip install torch safetensors",
+}
+
+
+def create_backend(
+    backend: str = "auto", device: str = "auto", model: Path | str = "", precision: str = "auto",
+    threads: int | None = None,
+) -> Backend:  # fmt: skip
+    """An engine with the network loaded and warm: its first answer comes as fast as the others.
+
+    Args:
+        backend: one of `BACKENDS`; "auto" is PyTorch if there is a GPU it can use (and `device` lets it), else
+            OpenVINO if installed, else PyTorch. What was chosen, and why, is logged.
+        device: one of `DEVICES`.
+        model: path of a model file; "" is the one that comes with the package.
+        precision: one of `PRECISIONS`, of most of the network; its first layers and all coordinates are always float32.
+            "auto" is bf16 where the device is faster in it.
+        threads: CPU threads to compute with; None leaves it to the engine.
+
+    Raises:
+        FileNotFoundError: there is no model, or no checksum beside it.
+        ImportError: the engine, or safetensors, is not installed; the message says how to install it.
+        ValueError: a value that is none of those allowed, a damaged model, CUDA where there is none, or bf16 on a
+            processor without.
+    """
+    for name, value, allowed in (
+        ("backend", backend, BACKENDS), ("device", device, DEVICES), ("precision", precision, PRECISIONS),
+    ):  # fmt: skip
+        if value not in allowed:
+            raise ValueError(f"{name} is {value!r}, not one of {', '.join(allowed)}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is {threads}; at least one is needed")
+    if backend == "auto":
+        backend, reason = _choose(device)
+        log.info("backend %s: %s", backend, reason)
+    if not _installed(backend):
+        raise ImportError(f"backend {backend} is not installed in this Python; {INSTALL[backend]}")
+    if not _installed("safetensors"):
+        raise ImportError(f"safetensors, which reads weights, is not installed in this Python; {INSTALL[backend]}")
+    from ..pose.model_file import ModelFile
+
+    chosen = _make(backend, device, ModelFile.open(model), precision, threads)
+    log.info("network runs on %s", chosen.description)
+    return chosen
+
+
+def _make(backend: str, device: str, model: "ModelFile", precision: str, threads: int | None) -> Backend:
+    if backend == "torch":
+        from .torch_backend import TorchBackend
+
+        return TorchBackend(model, device, precision, threads)
+    if device == "cuda":
+        raise ValueError("device cuda: backend openvino runs on the CPU; use backend torch")
+    from .openvino_backend import OpenVinoBackend
+
+    return OpenVinoBackend(model, precision, threads)
+
+
+def _choose(device: str) -> tuple[str, str]:
+    """The backend for a device, and why."""
+    if device == "cuda":
+        return "torch", "device cuda is asked for"
+    if device == "auto" and _gpu_usable():
+        return "torch", "there is a GPU that PyTorch can use"
+    why = "device cpu is asked for" if device == "cpu" else "there is no GPU that PyTorch can use"
+    if not _installed("openvino") and _installed("torch"):
+        return "torch", f"{why}, and OpenVINO is not installed"
+    return "openvino", why
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _gpu_usable() -> bool:
+    """Whether PyTorch can use a GPU; without a driver it is not asked, as importing it takes seconds."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    if not _installed("torch"):
+        return False
+    import torch
+
+    if not torch.cuda.is_available():
+        return False
+    try:
+        torch.zeros(1, device="cuda").add_(1).cpu()
+    except RuntimeError as error:  # of a GPU that this PyTorch was not built for, which it counts as available
+        log.warning("there is a GPU, but PyTorch cannot use it: %s", error)
+        return False
+    return True

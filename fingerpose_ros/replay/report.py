@@ -1,0 +1,132 @@
+"""What is left of a replay to look at: a recording of the answers, a sheet of pictures, a Rerun recording."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rclpy.time import Time
+
+from fingerpose_ros.perception import drawing
+from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.perception.skeleton import FINGER_JOINTS, PARENTS, WRIST
+from fingerpose_ros.recording.bag_reader import COMPRESSED, IMAGE, INFO, DepthBag
+from fingerpose_ros.recording.bag_writer import BagWriter
+from fingerpose_ros.recording.recordings import DepthFrame, depth_frame, depth_frames
+from fingerpose_ros.ros.camera_info import AUTO
+from fingerpose_ros.ros.rejection import Rejected
+
+from .node_replay import NodeReplay
+from .scoring import score
+
+COLUMNS, ROWS = 4, 5
+TILE_WIDTH = 480
+FURTHEST = 1.5
+"""Metres that the pictures draw darkest."""
+
+FITS = 65.535
+"""Metres that 16 bits hold as millimetres."""
+
+Hands = Mapping[int, list[Hand]]
+"""By the stamps of their images, nanoseconds."""
+
+
+def write_bag(path: Path, bag: DepthBag, replay: NodeReplay) -> None:
+    """A recording of the images and of all that the node said of them, on the topics of both."""
+    times = {}
+    with BagWriter(path) as out:
+        for recorded in bag.images():
+            times[recorded.stamp] = recorded.time
+            kind = IMAGE if bag.transport == "raw" else COMPRESSED
+            out.write_serialized(bag.info_topic, INFO, recorded.camera_info, recorded.time)
+            out.write_serialized(bag.image_topic, kind, recorded.image, recorded.time)
+        recorder = replay.recorder
+        drawn = (array for array in recorder.hand_markers if array.markers)
+        for topic, messages, header in (
+            ("/hand_poses", recorder.hand_poses, lambda message: message.header),
+            ("/tf", recorder.transforms, lambda message: message.transforms[0].header),
+            ("/hand_joint_states", recorder.hand_joint_states, lambda message: message.header),
+            ("/hand_markers", drawn, lambda message: message.markers[0].header),
+        ):
+            for message in messages:
+                out.write(topic, message, times[Time.from_msg(header(message).stamp).nanoseconds])
+
+
+def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, distortion: str = AUTO) -> None:
+    """A picture of images from the whole recording with the answered hands on them, and how far off they are.
+
+    `distortion` as the node's parameter of that name.
+    """
+    chosen = set(np.linspace(0, bag.count - 1, min(bag.count, COLUMNS * ROWS)).round().astype(int).tolist())
+    tiles = []
+    for index, recorded in enumerate(bag.images()):
+        if index in chosen:
+            with suppress(Rejected):  # the node gave no answer to show
+                tiles.append(_tile(index, depth_frame(bag, recorded, distortion), answers, truth))
+    cv2.imwrite(str(path), _grid(tiles or [np.zeros((TILE_WIDTH, TILE_WIDTH, 3), np.uint8)]))
+
+
+def _tile(index: int, frame: DepthFrame, answers: Hands, truth: Hands | None) -> np.ndarray:
+    hands = answers.get(frame.stamp, [])
+    labels = [hand.handedness for hand in hands]
+    picture = drawing.draw(frame.depth, frame.camera, labels, hands, FURTHEST)
+    height = round(TILE_WIDTH * picture.shape[0] / picture.shape[1])
+    picture = cv2.resize(picture, (TILE_WIDTH, height), interpolation=cv2.INTER_AREA)
+    text = f"image {index}" if frame.stamp in answers else f"image {index}: not answered"
+    if truth is not None:
+        result = score(truth, {frame.stamp: hands})
+        text += f"   {result.error_mm:.1f} mm" if np.isfinite(result.error_mm) else ""
+        text += f"   {result.hands - round(result.found * result.hands)} missed" if result.found < 1 else ""
+    corner, font = (6, height - 8), cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(picture, text, corner, font, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
+    return picture
+
+
+def _grid(tiles: list[np.ndarray]) -> np.ndarray:
+    height = max(tile.shape[0] for tile in tiles)  # cameras may change their resolution
+    tiles = [np.pad(tile, ((0, height - tile.shape[0]), (0, 0), (0, 0))) for tile in tiles]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
+    return np.vstack([np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)])
+
+
+def write_rerun(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, distortion: str = AUTO) -> None:
+    """A recording for the Rerun viewer: the depth as points, the hands in it, the flexion of their fingers over time.
+
+    It knows no lens distortion. `distortion` as the node's parameter of that name.
+
+    Raises:
+        ImportError: rerun-sdk is not installed.
+    """
+    import rerun as rr
+
+    stream = rr.RecordingStream("fingerpose_ros")
+    stream.save(path)
+    for frame in depth_frames(bag, distortion):
+        camera = frame.camera
+        stream.set_time("stamp", timestamp=np.datetime64(frame.stamp, "ns"))
+        stream.log("camera", rr.Pinhole(image_from_camera=camera.matrix, resolution=(camera.width, camera.height)))
+        millimetres = np.round(np.where(frame.depth < FITS, frame.depth, 0) * 1000).astype(np.uint16)
+        png = cv2.imencode(".png", millimetres)[1]
+        stream.log("camera/depth", rr.EncodedDepthImage(png.tobytes(), media_type="image/png", meter=1000.0))
+        stream.log("answer", rr.Clear(recursive=True))
+        for hand in answers.get(frame.stamp, []):
+            stream.log(f"answer/{hand.handedness}_{hand.track_id}", *_skeleton(rr, hand))
+            for finger, state in hand.fingers.items():
+                stream.log(f"flexion/{hand.handedness}/{finger}", rr.Scalars(np.degrees(state.flexion)))
+        stream.log("truth", rr.Clear(recursive=True))
+        for hand in (truth or {}).get(frame.stamp, []):
+            stream.log(f"truth/{hand.handedness}", *_skeleton(rr, hand, grey=True))
+    stream.flush()
+
+
+def _skeleton(rr, hand: Hand, grey: bool = False) -> list:
+    colours = np.full((21, 3), 160 if grey else 255, np.uint8)
+    for finger, joints in FINGER_JOINTS.items():
+        if not grey:
+            colours[list(joints)] = drawing.FINGER_COLOURS[finger]
+    bones = [j for j in range(21) if j != WRIST and hand.valid[j] and hand.valid[PARENTS[j]]]
+    return [
+        rr.Points3D(hand.positions[hand.valid], colors=colours[hand.valid], radii=0.004),
+        rr.LineStrips3D([hand.positions[[PARENTS[j], j]] for j in bones], colors=colours[bones], radii=0.0015),
+    ]

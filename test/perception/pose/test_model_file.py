@@ -1,0 +1,119 @@
+"""A model's file: damaged, unsigned or of another kind it is rejected in words, and no weights are anywhere else."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_models import SIZE, random_network, sign, write_model
+
+from fingerpose_ros.perception import backends
+from fingerpose_ros.perception.pose.calibration import Calibration
+from fingerpose_ros.perception.pose.model_file import ModelFile, checksum_file
+from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("model"), random_network())
+
+
+@pytest.fixture
+def copy(tmp_path, model):
+    """The model and its checksum, to be damaged."""
+    path = tmp_path / model.name
+    path.write_bytes(model.read_bytes())
+    checksum_file(path).write_bytes(checksum_file(model).read_bytes())
+    return path
+
+
+def test_a_model_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no model at .*none\.safetensors"):
+        backends.create_backend("openvino", "cpu", tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.999])
+def test_a_changed_byte_is_noticed(copy, place):
+    data = bytearray(copy.read_bytes())
+    data[int(place * len(data))] ^= 1
+    copy.write_bytes(data)
+    with pytest.raises(ValueError, match="damaged or not the file that"):
+        ModelFile.open(copy)
+
+
+def test_a_cut_file_is_noticed(copy):
+    copy.write_bytes(copy.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="damaged"):
+        ModelFile.open(copy)
+
+
+@pytest.mark.parametrize("content", ["", "abc\n"])
+def test_a_checksum_that_is_none_is_rejected(copy, content):
+    checksum_file(copy).write_text(content)
+    with pytest.raises(ValueError, match="damaged"):
+        ModelFile.open(copy)
+
+
+def test_a_model_without_a_checksum_is_rejected(copy):
+    checksum_file(copy).unlink()
+    with pytest.raises(FileNotFoundError, match=r"fingerposenet\.sha256 is missing"):
+        ModelFile.open(copy)
+
+
+def test_a_file_of_another_kind_is_rejected(copy):
+    copy.write_bytes(b"not safetensors at all")
+    sign(copy)
+    with pytest.raises(ValueError, match="not a safetensors file"):
+        ModelFile.open(copy)
+
+
+def test_weights_that_were_not_exported_are_rejected(copy):
+    tensors, metadata = load_tensors(copy)
+    del metadata["calibration"]
+    save_tensors(copy, tensors, metadata)
+    sign(copy)
+    with pytest.raises(ValueError, match=r"lacks calibration.*\./run training export"):
+        ModelFile.open(copy)
+
+
+@pytest.mark.parametrize("change", [{"right_temperature": 0}, {"sigma_scale": [1, 1]}, {"sigma_power": [1, 1, None]}])
+def test_a_calibration_that_cannot_be_is_rejected(copy, change):
+    tensors, metadata = load_tensors(copy)
+    metadata["calibration"] = json.dumps({**json.loads(metadata["calibration"]), **change})
+    save_tensors(copy, tensors, metadata)
+    sign(copy)
+    with pytest.raises(ValueError, match="the header cannot be read"):
+        ModelFile.open(copy)
+
+
+def test_the_graphs_have_no_weights_of_their_own(copy):
+    """Another weight in the file is another answer, and the same one, from either engine."""
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 1, SIZE, SIZE)).astype(np.float32)
+    before = backends.create_backend("openvino", "cpu", copy, "f32", 1).infer(images).uvd
+    tensors, metadata = load_tensors(copy)
+    tensors["trunk.head.conv.weight"] *= 1.5
+    save_tensors(copy, tensors, metadata)
+    sign(copy)
+    ours, theirs = (
+        backends.create_backend(name, "cpu", copy, "f32", 1).infer(images).uvd for name in ("openvino", "torch")
+    )
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert np.abs(ours - before).max() > 1e-4
+
+
+positive = st.floats(0.1, 10)
+
+
+@given(
+    st.tuples(positive, positive, positive), st.tuples(positive, positive, positive), positive, positive,
+    st.floats(-1e4, 1e4, width=32), st.floats(2**-9, 10, width=32),
+)  # fmt: skip
+def test_a_calibrated_answer_is_always_usable(scale, power, right, present, logit, sigma):
+    calibration = Calibration(scale, power, right, present)
+    logits = np.full((1, 2), logit, np.float32)
+    said = calibration.read(np.zeros((1, 21, 3), np.float32), np.full((1, 21, 3), sigma, np.float32), logits)
+    assert np.isfinite(said.sigma).all() and (said.sigma >= 0).all()
+    for probability in (said.right, said.present):
+        assert 0 <= probability[0] <= 1
+        assert logit == 0 or (probability[0] >= 0.5) == (logit > 0) or probability[0] == pytest.approx(0.5)

@@ -1,0 +1,145 @@
+"""Camera info -> camera: which intrinsics count, what binning and regions of interest do, what is rejected."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+
+from messages import camera_info
+from sensor_msgs.msg import RegionOfInterest
+
+from fingerpose_ros.ros.camera_info import CameraReader, to_camera
+from fingerpose_ros.ros.rejection import Rejected
+
+K = [500.0, 0, 320, 0, 510, 240, 0, 0, 1]
+COPY_OF_K = [500.0, 0, 320, 0, 0, 510, 240, 0, 0, 0, 1, 0]
+RECTIFIED = [480.0, 0, 310, 0, 0, 480, 235, 0, 0, 0, 1, 0]
+D = [0.1, -0.2, 0.001, 0.002, 0.05]
+
+
+def info(**changes):
+    return camera_info(**{"width": 640, "height": 480, "k": K, "p": COPY_OF_K, "d": D, **changes})
+
+
+def test_a_p_that_is_a_copy_of_k_leaves_the_distortion_in():
+    camera = to_camera(info())
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (500, 510, 320, 240)
+    assert camera.distortion_model == "plumb_bob" and camera.distortion == tuple(D)
+
+
+def test_a_rectified_image_has_the_camera_p_without_distortion():
+    camera = to_camera(info(p=RECTIFIED, distortion_model="some_lens"))
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (480, 480, 310, 235)
+    assert camera.distortion == ()
+
+
+def test_a_p_that_is_k_after_rounding_leaves_the_distortion_in():
+    assert to_camera(info(p=[np.float32(value) * (1 + 1e-7) for value in COPY_OF_K])).distortion == tuple(D)
+
+
+def test_a_camera_that_says_the_same_again_is_not_worked_out_again():
+    read = CameraReader("auto")
+    first, new = read(info())
+    assert new
+    again, new = read(info(stamp=101.0))
+    assert again is first and not new
+    for changes in (
+        {"k": [501.0, *K[1:]]},
+        {"d": [0.2, *D[1:]]},
+        {"binning_x": 2},
+        {"roi": RegionOfInterest(width=320)},
+    ):
+        with pytest.raises(Rejected):
+            read(info(k=[np.nan, *K[1:]]))
+        assert read(info(**changes)) == (to_camera(info(**changes)), True)
+        assert read(info()) == (first, True)
+
+
+def test_a_raw_image_has_the_camera_k_whatever_p_says():
+    camera = to_camera(info(p=RECTIFIED), distortion="apply")
+    assert camera.fx == 500 and camera.distortion == tuple(D)
+
+
+@pytest.mark.parametrize(("p", "fx"), [(RECTIFIED, 480), (COPY_OF_K, 500), ([0.0] * 12, 500)])
+def test_distortion_is_ignored_where_the_image_is_said_to_have_none(p, fx):
+    camera = to_camera(info(p=p), distortion="ignore")
+    assert camera.fx == fx and camera.distortion == ()
+
+
+def test_without_p_k_counts():
+    assert to_camera(info(p=[0.0] * 12)).fx == 500
+
+
+@pytest.mark.parametrize(
+    ("model", "d", "expected"),
+    [
+        ("plumb_bob", [], ()),
+        ("plumb_bob", [0.0] * 5, ()),
+        ("", [], ()),
+        ("", [0.0] * 5, ()),
+        ("pinhole", [], ()),
+        ("Inverse Brown-Conrady", [0.0] * 5, ()),
+        ("rational_polynomial", [0.1] * 8, (0.1,) * 8),
+        ("plumb_bob", [0.1] * 8, (0.1,) * 8),  # as Orbbec's driver calls them
+        ("equidistant", [0.0] * 4, (0.0,) * 4),
+        ("equidistant", [0.1] * 4 + [0.0] * 4, (0.1,) * 4),
+    ],
+)
+def test_distortion_models(model, d, expected):
+    assert to_camera(info(distortion_model=model, d=d)).distortion == expected
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 100), st.integers(0, 100))
+def test_binning_and_region_move_a_pixel_as_they_move_the_image(bin_x, bin_y, x, y):
+    """A point falls on the pixel that the cut and binned image has there."""
+    width, height = 640 - x, 480 - y
+    roi = RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height)
+    camera = to_camera(info(roi=roi, binning_x=bin_x, binning_y=bin_y))
+    assert (camera.width, camera.height) == (width // bin_x, height // bin_y)
+    point = np.array([0.05, -0.02, 0.6])
+    whole = to_camera(info()).project(point)
+    np.testing.assert_allclose(camera.project(point), (whole - (x, y)) / (bin_x, bin_y), atol=1e-9)
+
+
+def test_a_region_without_a_size_reaches_to_the_edge():
+    camera = to_camera(info(roi=RegionOfInterest(x_offset=40)))
+    assert (camera.width, camera.height) == (600, 480)
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"width": 0}, "camera_info_size"),
+        ({"height": 0}, "camera_info_size"),
+        ({"binning_x": 641}, "camera_info_size"),
+        ({"k": [NAN, *K[1:]]}, "camera_info_focal_length"),
+        ({"k": [-500.0, *K[1:]]}, "camera_info_focal_length"),
+        ({"k": [0.0] * 9}, "camera_info_focal_length"),
+        ({"k": [*K[:4], INF, *K[5:]]}, "camera_info_focal_length"),
+        ({"p": [NAN, *COPY_OF_K[1:]]}, "camera_info_focal_length"),
+        ({"k": [*K[:2], NAN, *K[3:]]}, "camera_info_principal_point"),
+        ({"p": [*COPY_OF_K[:6], INF, *COPY_OF_K[7:]]}, "camera_info_principal_point"),
+        ({"d": [0.1, NAN, 0, 0, 0]}, "camera_info_distortion"),
+        ({"d": [0.1]}, "camera_info_distortion"),
+        ({"d": [-3.0, 0, 0, 0, 0]}, "camera_info_distortion"),  # no inverse
+        ({"distortion_model": "kannala_brandt4"}, "camera_info_distortion"),
+        ({"distortion_model": ""}, "camera_info_distortion"),
+        ({"distortion_model": "equidistant", "d": []}, "camera_info_distortion"),
+        ({"roi": RegionOfInterest(x_offset=600, width=100, height=100)}, "camera_info_roi"),
+        ({"roi": RegionOfInterest(y_offset=480)}, "camera_info_roi"),
+    ],
+)
+def test_a_broken_camera_info_is_rejected_by_name(changes, reason):
+    with pytest.raises(Rejected) as caught:
+        to_camera(info(**changes))
+    assert caught.value.reason == reason
+
+
+def test_an_uncalibrated_camera_is_told_so():
+    with pytest.raises(Rejected, match="not calibrated"):
+        to_camera(info(k=[0.0] * 9, p=[0.0] * 12))

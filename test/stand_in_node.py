@@ -1,9 +1,0 @@
-"""The node with a stand-in for the estimator, as a process."""
-
-import sys
-
-from stand_in import stand_in
-
-from fingerpose_ros.node import main
-
-sys.exit(main(estimator_factory=stand_in))

@@ -1,0 +1,67 @@
+"""A node with a stand-in for its estimator, given images by hand, and who observes it: fixtures and helpers."""
+
+import pytest
+from messages import camera_info, image
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+from stand_in import stand_in
+
+from fingerpose_ros.node.node import HandPoseNode
+from fingerpose_ros.replay.recorder import Recorder
+from fingerpose_ros.testing import spinning, wait_until
+
+
+def make_node(context, estimator_factory=stand_in, cli_args=(), **settings):
+    overrides = [Parameter(name, value=value) for name, value in settings.items()]
+    return HandPoseNode(estimator_factory, context=context, parameter_overrides=overrides, cli_args=list(cli_args))
+
+
+@pytest.fixture
+def observer(ros_context):
+    return Node("observer", context=ros_context)
+
+
+@pytest.fixture
+def running(ros_context, observer):
+    """A running node and what it publishes."""
+    node, recorder = make_node(ros_context), Recorder(observer)
+    node.start()
+    with spinning(node, observer):
+        wait_for_subscriptions(node, observer)
+        yield node, recorder
+
+
+def wait_for_subscriptions(node, observer):
+    """Wait until what a node publishes reaches an observer that both spin."""
+    topics = [subscription.topic_name for subscription in observer.subscriptions]
+    assert wait_until(lambda: all(node.count_subscribers(topic) for topic in topics))
+    wait_until(lambda: False, 0.2)  # both ends of a connection learn of each other a little apart
+
+
+def transit(node, *triggers):
+    """What a spun node's transitions return, made where its services make them: in the thread that spins."""
+    made = node.executor.create_task(lambda: [trigger() for trigger in triggers])
+    assert wait_until(made.done)
+    return made.result()
+
+
+def feed(node, depth, stamp=100.0):
+    node.image_input.receive_camera_info(camera_info(depth.shape[1], depth.shape[0], stamp))
+    node.image_input.receive_image(image(depth, stamp))
+
+
+def feed_and_wait(node, depth, stamp=100.0):
+    """Give the node an image and wait until it is done with it."""
+    before = node.report()
+    feed(node, depth, stamp)
+    assert wait_until(lambda: done(node.report()) > done(before))
+    return node.report()
+
+
+def done(report):
+    return report.answered + report.dropped + sum(report.rejected.values())
+
+
+def stamps(messages):
+    return [Time.from_msg(message.header.stamp).nanoseconds * 1e-9 for message in messages]

@@ -1,0 +1,92 @@
+"""A network that knows the truth, for tests of the estimator, and scenes to show it."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from articulated_hand import ArticulatedHand
+from rendered_scene import CAMERA, hand_balls, placed, render
+
+from fingerpose_ros.perception.estimator import HandPoseEstimator
+from fingerpose_ros.perception.kinematics import hand_centre
+from fingerpose_ros.perception.pose.crop import Crop
+from fingerpose_ros.perception.pose.prediction import Prediction
+from fingerpose_ros.perception.settings import EstimatorSettings
+
+RIGHT, LEFT = ArticulatedHand("right"), ArticulatedHand("left")
+TABLE = ((0.0, 0.6, 0.8), 0.75)
+
+
+@dataclass
+class Oracle:
+    """A network that is always right about the hands (joints, handedness) of the scene, and unsure as it is told.
+
+    `present` says of right and left ones how likely it finds them to be hands, if not very.
+    If it `leans`, so much is added to the probability that a hand, as shown, is a right one.
+    """
+
+    hands: list = field(default_factory=list)
+    sigma: np.ndarray = field(default_factory=lambda: np.full((21, 3), 0.03))
+    right: float | None = None
+    leans: float = 0.0
+    present: dict = field(default_factory=dict)
+    input_size: int = 32
+    description: str = "oracle"
+    batches: list = field(default_factory=list)
+    crops: dict = field(default_factory=dict)
+
+    def infer(self, images):
+        assert images.dtype == np.float32 and images.shape[1:] == (1, self.input_size, self.input_size)
+        self.batches.append(len(images))
+        said = [self._of(self.crops[image.tobytes()]) for image in images]
+        return Prediction(*(np.array(values) for values in zip(*said, strict=True)))
+
+    def _of(self, crop):
+        distances = [np.linalg.norm(hand_centre(joints) - crop.centre) for joints, _ in self.hands]
+        if not distances or min(distances) > 0.1:
+            return np.zeros((21, 3)), np.ones((21, 3)), 0.5, 0.03
+        joints, handedness = self.hands[int(np.argmin(distances))]
+        right = 0.95 if handedness == "right" else 0.05
+        right = right if self.right is None else self.right
+        shown = (1 - right if crop.mirrored else right) + self.leans
+        return crop.to_uvd(joints), self.sigma, shown, self.present.get(handedness, 0.97)
+
+
+@pytest.fixture(name="oracle")
+def listening(monkeypatch):
+    """An oracle that learns which crop an image is of by listening in."""
+    oracle, image_of = Oracle(), Crop.image
+
+    def image(crop, *arguments):
+        picture = image_of(crop, *arguments)
+        oracle.crops[picture.tobytes()] = crop
+        return picture
+
+    monkeypatch.setattr(Crop, "image", image)
+    return oracle
+
+
+def estimator(oracle, **changes):
+    return HandPoseEstimator(oracle, EstimatorSettings(**{"smoothing": False, **changes}))
+
+
+def see(estimator, oracle, hands, stamp, planes=(TABLE,)):
+    """One image of these hands, (joints, handedness) each."""
+    oracle.hands = hands
+    return estimator.estimate(picture(tuple(joints.tobytes() for joints, _ in hands), planes), CAMERA, stamp)
+
+
+@lru_cache(maxsize=32)
+def picture(hands, planes):
+    """The depth image of hands given as the bytes of their joints."""
+    joints = [np.frombuffer(hand).reshape(21, 3) for hand in hands]
+    return render(CAMERA, [ball for hand in joints for ball in hand_balls(hand, forearm=0.6)], planes)
+
+
+def right_at(x=0.0, y=0.0, z=0.6, turn=-1.6):
+    return placed(RIGHT, (x, y, z), (0, 0, turn)), "right"
+
+
+def left_at(x=0.0, y=0.0, z=0.6, turn=-1.6):
+    return placed(LEFT, (x, y, z), (0, 0, turn)), "left"

@@ -1,0 +1,46 @@
+"""A small network with random weights as a model file, made the way the real one is."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from fingerpose_ros.perception.pose.calibration import Calibration
+from fingerpose_ros.perception.pose.model_file import DEFAULT_NAME, checksum, checksum_file
+from fingerpose_ros.perception.pose.network import FingerPoseNet
+from fingerpose_ros.perception.pose.network.registry import config_named
+from fingerpose_ros.perception.pose.network.weights import CONFIG_KEY, save_tensors
+from training.export.model_export import sixteen_bit
+from training.export.openvino_graph import add_graphs
+
+SIZE = 64
+CALIBRATION = Calibration((2.0, 1.5, 0.5), (1.25, 1.0, 1.1), 1.5, 0.75)
+
+
+def random_network(name: str = "small") -> FingerPoseNet:
+    """A network that says something different about every image, its weights such as 16 bits hold."""
+    torch.manual_seed(1)
+    network = FingerPoseNet(config_named(name)).eval()
+    with torch.no_grad():
+        for parameter_name, parameter in network.named_parameters():
+            if parameter_name.startswith("readout.consolidate.") and parameter.ndim > 1:
+                parameter.normal_(std=0.05)
+    network.load_state_dict(sixteen_bit(network.state_dict()))
+    return network
+
+
+def write_model(folder: Path, network: FingerPoseNet) -> Path:
+    """Write `network` with its graphs and checksum to `folder`; the model's path."""
+    path = folder / DEFAULT_NAME
+    header = {CONFIG_KEY: json.dumps(asdict(network.config)), "input_size": str(SIZE)}
+    header["calibration"] = json.dumps(asdict(CALIBRATION))
+    save_tensors(path, sixteen_bit(network.state_dict()), header)
+    add_graphs(path, network, SIZE)
+    sign(path)
+    return path
+
+
+def sign(path: Path) -> None:
+    """Write the checksum that belongs to the file."""
+    checksum_file(path).write_text(f"{checksum(path)}  {path.name}\n")

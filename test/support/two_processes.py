@@ -1,0 +1,30 @@
+"""A training script run by one process, and by two of `torchrun`'s."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SUPPORT = Path(__file__).resolve().parent
+ROOT = SUPPORT.parents[1]
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+TIMEOUT = 300
+
+
+def run_both(script: str, folder: Path, *arguments: str) -> tuple[Path, Path]:
+    """The folders in which one process, and two, leave what the script makes of its first argument and these."""
+    path, outs = folder / "script.py", (folder / "one", folder / "two")
+    path.write_text(script)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": ":".join(map(str, (ROOT, SUPPORT, *ROOT.glob("test/training/*")))),
+        "OMP_NUM_THREADS": "1",
+    }
+    commands = [[sys.executable, *how, str(path), str(out)] for how, out in zip(((), TORCHRUN), outs, strict=True)]
+    runs = [subprocess.Popen([*command, *arguments], env=environment) for command in commands]
+    try:
+        assert [run.wait(TIMEOUT) for run in runs] == [0, 0]
+    finally:
+        for run in runs:
+            run.kill()
+    return outs

@@ -1,0 +1,86 @@
+"""Evaluation of the estimator on whole images without a hand: hands seen where there are none."""
+
+import json
+
+import numpy as np
+import pytest
+from rendered_scene import placed, record
+
+pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
+
+from fingerpose_ros.perception.kinematics import hand_centre
+from fingerpose_ros.perception.pose.prediction import Prediction
+from fingerpose_ros.recording.frame_folder import FrameFolder
+from training.evaluation import hand_free
+from training.evaluation.evaluate import main
+from training.rendering.hand_free_images import KINDS, HandFreeImages
+
+
+class Says:
+    """A network that says the same of every crop: a hand in its middle, there with probability `present`."""
+
+    input_size, description = 32, "stand-in"
+
+    def __init__(self, present: float):
+        self.present = present
+
+    def infer(self, images):
+        n = len(images)
+        hand = placed(at=(0, 0, 0)) / 0.14
+        uvd = np.broadcast_to(hand - hand_centre(hand), (n, 21, 3))
+        return Prediction(uvd, np.full((n, 21, 3), 0.05), np.full(n, 0.9), np.full(n, self.present))
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """A folder of two frames, and its true joints: a hand in the middle of the image, and one beside."""
+    joints = np.stack([placed(at=(0.02, 0, 0.6)), placed(at=(-0.15, 0.05, 0.7), turn=(0, 0, 1.0))])
+    return record(tmp_path_factory.mktemp("recording"), joints)
+
+
+def test_an_empty_image_is_a_function_of_seed_and_number_and_shows_its_kind():
+    images = HandFreeImages(3)
+    for k, expected in enumerate(KINDS):
+        kind, camera, depth = images[k]
+        assert kind == expected and depth.shape == (camera.height, camera.width) and depth.dtype == np.float32
+        assert np.isfinite(depth).all() and (depth >= 0).all() and (depth > 0).mean() > 0.01
+    again = HandFreeImages(3)[len(KINDS) - 1]
+    assert again[1] == camera and (again[2] == depth).all()
+    assert not np.array_equal(HandFreeImages(4)[len(KINDS) - 1][2], depth)
+
+
+@pytest.mark.parametrize(("present", "share"), [(0.8, 1.0), (0.3, 0.0)])
+def test_hands_seen_without_a_hand_are_counted_by_kind_and_confidence(monkeypatch, tmp_path, recording, present, share):
+    monkeypatch.setattr(hand_free, "make_backend", lambda arguments: Says(present))
+    output = tmp_path / "hand_free.json"
+    assert main(["hand_free", "--count", "5", "--real", str(recording), "--json", str(output)]) == 0
+    report = json.loads(output.read_text())
+    body = report["synthetic"]["body"]
+    assert body["frames"] == 1 and body["with_hand"] == share
+    assert body["with_hand_at_confidence"]["0.8"] == share and body["with_hand_at_confidence"]["0.9"] == 0
+    assert report["synthetic"]["all"]["frames"] == 5 and set(report["synthetic"]) == {*KINDS, "all"}
+    real = report["real"][str(recording)]
+    assert real["frames"] == 2 and real["hands_lost"] == 2 * share
+    assert real["lost_hand_stays"] == (0 if share else None)  # there is nothing left where it was
+
+
+def test_nothing_is_left_of_a_hand_that_is_cut_away_and_all_else_stays(recording):
+    folder = FrameFolder.open(recording)
+    depth, joints = folder.depth(1), folder.joints[1]
+    cut = hand_free.without_hand(depth, folder.camera, joints)
+    v, u = np.nonzero(cut)
+    points = folder.camera.back_project(np.stack([u, v], axis=-1), cut[v, u])
+    assert np.linalg.norm(points - hand_centre(joints), axis=-1).min() > hand_free.CUT
+    u, v = np.round(folder.camera.project(joints)).astype(int).T
+    assert (depth[v, u] > 0).all() and (cut[v, u] == 0).all()
+    far = (slice(None), slice(500, None))
+    assert (cut[far] == depth[far]).all() and (cut[far] > 0).all()
+
+
+def test_a_recording_whose_hand_is_not_known_cannot_be_cut(monkeypatch, tmp_path, recording, capsys):
+    monkeypatch.setattr(hand_free, "make_backend", lambda arguments: Says(0.8))
+    (tmp_path / "depth").mkdir()
+    for name in ("meta.json", "depth/000.png"):
+        (tmp_path / name).write_bytes((recording / name).read_bytes())
+    assert main(["hand_free", "--count", "1", "--real", str(tmp_path)]) == 2
+    assert "joints.npz" in capsys.readouterr().err

@@ -1,0 +1,144 @@
+"""The model that ships: calibrated to what it says, rounded without harm, and not written unless engines agree."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+from small_models import SIZE, random_network
+
+from fingerpose_ros.perception import backends
+from fingerpose_ros.perception.pose.calibration import Calibration
+from fingerpose_ros.perception.pose.model_file import ModelFile
+from fingerpose_ros.perception.pose.network import load_network, save_network
+from training.export import agreement, calibrate, model_export
+
+
+def answers(rng, samples=3000, scale=1.7, power=1.3, temperature=2.0, tails=False) -> calibrate.Answers:
+    """Answers whose errors have the standard deviation scale * sigma ** power, and logits too bold by `temperature`."""
+    sigma = np.exp(rng.normal(-3, 0.5, (samples, 21, 3)))
+    error = rng.normal(0, 1, sigma.shape) if not tails else rng.standard_t(5, sigma.shape) * np.sqrt(3 / 5)
+    uvd = rng.uniform(-1, 1, sigma.shape)
+    honest = rng.normal(1, 2, (samples, 2))
+    right, present = (rng.uniform(size=(samples, 2)) < expit(honest)).T
+    return calibrate.Answers(
+        uvd=uvd, sigma=sigma, logits=temperature * honest, truth=uvd + scale * sigma**power * error,
+        visible=rng.uniform(size=(samples, 21)) < 0.6, right=right, present=present,
+    )  # fmt: skip
+
+
+def test_the_fit_finds_what_the_answers_were_made_with():
+    found = calibrate.fit(answers(np.random.default_rng(0)))
+    np.testing.assert_allclose(found.sigma_scale, 1.7, rtol=0.15)
+    np.testing.assert_allclose(found.sigma_power, 1.3, rtol=0.05)
+    assert found.right_temperature == pytest.approx(2, rel=0.15)
+    assert found.present_temperature == pytest.approx(2, rel=0.15)
+
+
+@pytest.mark.parametrize("tails", [False, True])
+def test_a_fit_holds_on_other_answers(tails):
+    rng = np.random.default_rng(1)
+    held = calibrate.measure(calibrate.fit(answers(rng, tails=tails)), answers(rng, tails=tails))
+    assert held["within_tolerance"]
+    assert held["right"]["calibrated"] < held["right"]["raw"]
+
+
+def test_a_wrong_calibration_is_seen_to_be_wrong():
+    held = calibrate.measure(Calibration((1, 1, 1), (1, 1, 1), 1, 1), answers(np.random.default_rng(2)))
+    assert not held["within_tolerance"]
+    # By the normal distribution, sigma = exp(-3) on average says 1 / (1.7 sigma^0.3) = 1.45 standard deviations: 85 %.
+    assert held["coverage"]["visible"]["68"][0] == pytest.approx(0.84, abs=0.04)
+
+
+def test_calibration_is_on_data_of_its_own():
+    from training.evaluation import ablation, hand_free
+    from training.rendering import hard_negatives, testset
+
+    own = [calibrate.FIT_SEED, calibrate.CHECK_SEED, agreement.SEED, testset.SEED, ablation.TEST_SEED]
+    own += [hand_free.SEED, hard_negatives.SEED]
+    assert len(set(own)) == len(own)
+    # Training's seeds are a thousand times the run's, plus a stage's number or 999.
+    assert all(100 < seed % 1000 < 999 for seed in own)
+
+
+def test_sixteen_bits_hold_the_weights_and_say_so_if_not():
+    state = random_network().state_dict()
+    stored = model_export.sixteen_bit(state)
+    assert stored["trunk.backbone.conv1.weight"].dtype == torch.float16
+    assert stored["trunk.backbone.bn1.running_var"].dtype == torch.float32
+    state["trunk.backbone.conv1.weight"][0, 0, 0, 0] = 7e4
+    with pytest.raises(ValueError, match=r"conv1\.weight does not fit 16 bits: its largest value is 70000"):
+        model_export.sixteen_bit(state)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("training") / "average.safetensors"
+    save_network(path, random_network(), {"samples": "1234", "training": "{}"})
+    return path
+
+
+def test_an_export_runs_in_both_engines_and_says_what_was_measured(weights, tmp_path, monkeypatch):
+    monkeypatch.delenv(agreement.TEST_DATA, raising=False)
+    monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 32)
+    report = model_export.export(weights, SIZE, tmp_path, samples=64)
+    path = tmp_path / "fingerposenet.safetensors"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["export.json", path.name, "fingerposenet.sha256"]
+    assert ModelFile.open(path).input_size == SIZE
+    assert json.loads(json.dumps(report)) == json.loads((tmp_path / "export.json").read_text())
+    assert report["samples_seen"] == 1234
+    assert all(row["crops"] == "synthetic" and agreement.agrees(row) for row in report["agreement"])
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 1, SIZE, SIZE)).astype(np.float32)
+    with torch.no_grad():
+        trained = load_network(weights)(torch.from_numpy(images)).uvd.numpy()
+    for name in ("openvino", "torch"):
+        np.testing.assert_allclose(
+            backends.create_backend(name, "cpu", path, "f32", 1).infer(images).uvd, trained, atol=1e-3
+        )
+    # What training saved and what ships are both networks to go on training from.
+    assert load_network(path).config == load_network(weights).config
+
+
+def test_without_a_processor_that_has_bf16_its_rounding_is_measured_in_software(weights, tmp_path, monkeypatch):
+    def create(backend, device, model, precision, *rest, make=backends.create_backend):
+        if precision == "bf16":
+            raise ValueError("no bf16 here")
+        return make(backend, device, model, precision, *rest)
+
+    monkeypatch.setattr(backends, "create_backend", create)
+    monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 8)
+    monkeypatch.delenv(agreement.TEST_DATA, raising=False)
+    *others, row = model_export.export(weights, SIZE, tmp_path, samples=64)["agreement"]
+    assert row["what"] == "PyTorch as on a GPU, bf16 in software"
+    assert max(other["mean_mm"] for other in others) < row["mean_mm"] < agreement.MEAN_MM
+
+
+def test_nothing_is_written_if_engines_do_not_agree(weights, tmp_path, monkeypatch):
+    monkeypatch.delenv(agreement.TEST_DATA, raising=False)
+    monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 4)
+    convert = model_export.add_graphs
+
+    def another_network(path, network, size):
+        with torch.no_grad():
+            network.readout.consolidate.correction.bias += 0.01
+        convert(path, network, size)
+
+    monkeypatch.setattr(model_export, "add_graphs", another_network)
+    with pytest.raises(ValueError, match=r"nothing is written: OpenVINO .* synthetic crops.* mean 0\.3 mm"):
+        model_export.export(weights, SIZE, tmp_path, samples=64)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, 32, 100])
+def test_a_size_the_network_cannot_have_is_rejected(weights, tmp_path, size):
+    with pytest.raises(ValueError, match=f"size {size} is not a multiple of 32 from 64 up"):
+        model_export.export(weights, size, tmp_path, samples=64)
+
+
+def test_recorded_frames_are_looked_for_where_they_are_said_to_be(tmp_path, monkeypatch):
+    monkeypatch.delenv(agreement.TEST_DATA, raising=False)
+    assert agreement.recorded_crops(SIZE) is None
+    monkeypatch.setenv(agreement.TEST_DATA, str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"no joints\.npz below"):
+        agreement.recorded_crops(SIZE)

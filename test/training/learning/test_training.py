@@ -1,0 +1,350 @@
+"""The trainer learns, stops and goes on."""
+
+import copy
+import dataclasses
+import json
+import logging
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fake_hands import FakeHands
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from two_processes import run_both
+
+from fingerpose_ros.perception.pose.network import FingerPoseNet, load_network
+from fingerpose_ros.perception.pose.network.fingerposenet import NetworkConfig
+from fingerpose_ros.perception.pose.network.weights import load_tensors
+from training.learning import train, trainer
+from training.learning.checkpoint import CHECKPOINT
+from training.learning.config import Stage, TrainingConfig, load_config
+from training.learning.data import synthetic
+from training.learning.matmul import MatmulConv2d, use_matmul
+from training.learning.optimiser import learning_rate
+from training.learning.trainer import AVERAGE, Trainer
+
+ROOT = Path(__file__).resolve().parents[3]
+CPU = torch.device("cpu")
+STAGE = Stage(samples=48, size=64, batch=8, difficulty=1.0)
+TINY = TrainingConfig(
+    network="small", stages=(STAGE,), warm_up=16, workers=0, validation_samples=8, ema_half_life=20, precision="float32"
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_tensors(folder / CHECKPOINT)[0]
+
+
+def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+def test_training_lowers_the_error_and_says_so(tmp_path):
+    stages = (dataclasses.replace(STAGE, samples=640),)
+    config = dataclasses.replace(TINY, stages=stages, learning_rate=2e-3, precision="auto", validation_samples=64)
+    Trainer(config, tmp_path, CPU, FakeHands).run()
+    errors = [value for _, value in scalars(tmp_path, "error_mm/joints")]
+    assert errors[-1] < 0.6 * errors[0]
+    batch = FakeHands(64, 32, 12345, 1.0)[0]
+    network = load_network(tmp_path / "average.safetensors")
+    with torch.no_grad():
+        uvd = network(torch.from_numpy(batch["image"])).uvd.numpy()
+    counts = batch["present"] & batch["right"]
+    constant = np.linalg.norm(batch["uvd"] - batch["uvd"].mean(0), axis=-1)[counts].mean()
+    assert np.linalg.norm(uvd - batch["uvd"], axis=-1)[counts].mean() < 0.6 * constant
+
+
+def test_rendered_hands_can_be_learnt(tmp_path):
+    """A few of them, by heart: joints, presence and handedness."""
+    pytest.importorskip("warp", reason="rendering needs warp-lang")
+
+    class TheSame:
+        def __init__(self, **kind):
+            self.first = synthetic(**kind)[0]
+
+        def __getitem__(self, index):
+            return self.first
+
+    stages = (dataclasses.replace(STAGE, samples=800, batch=16),)
+    config = dataclasses.replace(TINY, stages=stages, learning_rate=2e-3, precision="auto")
+    Trainer(config, tmp_path, CPU, TheSame).run()
+    for name in ("error_mm/joints", "loss/present", "loss/right"):
+        values = [value for _, value in scalars(tmp_path, name)]
+        assert values[-1] < 0.5 * values[0], name
+
+
+@pytest.mark.parametrize("precision", ("auto", "bf16", "float32"))
+@pytest.mark.parametrize("capability", ({"avx2": True}, {"avx2": True, "avx512_bf16": True}, {"bf16": True}))
+@pytest.mark.parametrize("slow", (False, True))
+def test_bf16_is_chosen_where_the_processor_is_faster_in_it(tmp_path, monkeypatch, caplog, precision, capability, slow):
+    """In software it is many times as slow as float32."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capability)
+    monkeypatch.setattr(trainer, "is_slow_in_bf16", lambda: slow)
+    with caplog.at_level(logging.INFO):
+        made = Trainer(dataclasses.replace(TINY, precision=precision), tmp_path, CPU, FakeHands)
+    faster = any("bf16" in name for name in capability) and not slow
+    chosen = precision == "bf16" or (precision == "auto" and faster)
+    with made.autocast:
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if chosen else torch.float32)
+    assert f"precision {precision} on cpu: {'bf16' if chosen else 'float32'}" in caplog.text
+
+
+def test_a_run_stopped_and_resumed_equals_one_that_was_not(tmp_path):
+    stages = (STAGE, dataclasses.replace(STAGE, samples=24, size=96, frozen=("stem", "layer1")))
+    config = dataclasses.replace(TINY, stages=stages)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    Trainer(config, whole, CPU, FakeHands).run()
+
+    class StopsAt(Trainer):
+        at = 0
+
+        def _must_stop(self):
+            return self.progress.samples >= self.at
+
+    for at in (24, 56, 10_000):
+        trainer = StopsAt(config, parts, CPU, FakeHands)
+        trainer.at = at
+        if at != 24:
+            trainer.resume()
+        trainer.run()
+        assert trainer.progress.samples == min(at, 72)
+    expected, actual = weights(whole), weights(parts)
+    assert expected.keys() == actual.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, actual[name]), name
+
+
+def test_a_run_that_starts_from_another_runs_weights_counts_its_images_too(tmp_path):
+    first = Trainer(TINY, tmp_path / "first", CPU, FakeHands)
+    first.run()
+    second = Trainer(TINY, tmp_path / "second", CPU, FakeHands)
+    second.start_from(tmp_path / "first" / AVERAGE)
+    for one, other in zip(second.network.parameters(), first.average.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+    second.run(minutes=0)
+    resumed = Trainer(TINY, tmp_path / "second", CPU, FakeHands)
+    resumed.resume()
+    resumed.run()
+    told = load_tensors(tmp_path / "second" / AVERAGE)[1]
+    assert told["samples"] == "96" and json.loads(told["history"]) == json.loads(json.dumps([dataclasses.asdict(TINY)]))
+
+
+def test_the_average_of_weights_gone_on_with_keeps_them_as_long_as_it_is_told_to(tmp_path):
+    first = Trainer(TINY, tmp_path / "first", CPU, FakeHands)
+    first.run()
+    second = Trainer(dataclasses.replace(TINY, ema_half_life=10**9), tmp_path / "second", CPU, FakeHands)
+    second.start_from(tmp_path / "first" / AVERAGE)
+    second.run()
+    before, after = first.average.network.state_dict(), second.average.network.state_dict()
+    moved = second.network.state_dict()
+    for name in (name for name, value in before.items() if value.ndim > 1):
+        away = (after[name] - before[name]).abs().max()
+        assert away < 1e-3 * (moved[name] - before[name]).abs().max(), name
+
+
+def test_a_run_resumed_with_another_configuration_tells_both(tmp_path):
+    Trainer(TINY, tmp_path, CPU, FakeHands).run()
+    longer = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=2 * STAGE.samples),))
+    for _ in range(2):
+        trainer = Trainer(longer, tmp_path, CPU, FakeHands)
+        trainer.resume()
+        trainer.run()
+    told = load_tensors(tmp_path / AVERAGE)[1]
+    assert json.loads(told["history"]) == json.loads(json.dumps([dataclasses.asdict(TINY)]))
+    assert json.loads(told["training"]) == json.loads(json.dumps(dataclasses.asdict(longer)))
+
+
+def test_time_limit_stops_and_leaves_a_checkpoint(tmp_path):
+    config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=10_000_000),))
+    trainer = Trainer(config, tmp_path, CPU, FakeHands)
+    trainer.run(minutes=0.02)
+    assert 0 < trainer.progress.samples < 10_000_000
+    again = Trainer(config, tmp_path, CPU, FakeHands)
+    again.resume()
+    assert again.progress == trainer.progress
+
+
+def test_frozen_parts_stand_still_and_their_statistics_too(tmp_path):
+    config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, frozen=("stem", "layer1")),))
+    trainer = Trainer(config, tmp_path, CPU, FakeHands)
+    before = {k: v.clone() for k, v in trainer.network.trunk.backbone.state_dict().items()}
+    trainer.run()
+    for name, tensor in trainer.network.trunk.backbone.state_dict().items():
+        still = name.startswith(("conv1.", "bn1.", "layer1."))
+        assert torch.equal(tensor, before[name]) == still or name.endswith("num_batches_tracked"), name
+
+
+def test_convolutions_as_matrix_products_are_the_same_convolutions():
+    config = NetworkConfig(backbone="resnet50", width=64, base_channels=32, task_channels=8)
+    # In double precision: normalising the few cells of a small image makes much of single precision's rounding.
+    plain = FingerPoseNet(config).trunk.double().to(memory_format=torch.channels_last)
+    products = copy.deepcopy(plain)
+    use_matmul(products)
+    assert sum(isinstance(module, MatmulConv2d) for module in products.modules()) > 20
+    assert list(plain.state_dict()) == list(products.state_dict())
+    image = torch.rand(2, 1, 64, 64, dtype=torch.float64)
+    outputs = [trunk(image) for trunk in (plain, products)]
+    for of_plain, of_products in zip(*outputs, strict=True):
+        assert torch.allclose(of_plain, of_products, rtol=1e-6, atol=1e-9)
+    for output in outputs:
+        sum(value.square().sum() for value in output).backward()
+    for one, other in zip(plain.parameters(), products.parameters(), strict=True):
+        assert (one.grad - other.grad).norm() <= 1e-6 * one.grad.norm()
+
+
+def test_divergence_is_an_error_and_spares_the_checkpoint(tmp_path):
+    trainer = Trainer(TINY, tmp_path, CPU, FakeHands)
+    trainer.run()
+    kept = (tmp_path / CHECKPOINT).read_bytes()
+    with torch.no_grad():
+        trainer.network.trunk.classify.bias.fill_(math.nan)
+    with pytest.raises(RuntimeError, match="diverged"):
+        trainer.run()
+    assert (tmp_path / CHECKPOINT).read_bytes() == kept
+
+
+TWO_PROCESSES = """
+import dataclasses, sys
+from pathlib import Path
+import torch
+from fake_hands import FakeHands
+from test_training import TINY, STAGE
+from training.learning.train import choose_device
+from training.learning.trainer import Trainer
+
+torch.set_num_threads(1)
+device = choose_device("cpu")
+stage = dataclasses.replace(STAGE, samples=96, batches_per_step=2)
+Trainer(dataclasses.replace(TINY, stages=(stage,)), Path(sys.argv[1]), device, FakeHands).run()
+"""
+
+
+def test_two_processes_train_as_one_does(tmp_path):
+    one, two = run_both(TWO_PROCESSES, tmp_path)
+    for name in ("loss/total", "error_mm/joints", "train/gradient_norm"):
+        np.testing.assert_allclose(scalars(one, name), scalars(two, name), rtol=1e-3)
+    one, two = weights(one), weights(two)
+    for name in one:
+        if name.startswith("network/") and not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            torch.testing.assert_close(one[name], two[name], atol=2e-4, rtol=1e-2)
+
+
+def test_work_that_cannot_be_shared_out_is_rejected_before_any_is_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "grouped", lambda: True)
+    monkeypatch.setattr(trainer.distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(trainer.distributed, "get_world_size", lambda: 2)
+    shared = dataclasses.replace(STAGE, batches_per_step=2)
+    Trainer(dataclasses.replace(TINY, stages=(shared,)), tmp_path, CPU, FakeHands)
+    with pytest.raises(ValueError, match="stage 1 has batches_per_step 1, which 2 processes cannot"):
+        Trainer(dataclasses.replace(TINY, stages=(shared, STAGE)), tmp_path, CPU, FakeHands)
+
+
+def test_a_gpu_that_is_not_there_draws_nothing(monkeypatch):
+    warp = pytest.importorskip("warp")
+    monkeypatch.setattr(warp, "is_cuda_available", lambda: False)
+    assert train.choose_renderer("cpu") is synthetic
+    with pytest.raises(ValueError, match="--render-device cuda: Warp finds no CUDA device"):
+        train.choose_renderer("cuda")
+    monkeypatch.setattr(warp, "is_cuda_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert train.choose_renderer("cuda")(64, 2, 0, 0.5).device == "cuda:3"
+
+
+def test_a_budget_shows_how_long_it_still_lasts(tmp_path, capsys):
+    Trainer(TINY, tmp_path, CPU, FakeHands).run(minutes=7.2)
+    assert "stops in=7 min" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_with_the_data_it_began_with(tmp_path):
+    Trainer(TINY, tmp_path, CPU, FakeHands, data={"dataset": "msra", "held_out": "P3"}).run(minutes=0)
+    with pytest.raises(ValueError, match="trains on .*P3.*, not .*P0"):
+        Trainer(TINY, tmp_path, CPU, FakeHands, data={"dataset": "msra", "held_out": "P0"}).resume()
+    assert json.loads(load_tensors(tmp_path / AVERAGE)[1]["training"])["held_out"] == "P3"
+
+
+def test_what_was_validated_at_a_stop_is_still_told_after_it(tmp_path):
+    config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=96),))
+    first = Trainer(config, tmp_path, CPU, FakeHands)
+    first._must_stop = lambda: first.progress.samples >= 48
+    first.run()
+    again = Trainer(config, tmp_path, CPU, FakeHands)
+    again.resume()
+    again.run()
+    assert [step for step, _ in scalars(tmp_path, "validation/error_mm")] == [48, 96]
+
+
+@pytest.mark.parametrize("count", [1, 64, 100, 441])
+def test_as_many_images_are_validated_as_are_asked_for(tmp_path, count):
+    trainer = Trainer(dataclasses.replace(TINY, validation_samples=count), tmp_path, CPU, FakeHands)
+    batches = trainer._validation_batches({"size": 64, "difficulty": 1.0})
+    assert count <= sum(len(batch["image"]) for batch in batches) < count + len(batches)
+
+
+def test_rate_rises_then_falls_and_depends_on_images_seen_alone():
+    config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=8000),), warm_up=800)
+    rates = [learning_rate(samples, config) for samples in range(0, 8001, 8)]
+    peak = int(np.argmax(rates))
+    assert 90 < peak < 110 and np.all(np.diff(rates[: peak + 1]) > 0) and np.all(np.diff(rates[peak:]) < 0)
+    assert rates[-1] == pytest.approx(0.01 * config.learning_rate)
+
+
+def test_command_line_rejects_clearly(tmp_path):
+    def run(*arguments: str) -> str:
+        config = str(ROOT / "training" / "configs" / "full.yaml")
+        command = [sys.executable, "-m", "training", "train", "--config", config, *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 2
+        return done.stderr
+
+    assert "has no checkpoint.safetensors" in run("--out", str(tmp_path / "none"), "--resume")
+    if not torch.cuda.is_available():
+        assert "no CUDA device" in run("--out", str(tmp_path / "new"), "--device", "cuda")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "training" / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_configurations_that_ship_are_valid(path):
+    assert load_config(path).total_samples > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("network: small\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 1}]\nlr: 1", "unknown lr"),
+        ("network: small\nstages: [{samples: 8, size: 70, batch: 8, difficulty: 1}]", "70 is not a multiple of 32"),
+        ("network: small\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 1, frozen: [all]}]", "cannot freeze"),
+        ("network: huge\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 1}]", "'huge' is not one of"),
+        ("network: small", "without stages"),
+        ("stages: [{samples: 8, size: 64, batch: 8, difficulty: 1}]", "network"),
+        ("just words", "words.yaml"),
+        ("stages: [{", "words.yaml"),
+        ("network: small\nwarm_up: soon\nstages: []", "warm_up 'soon' is not a number"),
+        (
+            "network: small\nstages: [{samples: 8, size: 64, batch: 4.5, difficulty: 1}]",
+            "4.5 is not a whole number",
+        ),
+        (
+            "network: small\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 2}]",
+            "2.0 is not from 0 to 1",
+        ),
+        (
+            "network: small\nema_half_life: 0\nstages: [{samples: 8, size: 64, batch: 8, difficulty: 1}]",
+            "ema_half_life 0",
+        ),
+    ],
+)
+def test_wrong_configurations_are_rejected(tmp_path, text, message):
+    path = tmp_path / "words.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_config(path)

@@ -1,0 +1,196 @@
+"""The paper's claim, tested: what the six subtasks, the sharing between them and the fusion layer each bring.
+
+    ./run training ablation --out runs/ablation --jobs 2
+
+Trains the registry's four ablations with several seeds. A seed is of the weights and of the hands: all four see the
+same images in the same order, rendered once and kept in `--out`, for as many steps, and are measured on the same other
+images. What is finished is not done again. Prints the tables of `docs/ablation.md`.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import inspect
+import json
+import multiprocessing
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import stats
+from torch.utils.flop_counter import FlopCounterMode
+
+from fingerpose_ros.perception.pose.network import FingerPoseNet
+from fingerpose_ros.perception.pose.network.fingerposenet import NetworkConfig
+from fingerpose_ros.perception.pose.network.registry import config_named
+from training.export.model_card import rows
+from training.learning.checkpoint import CHECKPOINT
+from training.learning.config import TrainingConfig, load_config
+from training.learning.data import loader, synthetic
+from training.learning.trainer import Trainer
+from training.learning.validation import joint_errors_mm
+from training.rendering.hands import BANK
+
+CONFIG = Path(__file__).parents[1] / "configs" / "ablation.yaml"
+VARIANTS = {
+    "ablation_a": "(A) shared map, one head for 21 joints",
+    "ablation_b": "(B) six subtasks",
+    "ablation_c": "(C) and residual sharing",
+    "ablation_d": "(D) and the fusion layer",
+}
+PAIRS = (*pairwise(VARIANTS), ("ablation_a", "ablation_d"))
+
+TEST_SEED, TEST_BATCHES = 20_250_611, 64
+"""Of the images that are measured on: no run's seed, and how many batches."""
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The first batches of a stream, rendered by `render` and read from its folder ever after."""
+
+    folder: Path
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        with np.load(self.folder / f"{index}.npz") as batch:
+            return dict(batch)
+
+
+def render(folder: Path, count: int, kind: dict) -> None:
+    """Leave the first `count` batches of the synthetic stream `kind` in `folder`, as far as they are not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stream = synthetic(**kind)
+    for index in range(count):
+        path = folder / f"{index}.npz"
+        if not path.exists():
+            batch = stream[index]
+            part = path.with_suffix(".part.npz")
+            np.savez(part, **{name: batch[name] for name in ("image", "uvd", "present", "right")})
+            part.replace(path)
+
+
+def train(out: Path, config: TrainingConfig) -> None:
+    """Train one network of one seed on the images kept for it, and leave its errors on the test's in `out`."""
+    result = out / f"{config.network}_{config.seed}.npy"
+    if result.exists():
+        return
+    torch.set_num_threads(1)
+    images, test = Kept(out / f"images_{config.seed}"), Kept(out / "images_test")
+    folder = out / result.stem
+    trainer = Trainer(config, folder, torch.device("cpu"), lambda **_: images, lambda **_: test)
+    folder.mkdir(exist_ok=True)
+    if (folder / CHECKPOINT).exists():
+        trainer.resume()
+    trainer.run()
+    with torch.no_grad():
+        errors = [
+            joint_errors_mm(trainer.average.network(batch["image"]).uvd, batch)
+            for batch in loader(test, range(TEST_BATCHES), workers=0)
+        ]
+    np.save(result, torch.cat(errors).numpy())
+
+
+def claim(out: Path, config: TrainingConfig) -> None:
+    """Make `out` the folder of these runs.
+
+    Raises:
+        ValueError: it holds those of another configuration, which would be taken for these.
+    """
+    networks = {name: dataclasses.asdict(config_named(name)) for name in VARIANTS}
+    own = {"training": dataclasses.asdict(config), "networks": networks, "code": fingerprint()}
+    own, note = json.dumps(own, indent=1), out / "config.json"
+    if note.exists() and note.read_text() != own:
+        raise ValueError(f"{out} holds runs of another configuration, or other code (config.json); use another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    note.write_text(own)
+
+
+def fingerprint() -> str:
+    """Of the code that the runs rest on, and the hands that are rendered."""
+    training, perception = Path(__file__).parents[1], Path(inspect.getfile(FingerPoseNet)).parents[2]
+    sources = [*training.glob("learning/*.py"), *training.glob("rendering/*.py"), BANK]
+    sources += perception.rglob("*.py")
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
+
+
+def interval(differences: np.ndarray) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean of paired differences (seeds, images): seeds and images are both drawn."""
+    rng = np.random.default_rng(0)
+    seeds, images = differences.shape
+    means = [
+        differences[rng.integers(0, seeds, seeds)][:, rng.integers(0, images, images)].mean() for _ in range(RESAMPLES)
+    ]
+    low, high = np.percentile(means, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def interval_over_seeds(means: np.ndarray) -> tuple[float, float]:
+    """95 % t-interval of the mean of what a few seeds say (seeds,), taken as drawn from a normal distribution."""
+    reach = stats.t.ppf(0.975, len(means) - 1) * stats.sem(means)
+    return float(means.mean() - reach), float(means.mean() + reach)
+
+
+def multiply_adds(config: NetworkConfig, size: int) -> int:
+    """Multiply-adds of one forward pass on one crop of `size` pixels (convolutions and matrix products)."""
+    network = FingerPoseNet(config).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 1, size, size))
+    return counter.get_total_flops() // 2
+
+
+def tables(errors: dict[str, np.ndarray], seeds: list[int], size: int) -> str:
+    """Errors of the variants, (seeds, images) each, and what each step brings, for people."""
+    cost = {name: multiply_adds(config_named(name), size) / 1e6 for name in VARIANTS}
+    head = ["network", "multiply-adds", *(f"seed {seed}" for seed in seeds), "mean, mm"]
+    body = [
+        [VARIANTS[name], f"{cost[name]:.1f} M", *(f"{e:.2f}" for e in per_image.mean(1)), f"{per_image.mean():.2f}"]
+        for name, per_image in errors.items()
+    ]
+    steps = []
+    for before, after in PAIRS:
+        difference = errors[after] - errors[before]
+        intervals = interval(difference), interval_over_seeds(difference.mean(1))
+        letters = " to ".join(VARIANTS[name][1] for name in (before, after))
+        each = ", ".join(f"{d:+.2f}" for d in difference.mean(1))
+        said = (f"{low:+.2f} to {high:+.2f}" for low, high in intervals)
+        steps.append([letters, f"{difference.mean():+.2f}", *said, each])
+    changes = rows(
+        ["step", "error changes by, mm", "bootstrap interval", "t-interval over seeds", "seed by seed"], steps
+    )
+    return f"{rows(head, body)}\n\n{changes}"
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="./run training ablation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for images, logs and results")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="of each run, but for its network and seed")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each on one thread")
+    arguments = parser.parse_args(argv)
+    try:
+        config = load_config(arguments.config)
+        if len(config.stages) != 1:
+            raise ValueError(f"{arguments.config} has {len(config.stages)} stages: variants are compared over one")
+        if config.workers or config.pretrained or config.stages[0].batches_per_step > 1:
+            raise ValueError(f"{arguments.config} must say workers 0, and neither pretrained nor batches_per_step")
+        claim(arguments.out, config)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    (stage,) = config.stages
+    # Each image is looked at once: hands point anywhere.
+    kind = {"size": stage.size, "batch": stage.batch, "difficulty": stage.difficulty, "aligned_share": 0}
+    images = [("test", TEST_SEED, TEST_BATCHES), *((seed, 1000 * seed, stage.steps) for seed in arguments.seeds)]
+    runs = [dataclasses.replace(config, network=name, seed=seed) for seed in arguments.seeds for name in VARIANTS]
+    with multiprocessing.get_context("spawn").Pool(arguments.jobs, maxtasksperchild=1) as pool:
+        streams = [(arguments.out / f"images_{name}", count, kind | {"seed": seed}) for name, seed, count in images]
+        pool.starmap(render, streams, chunksize=1)
+        pool.starmap(train, [(arguments.out, run) for run in runs], chunksize=1)
+    errors = {
+        name: np.stack([np.load(arguments.out / f"{name}_{seed}.npy") for seed in arguments.seeds]) for name in VARIANTS
+    }
+    print(tables(errors, arguments.seeds, stage.size))

@@ -1,0 +1,45 @@
+"""A network of PyTorch's where a backend is expected."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fingerpose_ros.perception.backends.torch_backend import forward
+from fingerpose_ros.perception.pose.calibration import Calibration
+from fingerpose_ros.perception.pose.network import FingerPoseNet
+from fingerpose_ros.perception.pose.network.weights import load_tensors
+from fingerpose_ros.perception.pose.prediction import Prediction
+
+
+class ReferenceBackend:
+    """On the CPU; its uncertainty is not calibrated.
+
+    Args:
+        network: to run.
+        size: of its input, pixels.
+        bf16: compute as `TorchBackend` does on a GPU in bf16. Processors that cannot do it in software, slowly.
+    """
+
+    def __init__(self, network: FingerPoseNet, size: int, bf16: bool = False):
+        self.network, self.input_size = network, size
+        self.description = "PyTorch as on a GPU, bf16 in software" if bf16 else "as trained"
+        self._bf16 = bf16
+
+    def infer(self, images: np.ndarray) -> Prediction:
+        """See `prediction.Backend`."""
+        said = forward(self.network, torch.from_numpy(images), self._bf16)
+        return Calibration((1, 1, 1), (1, 1, 1), 1, 1).read(*(tensor.numpy() for tensor in said))
+
+
+def trained_size(weights: Path) -> int:
+    """Edge of the images that `weights` were last trained on, pixels.
+
+    Raises:
+        ValueError: their file does not say.
+    """
+    stages = json.loads(load_tensors(weights)[1].get("training", "{}")).get("stages")
+    if not stages:
+        raise ValueError(f"{weights} does not say at which size it was trained; give it by --size")
+    return stages[-1]["size"]

@@ -1,0 +1,80 @@
+"""What the hand finder takes for a hand where there is none: crops that the network must learn to reject."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.detection.hand_finder import find_hands
+from fingerpose_ros.perception.detection.search import CANDIDATES
+from fingerpose_ros.perception.pose.crop import Crop
+from fingerpose_ros.perception.settings import EstimatorSettings
+
+from . import image_borders
+from .hand_free_images import HandFreeImages, cut_away, passes
+
+SEED = 20_250_401
+"""Of the scenes: not that of the evaluation's."""
+
+STEP = 4
+"""One pixel in so many, each way, is rendered of the images in which the finder looks: it looks no closer
+(`hand_finder.GRID_WIDTH`)."""
+
+CUT_SHARE, CUT_RADIUS = 0.4, (0.05, 0.2)
+"""In so many images there is a hole, its radius in metres: filters that take the robot out of its view leave such."""
+
+JITTER = 0.02
+"""Standard deviation, along each axis, of where the network looks around what was found, metres."""
+
+FOREARM_SHARE = 0.6
+"""Of crops that are turned so many are turned as the finder says that a forearm points: so the estimator's first look
+at what is found is. Later ones are turned as the network says, which of a thing that is no hand may be any way."""
+
+
+class HardNegatives:
+    """Draws such crops, `size` pixels wide: found in whole images, and then drawn as a hand's crop is."""
+
+    def __init__(self, size: int):
+        self._size, self._images, self._settings = size, HandFreeImages(SEED, STEP), EstimatorSettings()
+        self._pixels = image_borders.pixels(size, 1.0)
+
+    def draw(self, rng: np.random.Generator, turned: np.ndarray) -> np.ndarray:
+        """Network inputs (n, size, size), of which those are turned that `turned` (count,) says.
+
+        There are at most `count`: fewer where the finder is not taken in often enough.
+        """
+        count, crops = len(turned), []
+        near, far = self._settings.min_distance, self._settings.max_distance
+        for _ in range(count):
+            index = int(rng.integers(2**31))
+            _, camera, depth = self._images[index]
+            hole, radius = np.zeros(3), 0.0
+            rows, columns = np.nonzero(depth)
+            if len(rows) and rng.uniform() < CUT_SHARE:
+                k = rng.integers(len(rows))
+                hole = camera.back_project(np.array([columns[k], rows[k]]), depth[rows[k], columns[k]])
+                radius = rng.uniform(*CUT_RADIUS)
+                depth = cut_away(depth, camera, hole, radius)
+            for candidate in find_hands(depth, camera, near, far, CANDIDATES)[: count - len(crops)]:
+                centre = candidate.centre + rng.normal(0, JITTER, 3)
+                mirrored = bool(rng.uniform() < 0.5)
+                crop = Crop(centre, self._settings.cube_half_size, mirrored)
+                if turned[len(crops)]:
+                    crop = self._turned(rng, crop, candidate.direction)
+                crops.append(self._crop(index, camera, crop, hole, radius))
+            if len(crops) == count:
+                break
+        return np.array(crops, np.float32).reshape(-1, self._size, self._size)
+
+    def _turned(self, rng: np.random.Generator, crop: Crop, forearm: np.ndarray | None) -> Crop:
+        by_arm, roll = rng.uniform() < FOREARM_SHARE, rng.uniform(-np.pi, np.pi)
+        return crop.upright(forearm) if by_arm and forearm is not None else replace(crop, roll=roll)
+
+    def _crop(self, index: int, camera: Camera, crop: Crop, hole: np.ndarray, radius: float) -> np.ndarray:
+        slope = crop.half_size / crop.distance
+        z = self._images.view(index, crop.to_crop, self._size / (2 * slope), self._size, crop.roll)
+        rays = np.concatenate([self._pixels * slope, np.ones((*self._pixels.shape[:2], 1))], axis=-1) @ crop.to_crop
+        u, v = np.moveaxis(camera.project(rays), -1, 0)
+        shown = (np.abs(u - camera.cx) <= camera.width / 2) & (np.abs(v - camera.cy) <= camera.height / 2)
+        shown &= (rays[..., 2] > 0) & ~passes(rays, hole, radius)
+        return image_borders.network_input(z, shown, crop.distance, crop.half_size)

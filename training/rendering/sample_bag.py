@@ -1,0 +1,171 @@
+"""Renders the sample recording that ships with the package: `./run training sample_bag --out sample/hands`.
+
+A person stands before a simulated RealSense D435 and shows the right hand, then the left, then both: opening, closing,
+pinching, pointing, turning. Nothing in it is drawn by chance but the camera's flaws and noise, and these from `--seed`.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import warp as wp
+from scipy.spatial.transform import Rotation
+
+from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.hand import LEFT, RIGHT
+from fingerpose_ros.recording.bag_writer import write_depth_bag
+
+from . import poses
+from .hands import ADULT_LENGTH, ARM, Angles, HandBank
+from .primitives import basis
+from .renderer import BOX, CYLINDER, SPHERE, Renderer
+from .sensor_simulation import simulate_sensors
+from .sensors import SENSORS, sample_sensor_noise
+
+SENSOR = "realsense_d435"
+WIDTH, HEIGHT, RATE = 640, 480, 30
+CAMERA = Camera(WIDTH, HEIGHT, *[SENSORS[SENSOR].focal] * 2, (WIDTH - 1) / 2, (HEIGHT - 1) / 2)
+MAX_RANGE = 1.3
+"""Metres beyond which the camera's driver is set to report nothing."""
+
+START = 1_750_000_000_000_000_000
+"""Stamp of the first image, nanoseconds."""
+
+MOVE, REST = 10, 3
+"""Images that a hand takes from one pose to the next, and stays in it."""
+
+SHOWN = ("relaxed", "open", "fist", "open", "pinch_index", "wide", "point", "relaxed")
+SHOWN_TOGETHER = (
+    ("relaxed", "open", "ok", "grasp_ball", "fist", "open", "relaxed"),
+    ("relaxed", "fist", "open", "two", "open", "pinch_index", "relaxed"),
+)
+ALONE, TOGETHER = (len(SHOWN) * (MOVE + REST), len(SHOWN_TOGETHER[0]) * (MOVE + REST))
+
+FACING = np.array([[0.0, 0, 1], [0, -1, 0], [1, 0, 0]])
+"""Wrist frame (`scenes`) -> camera, of a right hand held up, its palm to the camera."""
+
+SHOULDER, TORSO, HEAD = (-0.19, 0.05, 0.98), (0.0, 0.36, 1.02), (0.0, -0.2, 0.98)
+TABLE = (0.0, 0.45, 0.95)
+"""Metres in the camera's frame; the shoulder is that of the right arm."""
+
+_CHUNK = 8
+
+
+def smooth(x: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, without a jerk between: the path of a human movement (Flash and Hogan, 1985)."""
+    x = np.clip(x, 0, 1)
+    return x**3 * (10 - 15 * x + 6 * x**2)
+
+
+def gestures(names: tuple[str, ...]) -> Angles:
+    """The library's poses one after the other, the last before the first: a `MOVE` and a `REST` for each."""
+    library = poses.named((names[0], *names))
+    time = np.arange(len(names) * (MOVE + REST)) / (MOVE + REST)
+    step, passed = time.astype(int), (time % 1) * (MOVE + REST) / MOVE
+    fingers = Angles.mix(library[step], library[step + 1], smooth(passed))
+    # A thumb closes over the fingers after them, and makes way before they open.
+    folded = np.array([name in ("fist", "point", "two") for name in (names[0], *names)], float)
+    late = folded[step + 1] - folded[step]
+    thumb = Angles.mix(library[step], library[step + 1], smooth(passed * 1.6 - np.where(late > 0, 0.6, 0)))
+    return Angles(**{k: getattr(thumb if k.startswith("thumb") else fingers, k) for k in vars(fingers)})
+
+
+def path(count: int, phase: float) -> tuple[np.ndarray, np.ndarray]:
+    """Of a right hand that comes in from its side and leaves again: wrist (count, 3), and turn (count, 3, 3) of it."""
+    time = np.arange(count) / RATE
+    inside = smooth(time / 0.7) * smooth((time[-1] - time) / 0.7)
+    wander = [np.sin(2 * np.pi * f * time + phase + f) for f in (0.31, 0.23, 0.41, 0.27, 0.35, 0.19)]
+    wrist = np.stack([-0.13 + 0.06 * wander[0], 0.10 + 0.05 * wander[1], 0.52 + 0.07 * wander[2]], axis=1)
+    wrist += (1 - inside)[:, None] * (-0.55, 0.15, 0.05)
+    turn = Rotation.from_euler("yxz", np.radians(np.stack([38 * wander[3], 22 * wander[4], 14 * wander[5]], axis=1)))
+    return wrist, turn.as_matrix()
+
+
+def hand_in_place(bank: HandBank, shape: int, length: float, angles: Angles, wrist, turn, mirrored: bool):
+    """One hand over n images: skinning transforms, placements (n, 4, 4) in the camera's frame and joints (n, 21, 3)."""
+    shapes = np.full(len(wrist), shape)
+    transforms, joints = bank.pose(shapes, angles)
+    flip = np.diag([-1.0 if mirrored else 1.0, 1, 1])
+    placed = np.broadcast_to(np.eye(4), (len(wrist), 4, 4)).copy()
+    placed[:, :3, :3] = flip @ turn @ FACING * (length / bank.length[shape])
+    placed[:, :3, 3] = wrist @ flip
+    joints = np.einsum("nij,nkj->nki", placed[:, :3, :3], joints) + placed[:, None, :3, 3]
+    elbow = placed @ transforms[:, ARM] @ np.append(bank.rest[shape, ARM, :3, 3], 1)
+    return shapes, transforms, placed, joints, elbow[:, :3]
+
+
+def solid(centre, half_sizes, rotation=None) -> np.ndarray:
+    """The placement (4, 4) of a solid."""
+    placement = np.eye(4)
+    placement[:3, :3] = (np.eye(3) if rotation is None else rotation) * np.asarray(half_sizes, float)
+    placement[:3, 3] = centre
+    return placement
+
+
+def upper_arm(elbow: np.ndarray, shoulder: np.ndarray) -> np.ndarray:
+    along = shoulder - elbow
+    rotation = basis(along, np.random.default_rng(0))
+    return solid((elbow + shoulder) / 2, (0.042, np.linalg.norm(along) / 2, 0.042), rotation)
+
+
+def scene(bank: HandBank) -> list[dict[str, tuple]]:
+    """Image by image, the hands in it: handedness -> (shape, transforms, placement, joints, elbow)."""
+    adults = np.flatnonzero(~bank.child)
+    images = [{} for _ in range(2 * ALONE + TOGETHER)]
+    for handedness, begin, names, phase in (
+        (RIGHT, 0, SHOWN, 0.0), (LEFT, ALONE, SHOWN, 1.3),
+        (RIGHT, 2 * ALONE, SHOWN_TOGETHER[0], 2.1), (LEFT, 2 * ALONE, SHOWN_TOGETHER[1], 4.0),
+    ):  # fmt: skip
+        angles = gestures(names)
+        wrist, turn = path(len(angles.spread), phase)
+        hand = hand_in_place(bank, adults[3], ADULT_LENGTH, angles, wrist, turn, handedness == LEFT)
+        for k, parts in enumerate(zip(*hand, strict=True)):
+            images[begin + k][handedness] = parts
+    return images
+
+
+def render(bank: HandBank, images: list[dict[str, tuple]], seed: int):
+    """Yields what the camera sees of each image, (HEIGHT, WIDTH) uint16 millimetres."""
+    renderer, rng = Renderer(bank), np.random.default_rng(seed)
+    flaws = sample_sensor_noise([SENSOR], np.ones(1), rng, difficulty=0.5)
+    top = (WIDTH - HEIGHT) // 2
+    for begin in range(0, len(images), _CHUNK):
+        chunk = images[begin : begin + _CHUNK]
+        n = len(chunk)
+        depth = renderer.empty(n, WIDTH)
+        focal = wp.array(np.full(n, CAMERA.fx), dtype=float, device=renderer.device)
+        kinds, placements = np.zeros((n, 5), int), np.broadcast_to(np.eye(4), (n, 5, 4, 4)).copy()
+        kinds[:, :3] = SPHERE, SPHERE, BOX
+        placements[:, 0] = solid(TORSO, (0.2, 0.42, 0.11))
+        placements[:, 1] = solid(HEAD, (0.08, 0.11, 0.1))
+        placements[:, 2] = solid(TABLE, (0.28, 0.02, 0.15))
+        shown = [(i, name, hand) for i, image in enumerate(chunk) for name, hand in image.items()]
+        for i, name, (*_, elbow) in shown:
+            k = 3 + (name == LEFT)
+            kinds[i, k] = CYLINDER
+            placements[i, k] = upper_arm(elbow, np.array(SHOULDER) * ((-1 if name == LEFT else 1), 1, 1))
+        shapes, transforms, placed = (np.array([hand[j] for _, _, hand in shown]) for j in range(3))
+        index, zeros = np.array([i for i, *_ in shown]), np.zeros(len(shown))
+        vertices = renderer.skin(shapes, transforms)
+        renderer.draw_hands(depth, focal, vertices, index, placed, zeros, zeros + len(bank.faces))
+        renderer.draw_solids(depth, focal, kinds, placements)
+        seen = simulate_sensors(depth, focal, flaws.repeated(n), rng.integers(0, 2**31 - 64, n)).numpy()
+        seen[seen > MAX_RANGE] = 0
+        yield from np.round(seen[:, top : top + HEIGHT] * 1000).astype(np.uint16)
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="./run training sample_bag", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bag; must not exist")
+    parser.add_argument("--seed", type=int, default=3)
+    args = parser.parse_args(argv)
+    bank = HandBank()
+    images = scene(bank)
+    stamps = [START + round(k * 1e9 / RATE) for k in range(len(images))]
+    truth = [{name: hand[3] for name, hand in image.items()} for image in images]
+    write_depth_bag(args.out, CAMERA, zip(stamps, render(bank, images, args.seed), truth, strict=True))
+    size = sum(file.stat().st_size for file in args.out.iterdir())
+    print(f"{args.out}: {len(images)} images, {size / 1e6:.1f} MB")
+    return 0
