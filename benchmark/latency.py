@@ -1,13 +1,13 @@
-"""How fast hands are answered: by the network alone, by the estimator, and by the node over DDS; as JSON.
+"""Benchmark of latency and throughput: the network alone, the estimator, and the node over DDS; output as JSON.
 
-    python benchmark/latency.py                       # 30, 60, 90 Hz and flat out, one hand
+    python benchmark/latency.py                       # 30, 60, 90 Hz and maximum rate, one hand.
     python benchmark/latency.py --hands 2 --precision f32
-    python benchmark/latency.py --minutes 30          # endurance: does memory, or anything else, grow?
-    python benchmark/latency.py --device cuda         # PyTorch on a GPU, one crop at a time and many
+    python benchmark/latency.py --minutes 30          # endurance: growth of memory, threads and latency.
+    python benchmark/latency.py --device cuda         # PyTorch on a GPU, batches of one crop and of many.
 
-The images are those of the sample recording in which one hand, or both, are wholly in view, forth and back; or those of
-`--frames FOLDER` (depth/*.png, meta.json), for which no ROS is needed with `--only network estimator`. On a GPU machine
-the first calls warm up; they are not counted anywhere.
+The images are those of the sample recording that show one hand, or both, completely, played forward and backward.
+`--frames FOLDER` (depth/*.png, meta.json) replaces them; with `--only network estimator` this needs no ROS. The first
+calls warm up and are not counted.
 """
 
 import argparse
@@ -39,25 +39,25 @@ RATES = (30.0, 60.0, 90.0)
 BATCHES = (1, 2, 4, 8, 16, 32)
 LAYERS = ("network", "estimator", "node")
 WARM_UP = 3.0
-"""Seconds of streaming before anything is measured: tracking begins, caches fill."""
+"""Seconds of streaming before the measurement: tracking starts, caches fill."""
 
 MAX_FRAMES = 100
 WINDOW = 10.0
-"""Seconds of endurance between two looks at the node."""
+"""Seconds between two samples of the node's resource usage in the endurance test."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=LAYERS, default=LAYERS, help="what to measure")
-    parser.add_argument("--seconds", type=float, default=40.0, help="of each measurement")
-    parser.add_argument("--minutes", type=float, help="endurance: so long at 30 Hz, nothing else")
-    parser.add_argument("--hands", type=int, choices=(1, 2), default=1, help="hands in the sample's images")
-    parser.add_argument("--frames", type=Path, help="a folder of depth images instead of the sample")
+    parser.add_argument("--seconds", type=float, default=40.0, help="duration of each measurement")
+    parser.add_argument("--minutes", type=float, help="run only the endurance test at 30 Hz, for this time")
+    parser.add_argument("--hands", type=int, choices=(1, 2), default=1, help="number of hands in the sample's images")
+    parser.add_argument("--frames", type=Path, help="folder of depth images instead of the sample")
     parser.add_argument("--model", default="")
     parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
     parser.add_argument("--device", choices=backends.DEVICES, default="auto")
     parser.add_argument("--precision", choices=backends.PRECISIONS, default="auto")
-    parser.add_argument("--json", type=Path, help="write the report here, too")
+    parser.add_argument("--json", type=Path, help="file to write the report to, besides printing it")
     arguments = parser.parse_args()
 
     frames, camera = folder_frames(arguments.frames) if arguments.frames else sample_frames(arguments.hands)
@@ -89,7 +89,7 @@ def main() -> int:
 
 
 def sample_frames(hands: int) -> tuple[list[np.ndarray], Camera]:
-    """The sample's images with so many hands wholly in view, forth and back, uint16 millimetres."""
+    """The sample's images with this number of hands completely in view, forward and backward, uint16 millimetres."""
     from fingerpose_ros.commands.demo import SAMPLE
     from fingerpose_ros.recording.bag_reader import DepthBag
     from fingerpose_ros.recording.bag_writer import TRUTH_TOPIC
@@ -101,28 +101,29 @@ def sample_frames(hands: int) -> tuple[list[np.ndarray], Camera]:
     frames = []
     with DepthBag(path) as bag:
         for frame in depth_frames(bag):
-            seen = truth.get(frame.stamp, [])
-            if len(seen) == hands and all(hand.valid.all() for hand in seen):
+            true_hands = truth.get(frame.stamp, [])
+            if len(true_hands) == hands and all(hand.valid.all() for hand in true_hands):
                 frames.append(np.round(frame.depth * 1000).astype(np.uint16))
                 camera = frame.camera
-            elif frames:  # so that all belong to one stretch
+            elif frames:  # only one contiguous sequence
                 break
-    return forth_and_back(frames[:MAX_FRAMES]), camera
+    return forward_and_backward(frames[:MAX_FRAMES]), camera
 
 
 def folder_frames(path: Path) -> tuple[list[np.ndarray], Camera]:
     folder = FrameFolder.open(path)
     count = min(len(folder.images), MAX_FRAMES)
-    return forth_and_back([np.round(folder.depth(i) * 1000).astype(np.uint16) for i in range(count)]), folder.camera
+    frames = [np.round(folder.depth(i) * 1000).astype(np.uint16) for i in range(count)]
+    return forward_and_backward(frames), folder.camera
 
 
-def forth_and_back(frames: list[np.ndarray]) -> list[np.ndarray]:
-    """So that a sequence that is repeated has no jump."""
+def forward_and_backward(frames: list[np.ndarray]) -> list[np.ndarray]:
+    """A sequence that can be repeated without a jump."""
     return frames + frames[-2:0:-1]
 
 
 def network(backend: Backend, frames: Sequence[np.ndarray], camera: Camera, seconds: float) -> dict:
-    """The engine alone, on crops around the hand of the first image, batch by batch."""
+    """The engine alone, on the crop around the hand of the first image, for each batch size."""
     depth = frames[0] * np.float32(0.001)
     hands = HandPoseEstimator(backend, EstimatorSettings()).estimate(depth, camera, 0.0)
     centre = hand_centre(hands[0].positions) if hands else np.array([0.0, 0.0, 0.6])
@@ -139,24 +140,25 @@ def network(backend: Backend, frames: Sequence[np.ndarray], camera: Camera, seco
 
 
 def estimator(backend: Backend, frames: Sequence[np.ndarray], camera: Camera, seconds: float) -> dict:
-    """Depth image to hands in this process: at 30 Hz, as a camera would have it, and flat out."""
+    """Depth image to hands in this process: at 30 Hz, as from a camera, and at the maximum rate."""
     depths = [depth * np.float32(0.001) for depth in frames]
     report = {}
     for name, rate in (("30 Hz", 30.0), ("flat out", None)):
         hands = HandPoseEstimator(backend, EstimatorSettings())
-        count, found = 0, 0
+        count, with_a_hand = 0, 0
 
         def estimate(hands: HandPoseEstimator = hands) -> None:
-            nonlocal count, found
-            found += bool(hands.estimate(depths[count % len(depths)], camera, count / 30))
+            nonlocal count, with_a_hand
+            with_a_hand += bool(hands.estimate(depths[count % len(depths)], camera, count / 30))
             count += 1
 
-        # As the node does: an image is answered before others are looked for. Flat out, that counts, too.
+        # The node publishes an image's hands before it detects further ones, so `look_around` is not timed. At the
+        # maximum rate it is: `estimate` calls it.
         times = timed(estimate, seconds, rate, hands.look_around if rate else None)
         report[name] = {
             "ms": percentiles(times),
             "images_per_second": round(len(times) / seconds if rate else 1 / float(np.mean(times)), 1),
-            "with_a_hand": round(found / count, 3),
+            "with_a_hand": round(with_a_hand / count, 3),
         }
     return report
 
@@ -167,9 +169,9 @@ def timed(
     rate: float | None = None,
     afterwards: Callable[[], object] | None = None,
 ) -> np.ndarray:
-    """Seconds that each call took, at `rate` Hz or one after the other; the first ones are left out.
+    """Seconds that each call took, at `rate` Hz or without a pause, after some calls to warm up.
 
-    What is to be done `afterwards` does not count.
+    `afterwards` is called after each call, and not timed.
     """
     for _ in range(10):
         call()
@@ -186,7 +188,7 @@ def timed(
 
 
 def node(frames: Sequence[np.ndarray], camera: Camera, engine: dict[str, str], seconds: float) -> dict:
-    """Images over DDS to a node in a process of its own, and its answers back."""
+    """Images over DDS to a node in its own process, and its answers back."""
     from node_stream import NodeStream
 
     report: dict = {}
@@ -202,7 +204,7 @@ def node(frames: Sequence[np.ndarray], camera: Camera, engine: dict[str, str], s
             "answers_per_second": round(len(window.latencies) / window.seconds, 1),
             "hands_per_answer": round(window.hands / max(len(window.latencies), 1), 3),
             "sent_to_answered_ms": percentiles(window.latencies),
-            "arrival_to_pose_ms": {  # the node's own view, of its last 1000 images
+            "arrival_to_pose_ms": {  # measured by the node, over its last 1000 images
                 "p50": float(health["latency p50 (ms)"]),
                 "p99": float(health["latency p99 (ms)"]),
             },
@@ -214,31 +216,31 @@ def node(frames: Sequence[np.ndarray], camera: Camera, engine: dict[str, str], s
 
 
 def endurance(frames: Sequence[np.ndarray], camera: Camera, engine: dict[str, str], minutes: float) -> dict:
-    """30 Hz for long: the node's memory, threads, descriptors and latency, look by look."""
+    """A long run at 30 Hz: the node's memory, threads, descriptors and latency in each window."""
     from node_stream import NodeStream
 
-    looks: list[dict] = []
+    windows: list[dict] = []
     sent = missed = 0
     with NodeStream(frames, camera, engine_parameters(engine)) as stream:
         stream.stream(WARM_UP, RATES[0])
-        while len(looks) * WINDOW < minutes * 60:
+        while len(windows) * WINDOW < minutes * 60:
             window = stream.stream(WINDOW, RATES[0])
             usage: Usage = window.after
             sent += window.sent
             missed += window.sent - len(window.latencies)
-            looks.append(
+            windows.append(
                 {
-                    "second": round((len(looks) + 1) * WINDOW),
+                    "second": round((len(windows) + 1) * WINDOW),
                     "memory_mb": round(usage.memory, 2),
                     "threads": usage.threads,
                     "descriptors": usage.descriptors,
                     "latency_ms": percentiles(window.latencies),
                 }
             )
-            print(json.dumps(looks[-1]), file=sys.stderr, flush=True)
-    part = max(len(looks) // 10, 1)
-    first, last = looks[part : 2 * part] or looks[:part], looks[-part:]  # the first tenth is the start
-    memory = [np.mean([look["memory_mb"] for look in looks]) for looks in (first, last)]
+            print(json.dumps(windows[-1]), file=sys.stderr, flush=True)
+    part = max(len(windows) // 10, 1)
+    first, last = windows[part : 2 * part] or windows[:part], windows[-part:]  # the first tenth is warm-up
+    memory = [np.mean([window["memory_mb"] for window in tenth]) for tenth in (first, last)]
     return {
         "sent": sent,
         "missed": missed,
@@ -246,7 +248,7 @@ def endurance(frames: Sequence[np.ndarray], camera: Camera, engine: dict[str, st
         "threads": [first[0]["threads"], last[-1]["threads"]],
         "descriptors": [first[0]["descriptors"], last[-1]["descriptors"]],
         "latency_p50_ms": [round(float(np.mean([x["latency_ms"]["p50"] for x in xs])), 2) for xs in (first, last)],
-        "looks": looks,
+        "windows": windows,
     }
 
 

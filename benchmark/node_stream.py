@@ -1,4 +1,4 @@
-"""A camera for the benchmark: sends depth images over DDS to the node, a process apart, and times its answers."""
+"""A camera for the benchmark: sends depth images over DDS to the node in its own process, and times its answers."""
 
 import tempfile
 import time
@@ -23,24 +23,24 @@ from fingerpose_ros.replay.node_process import NodeProcess
 from fingerpose_ros.replay.recorder import Recorder
 from fingerpose_ros.ros.depth_image import DepthImage, to_image
 
-STARTING, PATIENCE = 90.0, 1.0
-"""Seconds until the node must listen; and to wait for the last answers."""
+STARTUP_TIMEOUT, ANSWER_TIMEOUT = 90.0, 1.0
+"""Seconds in which the node must subscribe, and in which an image must be answered."""
 
 IN_FLIGHT = 2
-"""Images on their way when sending flat out: one at work, one that waits, so that the node never waits itself."""
+"""Unanswered images at the maximum rate: one being processed and one queued, so that the node is never idle."""
 
 
 @dataclass
 class Window:
-    """Some seconds of streaming.
+    """The measurements of one call of `NodeStream.stream`.
 
     Attributes:
-        seconds: how long.
-        sent: images.
-        hands: in all answers.
-        latencies: seconds from sending to answer, of the images that were answered.
-        arrivals: `time.monotonic()` seconds of the answers.
-        before, after: the node's usage.
+        seconds: duration.
+        sent: number of images sent.
+        hands: number of hands in all answers.
+        latencies: seconds from sending an image to its answer, for each answer.
+        arrivals: `time.monotonic()` seconds of each answer.
+        before, after: the node's resource usage.
     """
 
     seconds: float = 0.0
@@ -53,11 +53,12 @@ class Window:
 
 
 class NodeStream:
-    """The node, and a camera before it; a context manager.
+    """The node, and a camera that sends it images; a context manager.
 
     Args:
-        frames: depth images (height, width) uint16 millimetres, sent again and again.
-        parameters: the node's.
+        frames: depth images (height, width) uint16 millimetres, sent in a loop.
+        camera: of these images.
+        parameters: the node's parameters.
     """
 
     def __init__(self, frames: Sequence[np.ndarray], camera: Camera, parameters: dict[str, object]):
@@ -79,12 +80,14 @@ class NodeStream:
         self._window = Window()
 
     def __enter__(self) -> "NodeStream":
-        end = time.monotonic() + STARTING
+        end = time.monotonic() + STARTUP_TIMEOUT
         try:
             while not (self._images.get_subscription_count() and self._infos.get_subscription_count()):
                 self.process.check()
                 if time.monotonic() > end:
-                    raise TimeoutError(f"the node does not listen after {STARTING:.0f} s:\n{self.process.last_words()}")
+                    raise TimeoutError(
+                        f"the node has not subscribed after {STARTUP_TIMEOUT:.0f} s:\n{self.process.log_tail()}"
+                    )
                 self._executor.spin_once(timeout_sec=0.1)
         except BaseException:
             self.__exit__()
@@ -99,9 +102,9 @@ class NodeStream:
         self._log.cleanup()
 
     def stream(self, seconds: float, rate: float | None) -> Window:
-        """Send images at `rate` Hz, or flat out, for so many seconds; then wait for the last answers."""
-        for kept in vars(self._recorder).values():
-            kept.clear()
+        """Send images for `seconds` at `rate` Hz, or at the maximum rate; then wait for the last answers."""
+        for messages in vars(self._recorder).values():
+            messages.clear()
         self._sent_at.clear()
         window = self._window = Window(before=Usage.of(self.process.pid))
         begin = time.monotonic()
@@ -110,18 +113,18 @@ class NodeStream:
                 self._send(now)
                 if rate is None:
                     self._forget(now)
-            due = begin + window.sent / rate - time.monotonic() if rate else PATIENCE
+            due = begin + window.sent / rate - time.monotonic() if rate else ANSWER_TIMEOUT
             self._executor.spin_once(timeout_sec=max(0.0, min(due, 0.1)))
         window.seconds = time.monotonic() - begin
         window.after = Usage.of(self.process.pid)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + ANSWER_TIMEOUT
         while self._sent_at and time.monotonic() < end:
             self._executor.spin_once(timeout_sec=0.05)
         self.process.check()
         return window
 
     def health(self) -> dict[str, str]:
-        """What the node itself said last, on /diagnostics."""
+        """The values of the node's last message on /diagnostics."""
         end = time.monotonic() + 3
         while not self._recorder.diagnostics and time.monotonic() < end:
             self._executor.spin_once(timeout_sec=0.1)
@@ -140,18 +143,18 @@ class NodeStream:
         self._window.sent += 1
 
     def _forget(self, now: float) -> None:
-        """Count images as missed that are not answered after a while, so that others are sent in their place."""
-        for stamp, at in list(self._sent_at.items()):
-            if now - at > PATIENCE:
+        """Count images as missed after `ANSWER_TIMEOUT`, so that others are sent in their place."""
+        for stamp, sent_at in list(self._sent_at.items()):
+            if now - sent_at > ANSWER_TIMEOUT:
                 del self._sent_at[stamp]
 
     def _on_answer(self, message: HandPoseArray) -> None:
-        at = self._sent_at.pop((message.header.stamp.sec, message.header.stamp.nanosec), None)
-        if at is None:
+        sent_at = self._sent_at.pop((message.header.stamp.sec, message.header.stamp.nanosec), None)
+        if sent_at is None:
             return
-        # Answers come in the order of the images: whatever was sent before this one will not be answered any more.
-        self._sent_at = {stamp: sent for stamp, sent in self._sent_at.items() if sent > at}
+        # Answers come in the order of the images, so earlier images will not be answered any more.
+        self._sent_at = {stamp: sent for stamp, sent in self._sent_at.items() if sent > sent_at}
         now = time.monotonic()
-        self._window.latencies.append(now - at)
+        self._window.latencies.append(now - sent_at)
         self._window.arrivals.append(now)
         self._window.hands += len(message.hands)

@@ -1,10 +1,10 @@
-"""What smoothing buys and costs: jitter at rest, lag in motion, bones that change their length.
+"""Benchmark of the smoothing filter: jitter at rest, lag in motion, variation of bone lengths.
 
     python benchmark/smoothing.py [--min-cutoff HZ] [--beta HZ_PER_M_S] [--rate HZ] [--json]
 
-A hand made of joint angles rests, is moved through the air, and opens and closes. To its true joints comes noise as a
-network makes it: some of it shared by the whole hand, some each joint's own, more of it along the line of sight. The
-filter is the product's own; nothing here depends on a trained network.
+A hand built from joint angles rests, moves through the air, and opens and closes. Noise like a network's is added to
+its true joints: a part that all joints share and a part of each joint, both larger along the line of sight. The filter
+is the package's own; no trained network is used.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from articulated_hand import ArticulatedHand  # noqa: E402
 
 from fingerpose_ros.perception.settings import EstimatorSettings  # noqa: E402
 from fingerpose_ros.perception.skeleton import PARENTS, TIPS  # noqa: E402
-from fingerpose_ros.perception.tracking.tracks import PoseFilter  # noqa: E402
+from fingerpose_ros.perception.tracking.smoothing import PoseFilter  # noqa: E402
 
 SECONDS = 20.0
 PERIOD = 2.0
-"""Seconds after which every motion repeats itself."""
+"""Period in seconds of all motions."""
 
 OWN_NOISE = np.array([0.0015, 0.0015, 0.0025])
 SHARED_NOISE = np.array([0.001, 0.001, 0.002])
@@ -32,17 +32,17 @@ SHARED_NOISE = np.array([0.001, 0.001, 0.002])
 
 
 def rest(time: float) -> np.ndarray:
-    """A relaxed hand that keeps still, (21, 3)."""
+    """A relaxed hand at rest, (21, 3)."""
     return ArticulatedHand().positions() + (0, 0, 0.6)
 
 
 def reach(time: float) -> np.ndarray:
-    """The same, swung from side to side by 0.5 m at up to 0.8 m/s."""
+    """The same hand, moved from side to side by 0.5 m at up to 0.8 m/s."""
     return rest(time) + (0.25 * np.sin(2 * np.pi * 0.5 * time), 0, 0)
 
 
 def grasp(time: float) -> np.ndarray:
-    """A hand in its place that opens and closes once a second."""
+    """A hand that stays in place, and opens and closes once per second."""
     closed = 0.5 - 0.5 * np.cos(2 * np.pi * time)
     hand = ArticulatedHand()
     for finger, flexion in hand.flexion.items():
@@ -57,23 +57,23 @@ def noisy(truth: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def lag(estimate: np.ndarray, motion, stamps: np.ndarray) -> float:
-    """Milliseconds by which the tips come late: the delay of the truth that explains them best."""
+    """Lag of the fingertips in milliseconds: the delay of the ground truth with the smallest error."""
     step = 0.002
     truth = np.stack([motion(time)[list(TIPS)] for time in np.arange(0, PERIOD, step)])
     errors = []
     for delay in np.arange(0, 0.25, step):
-        late = truth[np.round((stamps - delay) / step).astype(int) % len(truth)]
-        errors.append(np.mean((estimate[:, list(TIPS)] - late) ** 2))
+        delayed = truth[np.round((stamps - delay) / step).astype(int) % len(truth)]
+        errors.append(np.mean((estimate[:, list(TIPS)] - delayed) ** 2))
     return 1000 * step * int(np.argmin(errors))
 
 
 def jitter(estimate: np.ndarray) -> float:
-    """Millimetres RMS by which joints at rest move about their mean."""
+    """RMS distance in millimetres of joints at rest from their mean."""
     return 1000 * float(np.sqrt(((estimate - estimate.mean(axis=0)) ** 2).sum(axis=-1).mean()))
 
 
 def bone_variation(estimate: np.ndarray) -> float:
-    """Standard deviation over time of the bones' lengths, millimetres, mean over the bones."""
+    """Standard deviation of the bone lengths over time in millimetres, mean over the bones."""
     lengths = np.linalg.norm(estimate[:, 1:] - estimate[:, list(PARENTS[1:])], axis=-1)
     return 1000 * float(lengths.std(axis=0).mean())
 

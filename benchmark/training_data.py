@@ -1,11 +1,11 @@
-"""How fast network inputs come, samples a second: rendered, and cropped and augmented from the five benchmarks' files.
+"""Benchmark of the training data: samples per second, rendered or loaded from the five public datasets.
 
     python benchmark/training_data.py [--only rendered nyu] [--processes 2] [--seconds 5] [--size 128]
         [--device cuda:0] [--json OUT]
 
-Rendered hands with all effects; the benchmarks on fixtures with the flaws of each dataset's sensor, from the official
-files as they are and as `training.datasets.pack` makes them. Every process, on a core of its own where there are as
-many, makes other batches of the same stream, as a trainer's workers do.
+Rendered hands have all sensor effects. The datasets are fixtures with the sensor noise of each dataset's sensor. They
+are loaded from the official file formats and from the packed form of `training.datasets.pack`, then cropped and
+augmented. Each process generates its own batches, on a core of its own if there are enough, as a trainer's workers do.
 """
 
 import argparse
@@ -30,16 +30,16 @@ from training.learning.data import Batches, synthetic  # noqa: E402
 RENDERED = "rendered"
 FRAMES, BATCH = 64, 32
 OPTIONS = {"msra": {"held_out": "P0"}}
-"""Dataset -> what its training split is opened with: MSRA's is what is left without one subject."""
+"""Dataset -> options to open its training split: MSRA's has all subjects but one."""
 RECORDED = {
     "icvl": ("realsense_sr305", 0.30, 0.45), "nyu": ("kinect_v1", 0.60, 0.85), "msra": ("realsense_sr305", 0.30, 0.45),
     "hands2019": ("realsense_sr305", 0.40, 0.60), "ho3d": ("realsense_d435_colour", 0.45, 0.70),
 }  # fmt: skip
-"""Dataset -> the sensor among ours most like its own, and how far off the hands are, metres."""
+"""Dataset -> the simulated sensor most like its own, and the range of the hands' distances, metres."""
 
 
 def make(name: str, folder: Path) -> dict[str, Path]:
-    """Write the dataset and its packed form; their folders."""
+    """Write a dataset and its packed form; returns their folders."""
     sensor, near, far = RECORDED[name]
     files, packed = folder / name / "files", folder / name / "packed"
     frames = render(CAMERAS[name], FRAMES, 0, sensor, near, far, right=name != "icvl")
@@ -61,7 +61,7 @@ def of_rendered(size: int, device: str, seed: int) -> Batches:
 
 
 def work(make_batches, seconds: float, core: int, start, counts) -> None:
-    """Make batches for `seconds`, and say how many samples they were in how long."""
+    """Generate batches for `seconds`; puts the number of samples, the elapsed and the CPU seconds into `counts`."""
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[core % len(cores)]})
     batches = make_batches(seed=core)
@@ -75,7 +75,7 @@ def work(make_batches, seconds: float, core: int, start, counts) -> None:
 
 
 def measure(make_batches, seconds: float, processes: int) -> dict[str, float]:
-    """Samples a second of all processes together, and what a sample costs a core; seeds go to `make_batches`."""
+    """Samples per second of all processes together, and CPU time per sample; `make_batches` takes a seed."""
     context = multiprocessing.get_context("spawn")
     start, counts = context.Barrier(processes), context.Queue()
     workers = [
@@ -95,8 +95,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=(RENDERED, *WRITERS), default=(RENDERED, *WRITERS))
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--size", type=int, default=128, help="edge of the network's input, pixels")
-    parser.add_argument("--device", default="cpu", help="what draws hands: cpu, cuda:0, ...")
+    parser.add_argument("--size", type=int, default=128, help="side of the network's input, pixels")
+    parser.add_argument("--device", default="cpu", help="device that renders hands: cpu, cuda:0, ...")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
@@ -115,7 +115,7 @@ def main() -> None:
                 result = measure(source, arguments.seconds, arguments.processes)
                 report["results"][name][form] = result
                 rate, cost = result["samples_per_second"], result["core_ms_per_sample"]
-                print(f"{name:10s} {form:7s} {rate:6.0f} samples/s, {cost:.2f} ms of a core each", flush=True)
+                print(f"{name:10s} {form:7s} {rate:6.0f} samples/s, {cost:.2f} CPU ms per sample", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""What a process takes of the machine, read from /proc (Linux)."""
+"""Resource usage of a process, from /proc (Linux)."""
 
 import os
 import platform
@@ -10,12 +10,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Usage:
-    """One process, now.
+    """The resource usage of one process at one time.
 
     Attributes:
-        cpu: seconds of processor time since it began.
-        memory, peak_memory: resident, MB.
-        threads, descriptors: how many it has.
+        cpu: CPU seconds since its start.
+        memory, peak_memory: resident memory, MB.
+        threads, descriptors: number of threads and open file descriptors.
     """
 
     cpu: float
@@ -39,7 +39,7 @@ class Usage:
 
 
 def conditions() -> dict:
-    """The machine, and what else ran on it."""
+    """The machine, its load, and the environment variables that affect speed."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next(
         (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()

@@ -1,7 +1,7 @@
 """FingerPoseNet as a ROS 2 perception node: 3D hand poses from a depth camera.
 
-Here: one room for each purpose. A room imports only from those named after it: cli, commands and testing; replay; node;
-recording; ros; perception; session, isolation and share. Not here: what makes the network (`training`).
+Here: one folder for each purpose. A folder imports only from those named after it: cli, commands and testing; replay;
+node; recording; ros; perception; session, isolation and share. Not here: the network's training (`training`).
 """
 
 from pkgutil import extend_path

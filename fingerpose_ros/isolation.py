@@ -1,4 +1,4 @@
-"""Keeps ROS traffic on this machine, and apart from that of a robot."""
+"""Keeps ROS traffic on this machine and separate from a robot's."""
 
 import os
 from collections.abc import MutableMapping
@@ -7,11 +7,11 @@ from fingerpose_ros.share import share_folder
 
 
 def isolate(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Set the variables of this process, and of those it starts, before `rclpy.init`.
+    """Set the environment of this process and its children. Call it before `rclpy.init`.
 
-    Only this machine is spoken to, and images stay within DDS's shared memory unless a profile for DDS is set already.
-    The domain is one of this process's own. It is never the one that is set, the robot's: who listens there must not
-    take a recording for the present.
+    Discovery is limited to this machine. Fast DDS gets the package's shared-memory profile, unless a profile is set.
+    The domain id depends on the process. It is never the id already set, which may be a robot's: its nodes must not
+    take a recording for live data.
     """
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     domains = (str(1 + (os.getpid() + shift) % 100) for shift in (0, 50))

@@ -1,4 +1,4 @@
-"""rclpy from its start to its end, in a process that may be told to stop at any moment, and more than once."""
+"""Start and shutdown of rclpy in a process that may receive signals at any time, and more than once."""
 
 import signal
 import sys
@@ -15,14 +15,14 @@ UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
 
 
 class BadArguments(Exception):
-    """ROS arguments, or a file of parameters they name, that cannot be read."""
+    """The ROS arguments, or a parameter file among them, are invalid."""
 
 
 def own_arguments(args: list[str] | None) -> list[str]:
-    """Those of `args` (those of the process if None), without the program's name, that are not for ROS.
+    """The arguments that are not for ROS, without the program's name. `args` None: the process's arguments.
 
     Raises:
-        BadArguments: there are some that ROS does not take.
+        BadArguments: a ROS argument is unknown.
     """
     try:
         return remove_ros_args(sys.argv if args is None else args)[1:]
@@ -32,10 +32,10 @@ def own_arguments(args: list[str] | None) -> list[str]:
 
 @contextmanager
 def session(args: list[str] | None) -> Iterator[None]:
-    """rclpy for as long as the body runs. SIGINT and SIGTERM end the body; they are no error.
+    """Initialises rclpy for the body. SIGINT and SIGTERM end the body without an error.
 
     Raises:
-        BadArguments: `args` (those of the process if None) are not such as ROS takes.
+        BadArguments: `args` (None: the process's arguments) contain an invalid ROS argument.
     """
     try:
         rclpy.init(args=args)
@@ -44,24 +44,24 @@ def session(args: list[str] | None) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # the signal handlers of rclpy have shut the context down
-    except UnknownROSArgsError as error:  # by the first node
+        pass  # rclpy's signal handlers have shut the context down
+    except UnknownROSArgsError as error:  # raised by the first node
         raise _bad_arguments(error) from error
     except RCLError:
-        if rclpy.ok():  # else the same, in the middle of something
+        if rclpy.ok():  # otherwise a signal has shut the context down during a call
             raise
     finally:
         ignore_interrupts()
-        with suppress(RCLError):  # the signal handlers may be shutting down this very moment
+        with suppress(RCLError):  # the signal handlers may be shutting down at the same time
             rclpy.try_shutdown()
-        ignore_interrupts()  # rclpy has put back the handler that was there before
+        ignore_interrupts()  # rclpy has restored the previous handler
 
 
 def _bad_arguments(error: Exception) -> BadArguments:
     unknown = isinstance(error, UnknownROSArgsError)
-    return BadArguments(f"after --ros-args ROS does not know {error}" if unknown else str(error))
+    return BadArguments(f"unknown ROS arguments after --ros-args: {error}" if unknown else str(error))
 
 
 def ignore_interrupts() -> None:
-    """To clean up in peace: `ros2 launch` without a terminal sends a second SIGINT, and so do impatient people."""
+    """Ignore SIGINT during cleanup: `ros2 launch` without a terminal sends a second one, and so do users."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

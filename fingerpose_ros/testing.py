@@ -1,6 +1,6 @@
-"""pytest fixtures for whatever is built on hand poses: play a bag into the node, and look at all that it publishes.
+"""pytest fixtures for packages that use hand poses: replay a bag into the node and collect its messages.
 
-In a `conftest.py`: `pytest_plugins = ["fingerpose_ros.testing"]`. Then, in a test:
+In `conftest.py`: `pytest_plugins = ["fingerpose_ros.testing"]`. Then, in a test:
 
     def test_my_recording(replay_bag):
         replay = replay_bag("my_recording", parameters={"max_distance": 1.0})
@@ -39,12 +39,12 @@ from fingerpose_ros.replay.recorder import Recorder
 
 @dataclass(frozen=True)
 class Replay:
-    """One bag, played into one node.
+    """The result of replaying one bag into one node.
 
     Attributes:
-        playback: the stamps that were sent and answered.
-        report: the node's own counts at the end.
-        hand_poses, transforms, hand_markers, hand_joint_states, diagnostics: all that it published.
+        playback: the stamps of sent and of answered images.
+        report: the node's statistics at the end.
+        hand_poses, transforms, hand_markers, hand_joint_states, diagnostics: all messages of the node.
     """
 
     playback: Playback
@@ -58,7 +58,7 @@ class Replay:
 
 @pytest.fixture
 def ros_context(monkeypatch) -> Iterator[Context]:
-    """A ROS context on this machine alone, and not in the domain that is set (`isolation.isolate`)."""
+    """A ROS context limited to this machine, in a domain of its own (`isolation.isolate`)."""
     environment = dict(os.environ)
     isolate(environment)
     for name, value in environment.items():
@@ -71,7 +71,7 @@ def ros_context(monkeypatch) -> Iterator[Context]:
 
 @contextmanager
 def spinning(*nodes: Node) -> Iterator[None]:
-    """Runs the nodes' callbacks in a thread, and destroys the nodes in the end."""
+    """Spins the nodes in a thread, and destroys them at the end."""
     executor = SingleThreadedExecutor(context=nodes[0].context)
     for node in nodes:
         executor.add_node(node)
@@ -95,10 +95,10 @@ def spinning(*nodes: Node) -> Iterator[None]:
             node.close() if isinstance(node, HandPoseNode) else node.destroy_node()
 
 
-def wait_until(reached: Callable[[], bool], timeout: float = 10.0) -> bool:
-    """Whether something happens in other threads within the timeout, seconds."""
+def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> bool:
+    """Waits until the condition is true or the timeout (seconds) expires. Returns whether it became true."""
     end = time.monotonic() + timeout
-    while not reached():
+    while not condition():
         if time.monotonic() > end:
             return False
         time.sleep(0.005)
@@ -109,12 +109,12 @@ def wait_until(reached: Callable[[], bool], timeout: float = 10.0) -> bool:
 def replay_bag(ros_context) -> Callable[..., Replay]:
     """`replay_bag(bag, lockstep=True, rate=1.0, parameters={}, image_topic=None, info_topic=None)` -> `Replay`.
 
-    Starts a node, plays the bag's depth images into it, and stops the node. The node listens to the bag's transport,
-    reliably; `parameters` are its others. In lock-step nothing is dropped, and every replay gives the same answers.
-    The topics need be named where the bag has several. `estimator_factory` makes another estimator than the product's.
+    Starts a node, plays the bag's depth images into it, and stops the node. The node uses the bag's image transport and
+    reliable QoS; `parameters` sets further parameters. In lock-step no image is dropped, and every replay gives the
+    same results. Name the topics if the bag has several. `estimator_factory` replaces the package's estimator.
 
     Raises:
-        BagError: it is no recording, or it is not clear which depth images are meant.
+        BagError: the bag cannot be read, or the depth topic is ambiguous.
         RuntimeError: the node cannot be configured; the message says why.
     """
 

@@ -1,7 +1,7 @@
-"""Hand poses from a depth camera: the node, and as you ask for them a camera's driver, a bag to replay, RViz.
+"""Hand poses from a depth camera: the node and, if requested, a camera driver, a bag replay and RViz.
 
 ros2 launch fingerpose_ros hand.launch.py camera:=realsense rviz:=true
-ros2 launch fingerpose_ros hand.launch.py image_topic:=/depth/image_raw  # an Azure Kinect's
+ros2 launch fingerpose_ros hand.launch.py image_topic:=/depth/image_raw  # Azure Kinect
 """
 
 import math
@@ -33,30 +33,30 @@ SWITCH = ("true", "false", "True", "False")
 
 ARGUMENTS = (
     argument("namespace", "", "namespace of the node and its topics"),
-    argument("image_topic", "", "depth images; empty: those of `camera`, else depth/image_rect_raw"),
-    argument("info_topic", "", "their camera info; empty: camera_info beside the images"),
-    argument("camera", "none", "driver to start with the node", ("none", "realsense")),
-    argument("backend", "", "what runs the network; empty: as params_file says", ("", "auto", "openvino", "torch")),
-    argument("model", "", "path of other weights; empty: as params_file says"),
-    argument("params_file", str(PARAMETERS), "the node's parameters"),
+    argument("image_topic", "", "topic of the depth images; empty: that of `camera`, else depth/image_rect_raw"),
+    argument("info_topic", "", "topic of their camera info; empty: camera_info in the images' namespace"),
+    argument("camera", "none", "camera driver to start", ("none", "realsense")),
+    argument("backend", "", "inference engine; empty: as in params_file", ("", "auto", "openvino", "torch")),
+    argument("model", "", "path of the weights; empty: as in params_file"),
+    argument("params_file", str(PARAMETERS), "file of the node's parameters"),
     argument("rviz", "false", "whether to start RViz", SWITCH),
-    argument("fixed_frame", "", "RViz's fixed frame; empty: that of RealSense's depth images"),
-    argument("use_sim_time", "", "whether to take time from /clock; empty: as params_file says", ("", *SWITCH)),
+    argument("fixed_frame", "", "RViz's fixed frame; empty: the RealSense depth frame"),
+    argument("use_sim_time", "", "whether to use the time of /clock; empty: as in params_file", ("", *SWITCH)),
     argument("bag", "", "folder of a rosbag2 recording to replay, in simulated time"),
-    argument("bag_image_topic", "", "which depth images of the bag, if it has several topics of them"),
-    argument("bag_info_topic", "", "their camera info in the bag, if it is not beside them"),
-    argument("rate", "1.0", "speed of the replay"),
-    argument("log_level", "info", "how much the node logs", ("debug", "info", "warn", "error")),
+    argument("bag_image_topic", "", "topic of the bag's depth images, if it has several"),
+    argument("bag_info_topic", "", "topic of their camera info in the bag, if it is in another namespace"),
+    argument("rate", "1.0", "speed relative to the recording"),
+    argument("log_level", "info", "log level of the node", ("debug", "info", "warn", "error")),
 )
 
 
 def generate_launch_description() -> LaunchDescription:
-    # In a group, so that what an including launch file starts later keeps its own environment.
+    # The group keeps the environment variables from actions that an including launch file starts later.
     return LaunchDescription([*ARGUMENTS, GroupAction([*middleware(), OpaqueFunction(function=start)])])
 
 
 def middleware() -> list[SetEnvironmentVariable]:
-    """Fast DDS's profile for images, unless there is one. Jazzy reads the first variable, later ones the second."""
+    """Fast DDS's profile for images, unless one is set. Jazzy reads the first variable, later releases the second."""
     names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
     if any(name in os.environ for name in names):
         return []
@@ -64,11 +64,11 @@ def middleware() -> list[SetEnvironmentVariable]:
 
 
 def start(context: LaunchContext) -> list:
-    """What the arguments ask for, now that they are known."""
+    """The actions requested by the arguments."""
     given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS}
     check(given)
     namespace = given["namespace"].strip("/")
-    outer = context.launch_configurations.get("ros_namespace", "").strip("/")  # of the launch file that includes this
+    outer = context.launch_configurations.get("ros_namespace", "").strip("/")  # of the including launch file
     root = "".join(f"/{name}" for name in (outer, namespace) if name)
     image, info = topics(given, outer, namespace)
     parameters = {name: given[name] for name in ("backend", "model") if given[name]}
@@ -111,18 +111,18 @@ def start(context: LaunchContext) -> list:
 
 
 def check(given: dict[str, str]) -> None:
-    """Reject what launch would notice only when half of it runs, which it leaves behind, or merely warn of."""
+    """Reject invalid arguments early: launch would notice them after it has started some processes, or only warn."""
     if not Path(given["params_file"]).is_file():
-        raise RuntimeError(f"params_file:={given['params_file']} is no file; give the path of one like {PARAMETERS}")
+        raise RuntimeError(f"params_file:={given['params_file']} is not a file; give a file like {PARAMETERS}")
     if not is_positive(given["rate"]):
         raise RuntimeError(f"rate:={given['rate']} is not a positive number, such as 0.5 for half the speed")
     if given["bag"] and given["camera"] != "none":
         raise RuntimeError(
-            f"camera:={given['camera']} and bag:={given['bag']} would both send images: give one of them"
+            f"camera:={given['camera']} and bag:={given['bag']} would both send images; give only one of them"
         )
     if given["bag"] and given["use_sim_time"] and not is_on(given["use_sim_time"]):
         raise RuntimeError(
-            f"use_sim_time:={given['use_sim_time']}, but bag:={given['bag']} is replayed in simulated time: drop it"
+            f"use_sim_time:={given['use_sim_time']}, but bag:={given['bag']} is replayed in simulated time; omit it"
         )
     if is_on(given["rviz"]):
         share_of("rviz2", "rviz:=true")
@@ -140,25 +140,25 @@ def is_positive(text: str) -> bool:
 
 
 def transport(chosen: list[str]) -> str:
-    """How the images of a bag are recorded. Asked of `play_bag`: `ros2` may run in a Python that cannot read bags."""
+    """The image transport of a bag, printed by `play_bag`: the Python of `ros2` may not be able to read bags."""
     play_bag = Path(get_package_prefix("fingerpose_ros")) / "lib" / "fingerpose_ros" / "play_bag"
-    asked = subprocess.run([play_bag, *chosen, "--tell-transport"], capture_output=True, text=True)
-    if asked.returncode:
-        raise RuntimeError(f"bag:={chosen[0]} cannot be replayed: {asked.stderr.strip()}")
-    return asked.stdout.strip()
+    result = subprocess.run([play_bag, *chosen, "--tell-transport"], capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(f"bag:={chosen[0]} cannot be replayed: {result.stderr.strip()}")
+    return result.stdout.strip()
 
 
-def share_of(package: str, wanted: str) -> Path:
-    """The share folder of a package that one of the arguments needs."""
+def share_of(package: str, argument: str) -> Path:
+    """The share folder of a package that `argument` needs."""
     try:
         return Path(get_package_share_directory(package))
     except PackageNotFoundError as error:
         name = f"ros-{os.environ.get('ROS_DISTRO', '$ROS_DISTRO')}-{package.replace('_', '-')}"
-        raise RuntimeError(f"{wanted} needs the package {package}: sudo apt install {name}") from error
+        raise RuntimeError(f"{argument} needs the package {package}: sudo apt install {name}") from error
 
 
 def topics(given: dict[str, str], outer: str, namespace: str) -> tuple[str, str]:
-    """Where the depth images and their camera info are."""
+    """Topics of the depth images and their camera info."""
     driver = "/".join(["", *filter(None, (outer, namespace or "camera")), "camera/depth/image_rect_raw"])
     image = given["image_topic"] or (driver if given["camera"] == "realsense" else "depth/image_rect_raw")
     folder, slash, _ = image.rpartition("/")
@@ -167,7 +167,7 @@ def topics(given: dict[str, str], outer: str, namespace: str) -> tuple[str, str]
 
 
 def realsense(namespace: str) -> IncludeLaunchDescription:
-    """The driver of RealSense cameras, depth alone."""
+    """The driver of RealSense cameras, depth only."""
     driver = share_of("realsense2_camera", "camera:=realsense")
     return IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(driver / "launch" / "rs_launch.py")),

@@ -1,4 +1,4 @@
-"""Plays a bag's depth images into the node, in simulated time.
+"""Replays a bag's depth images into the node in simulated time.
 
 ros2 launch fingerpose_ros replay.launch.py bag:=/path/to/bag rviz:=true
 """
@@ -14,10 +14,12 @@ HAND = Path(get_package_share_directory("fingerpose_ros")) / "launch" / "hand.la
 
 
 def generate_launch_description() -> LaunchDescription:
-    """hand.launch.py with a bag, which is not optional here; all its other arguments can be given too."""
+    """hand.launch.py with a required bag; its other arguments are available too."""
     return LaunchDescription(
         [
-            DeclareLaunchArgument("bag", description="rosbag2 folder with depth images and their camera info"),
+            DeclareLaunchArgument(
+                "bag", description="folder of a rosbag2 recording with depth images and their camera info"
+            ),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(str(HAND))),
         ]
     )

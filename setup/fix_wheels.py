@@ -1,8 +1,8 @@
-"""Make the CMake files of the ROS wheels usable in the virtual environment this runs in.
+"""Make the CMake files of the ROS wheels usable in the current virtual environment.
 
-The wheels export the include folders of the Python and NumPy they were built with, on a machine that is not this one
-(`/opt/python/cp311-cp311/...`), so that whatever is built on top of them fails to configure. This rewrites them to
-this environment's own. Safe to run again.
+The wheels' CMake files contain the include folders of the machine where they were built
+(`/opt/python/cp311-cp311/...`), so packages that depend on them cannot be configured. This replaces them with this
+environment's include folders. Safe to run again.
 """
 
 import re
@@ -21,11 +21,11 @@ FOLDERS = (
 
 def main() -> None:
     for path in sorted(Path(sys.prefix, "share").glob("*/cmake/*.cmake")):
-        before = after = path.read_text()
-        for folder, ours in FOLDERS:
-            after = folder.sub(ours, after)
-        if after != before:
-            path.write_text(after)
+        old = new = path.read_text()
+        for pattern, folder in FOLDERS:
+            new = pattern.sub(folder, new)
+        if new != old:
+            path.write_text(new)
 
 
 if __name__ == "__main__":

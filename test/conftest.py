@@ -1,4 +1,4 @@
-"""Fixtures for all tests, and which tests a machine is spared. Those of ROS skip where there is no ROS."""
+"""Fixtures for all tests, and tests to leave out on this machine. Tests of ROS are skipped without ROS."""
 
 import importlib.util
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hypothesis import settings
 
-# How long an example takes says more of the machine than of the code.
+# The duration of an example depends more on the machine than on the code.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
@@ -14,7 +14,7 @@ pytest_plugins = ["oracle"]
 if importlib.util.find_spec("rclpy"):
     pytest_plugins += ["fingerpose_ros.testing", "observed_node"]
 
-# A robot has nothing of what the network is made with, and need not test it.
+# A robot does not have the training requirements, and need not run the tests of training.
 collect_ignore = []
 if not all(importlib.util.find_spec(module) for module in ("torch", "tqdm", "warp")):
     needs_training = re.compile(r"^(import|from) (torch|training)\b", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The launch files, run for real: the node comes up in its namespace with the parameters that were asked for."""
+"""Runs the launch files: the node starts in its namespace with the requested parameters."""
 
 import os
 import re
@@ -31,7 +31,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 arguments = [argument.split(":=", 1) for argument in sys.argv[2:]]
 included = IncludeLaunchDescription(PythonLaunchDescriptionSource(sys.argv[1]), launch_arguments=arguments)
-service = LaunchService(noninteractive=True)  # so that it passes SIGINT on, as a terminal would
+service = LaunchService(noninteractive=True)  # so that it forwards SIGINT, like a terminal
 service.include_launch_description(LaunchDescription([included]))
 sys.exit(service.run())
 """
@@ -49,14 +49,14 @@ def installed():
 
 @pytest.fixture
 def launched(ros_context, tmp_path):
-    """`launched(file, *arguments)` -> the process, and a file that holds what it prints."""
+    """`launched(file, *arguments)` -> the process, and a file with its output."""
     processes = []
 
     def launch(file, *arguments):
         output = tmp_path / f"output_{len(processes)}"
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
-            environment.pop(name, None)  # as for somebody who never heard of them
+            environment.pop(name, None)  # as for a user who has not set them
         process = subprocess.Popen(
             [sys.executable, "-c", RUN, str(LAUNCH / file), *arguments],
             stdout=output.open("w"), stderr=subprocess.STDOUT, env=environment, start_new_session=True,
@@ -74,15 +74,15 @@ def launched(ros_context, tmp_path):
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def read_parameters(node, name, *wanted):
+def read_parameters(node, name, *parameters):
     client = node.create_client(GetParameters, f"{name}/get_parameters")
-    assert client.wait_for_service(20), f"{name} did not come up"
-    future = client.call_async(GetParameters.Request(names=list(wanted)))
+    assert client.wait_for_service(20), f"{name} did not start"
+    future = client.call_async(GetParameters.Request(names=list(parameters)))
     assert wait_until(future.done)
     return future.result().values
 
 
-def test_the_node_comes_up_with_its_parameters_in_its_namespace(launched, ros_context):
+def test_the_node_starts_with_its_parameters_in_its_namespace(launched, ros_context):
     process, output = launched("hand.launch.py", "namespace:=arm", "backend:=torch", "use_sim_time:=True")
     node = Node("observer", context=ros_context)
     with spinning(node):
@@ -95,7 +95,7 @@ def test_the_node_comes_up_with_its_parameters_in_its_namespace(launched, ros_co
     assert "Traceback" not in output.read_text()
 
 
-def test_time_is_taken_from_where_the_parameter_file_says(launched, ros_context, tmp_path):
+def test_use_sim_time_of_the_parameter_file_is_used(launched, ros_context, tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("/**:\n  ros__parameters:\n    use_sim_time: true\n    threads: 1\n")
     launched("hand.launch.py", f"params_file:={file}")
@@ -105,14 +105,14 @@ def test_time_is_taken_from_where_the_parameter_file_says(launched, ros_context,
     assert sim_time.bool_value and threads.integer_value == 1
 
 
-def test_other_weights_and_how_much_is_logged_are_what_was_asked_for(launched, ros_context, tmp_path):
+def test_weights_and_log_level_are_passed_to_the_node(launched, ros_context, tmp_path):
     weights = tmp_path / "mine.safetensors"
     _, output = launched("hand.launch.py", f"model:={weights}", "log_level:=debug")
     node = Node("observer", context=ros_context)
     with spinning(node):
         (model,) = read_parameters(node, "/hand_pose_node", "model")
     assert model.string_value == str(weights)
-    assert wait_until(lambda: re.search(r"\[FATAL\].*mine\.safetensors", output.read_text()))  # there is no such file
+    assert wait_until(lambda: re.search(r"\[FATAL\].*mine\.safetensors", output.read_text()))  # the file does not exist
     assert "[DEBUG]" in output.read_text()
 
 
@@ -122,8 +122,8 @@ def pid_of_node(output):
     return found[1]
 
 
-@pytest.mark.parametrize(("profile", "left_alone"), [(None, False), ("/my/own.xml", True)])
-def test_a_profile_that_the_user_has_is_left_alone(monkeypatch, profile, left_alone):
+@pytest.mark.parametrize(("profile", "kept"), [(None, False), ("/my/own.xml", True)])
+def test_a_profile_that_the_user_has_set_is_kept(monkeypatch, profile, kept):
     from launch import LaunchContext
     from launch.actions import SetEnvironmentVariable
     from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -135,7 +135,7 @@ def test_a_profile_that_the_user_has_is_left_alone(monkeypatch, profile, left_al
     description = PythonLaunchDescriptionSource(str(LAUNCH / "hand.launch.py")).get_launch_description(LaunchContext())
     entities = [inner for entity in description.entities for inner in entity.get_sub_entities()]
     assert entities
-    assert left_alone != any(isinstance(entity, SetEnvironmentVariable) for entity in entities)
+    assert kept != any(isinstance(entity, SetEnvironmentVariable) for entity in entities)
 
 
 INCLUDING = """
@@ -149,7 +149,7 @@ def generate_launch_description():
 """
 
 
-def test_what_else_a_robots_launch_file_starts_keeps_its_environment(launched, tmp_path):
+def test_other_actions_of_an_including_launch_file_keep_their_environment(launched, tmp_path):
     parent, seen = tmp_path / "robot.launch.py", tmp_path / "seen"
     parent.write_text(INCLUDING.format(path=str(LAUNCH / "hand.launch.py"), seen=seen))
     _, output = launched(parent)
@@ -159,11 +159,11 @@ def test_what_else_a_robots_launch_file_starts_keeps_its_environment(launched, t
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"),
+    ("argument", "message"),
     [
         ("camera:=kinect", "realsense"),
         ("backend:=tensorflow", "openvino"),
-        ("params_file:=/no/such.yaml", "params_file:=/no/such.yaml is no file"),
+        ("params_file:=/no/such.yaml", "params_file:=/no/such.yaml is not a file"),
         ("bag:=/no/such", "bag:=/no/such cannot be replayed"),
         ("bag:=/a/bag camera:=realsense", "camera:=realsense and bag:=/a/bag would both send images"),
         ("bag:=/a/bag use_sim_time:=false", "use_sim_time:=false, but bag:=/a/bag is replayed in simulated time"),
@@ -172,29 +172,29 @@ def test_what_else_a_robots_launch_file_starts_keeps_its_environment(launched, t
         ("bag_image_topic:=/no/such", "no /no/such; its image topics: /camera/depth/image_rect_raw"),
     ],
 )
-def test_what_cannot_be_is_rejected_before_anything_starts(launched, tmp_path, argument, said):
+def test_invalid_arguments_are_rejected_before_anything_starts(launched, tmp_path, argument, message):
     bag = [f"bag:={write_bag(tmp_path / 'bag', [depth_frame(0)])}"] if argument.startswith("bag_") else []
     process, output = launched("hand.launch.py", *argument.split(), *bag)
     assert process.wait(20) != 0
     text = output.read_text()
-    assert said in text and argument.split()[0].partition(":=")[2] in text and "process started" not in text
+    assert message in text and argument.split()[0].partition(":=")[2] in text and "process started" not in text
 
 
 @pytest.mark.parametrize(
-    ("argument", "package", "told"),
+    ("argument", "package", "apt_name"),
     [("rviz:=true", "rviz2", "rviz2"), ("camera:=realsense", "realsense2_camera", "realsense2-camera")],
 )
-def test_a_missing_package_is_named_and_nothing_started(launched, argument, package, told):
+def test_a_missing_package_is_named_and_nothing_is_started(launched, argument, package, apt_name):
     with suppress(PackageNotFoundError):
         get_package_prefix(package)
         pytest.skip(f"{package} is installed")
     process, output = launched("hand.launch.py", argument)
     assert process.wait(20) != 0
     text = output.read_text()
-    assert "sudo apt install" in text and told in text and "process started" not in text
+    assert "sudo apt install" in text and apt_name in text and "process started" not in text
 
 
-def test_the_camera_info_is_beside_the_images(launched, ros_context):
+def test_the_camera_info_is_in_the_namespace_of_the_images(launched, ros_context):
     launched("hand.launch.py", "namespace:=arm", "image_topic:=depth")
     node = Node("observer", context=ros_context)
     with spinning(node):
@@ -210,7 +210,7 @@ def test_a_bag_is_replayed_into_the_node(launched, ros_context, tmp_path, transp
     assert wait_until(lambda: re.search(r"active; waiting|cannot configure", output.read_text()), 60)
     if "cannot configure" in output.read_text():
         pytest.skip("there are no weights, or no engine to run them")
-    played = re.compile(r"30 images played, (\d+) answered")  # counted by the player, which waits for the node
+    played = re.compile(r"30 images played, (\d+) answered")  # printed by the player, which waits for the node
     assert wait_until(lambda: played.search(output.read_text()), 60), output.read_text()
     assert int(played.search(output.read_text())[1]) >= 20
 
@@ -224,8 +224,8 @@ def test_a_bag_is_replayed_into_the_node(launched, ros_context, tmp_path, transp
         ("r1/left", "arm", "/r1/left/arm/camera/depth/image_rect_raw"),
     ],
 )
-def test_images_come_from_where_the_driver_is_started(outer, namespace, images):
-    """An including launch file may have pushed a namespace, which the driver's node is put into, too."""
+def test_the_image_topic_is_that_of_the_started_driver(outer, namespace, images):
+    """An including launch file may have pushed a namespace, which also applies to the driver's node."""
     topics = runpy.run_path(str(LAUNCH / "hand.launch.py"))["topics"]
     given = {"camera": "realsense", "image_topic": "", "info_topic": ""}
     assert topics(given, outer, namespace) == (images, images.replace("image_rect_raw", "camera_info"))

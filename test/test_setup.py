@@ -1,4 +1,4 @@
-"""The set-up script is helpful where it cannot help itself, and the package's lists agree with each other."""
+"""The set-up script reports what it cannot install, and the package's lists agree with each other."""
 
 import os
 import re
@@ -13,13 +13,13 @@ import pytest
 import setuptools
 
 ROOT = Path(__file__).parents[1]
-MAKES_WHEELS = tuple(map(int, setuptools.__version__.split(".")[:2])) >= (70, 1)  # without the package of that name
+BUILDS_WHEELS = tuple(map(int, setuptools.__version__.split(".")[:2])) >= (70, 1)  # without the package `wheel`
 TOOLS = ("cat", "cksum", "dirname", "env", "find", "flock", "id", "mkdir", "rm", "sh", "sort", "tail", "uname", "xargs")
 
 
 @pytest.fixture
 def machine(tmp_path):
-    """A machine to run a copy of `run` on, with few tools. `machine(uname="echo aarch64")` gives it one more tool."""
+    """Runs a copy of `run` with few tools on the PATH. `machine(uname="echo aarch64")` adds a tool."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "clone").mkdir()
     shutil.copy(ROOT / "run", tmp_path / "clone")
@@ -39,20 +39,20 @@ def machine(tmp_path):
     return call
 
 
-def test_without_a_command_it_tells_what_it_can_do_and_makes_nothing(machine, tmp_path):
+def test_without_a_command_it_prints_its_usage_and_installs_nothing(machine, tmp_path):
     result = machine()
     assert result.returncode == 0
     assert "demo" in result.stdout and "test" in result.stdout
     assert not (tmp_path / "clone" / ".work").exists()
 
 
-def test_on_another_processor_it_points_to_the_ros_installation(machine):
+def test_on_another_architecture_it_refers_to_the_ros_installation(machine):
     result = machine("demo", uname="echo aarch64")
     assert result.returncode != 0
     assert "aarch64" in result.stderr and "README.md" in result.stderr
 
 
-def test_whoever_may_not_install_packages_is_told_the_command(machine):
+def test_without_root_rights_it_prints_the_command_to_install_packages(machine):
     result = machine("demo", uname="echo x86_64", id="echo 1000", sudo="exit 1", apt_get="echo apt was called; exit 1")
     assert result.returncode != 0
     assert "lacks" in result.stderr and "c++" in result.stderr
@@ -60,8 +60,8 @@ def test_whoever_may_not_install_packages_is_told_the_command(machine):
     assert "apt was called" not in result.stdout + result.stderr
 
 
-def test_root_gets_missing_packages_installed(machine, tmp_path):
-    """Apt is a stand-in that fails: the script must have asked it for the packages, and must then say what it said."""
+def test_as_root_it_installs_missing_packages(machine, tmp_path):
+    """A fake apt-get fails: the script must have called it with the packages, and must print its output."""
     result = machine(
         "demo", uname="echo x86_64", id="echo 0", apt_get='[ "$1" = update ] || { echo "no room for: $*"; exit 100; }'
     )
@@ -76,7 +76,7 @@ def test_without_apt_it_names_what_is_missing(machine):
     assert re.search(r"lacks:.* c\+\+ make cmake\. Install", result.stderr)
 
 
-def test_the_lock_holds_every_requirement_to_a_version_it_allows():
+def test_the_lock_file_pins_every_requirement_to_an_allowed_version():
     locked = {}
     for line in (ROOT / "requirements" / "lock.txt").read_text().splitlines():
         if not line.startswith("#"):
@@ -88,7 +88,7 @@ def test_the_lock_holds_every_requirement_to_a_version_it_allows():
             if path.name == "lock.txt" or not requirement or requirement.startswith("-r"):
                 continue
             name, pinned = re.match(r"([\w.-]+)(?:==([\w.]+))?", requirement).groups()
-            assert name.lower() in locked, f"{path.name}: {name} is not in lock.txt; make it anew (CONTRIBUTING.md)"
+            assert name.lower() in locked, f"{path.name}: {name} is not in lock.txt; recreate it (CONTRIBUTING.md)"
             assert pinned is None or locked[name.lower()] == {pinned}, f"{path.name}: {requirement}"
 
 
@@ -99,7 +99,7 @@ def test_the_version_is_the_same_everywhere():
     assert package == python == changelog
 
 
-def test_every_message_is_built_and_every_field_explained():
+def test_every_message_is_built_and_every_field_is_documented():
     cmake = (ROOT / "CMakeLists.txt").read_text()
     for path in (ROOT / "msg").glob("*.msg"):
         assert f'"msg/{path.name}"' in cmake
@@ -111,7 +111,7 @@ def test_every_message_is_built_and_every_field_explained():
             assert constants or lines[0].startswith("#"), f"{path.name}: {paragraph!r}"
 
 
-def test_whatever_is_started_by_ros_is_installed_and_can_be_started():
+def test_every_script_is_installed_and_executable():
     cmake = (ROOT / "CMakeLists.txt").read_text()
     for path in (ROOT / "scripts").iterdir():
         assert f"scripts/{path.name}" in cmake
@@ -119,14 +119,16 @@ def test_whatever_is_started_by_ros_is_installed_and_can_be_started():
         assert path.read_text().startswith("#!/usr/bin/env python3\n")
 
 
-@pytest.mark.skipif(not find_spec("pip") or not (find_spec("wheel") or MAKES_WHEELS), reason="pip builds no wheel here")
-def test_pip_installs_the_core_with_its_weights_and_without_ros(tmp_path):
+@pytest.mark.skipif(
+    not find_spec("pip") or not (find_spec("wheel") or BUILDS_WHEELS), reason="pip builds no wheel here"
+)
+def test_pip_installs_the_package_with_its_weights_and_without_ros(tmp_path):
     source, installed = tmp_path / "source", tmp_path / "installed"
     shutil.copytree(ROOT / "fingerpose_ros", source / "fingerpose_ros")
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     (source / "models").mkdir()
-    (source / "models" / "weights.safetensors").write_text("stands in for the weights")
+    (source / "models" / "weights.safetensors").write_text("instead of the weights")
 
     options = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet", "--target", installed]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, source], check=True, timeout=120)
@@ -140,4 +142,4 @@ def test_pip_installs_the_core_with_its_weights_and_without_ros(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
     )
-    assert result.stdout.strip() == "stands in for the weights", result.stderr
+    assert result.stdout.strip() == "instead of the weights", result.stderr

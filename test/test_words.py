@@ -17,7 +17,7 @@ WORDS = {
     r"\bMeter\b": "running means",
     r"(?i)\bdice\b": "random state",
     r"(?i)\bflaws?\b|\bflawed\b|\bflawless\b": "sensor noise",
-    r"\bfinder\b|\bfinder's\b": "detector",
+    r"(?<!hand )\bfinder\b": "detector",
     r"\b(network|judge|model) (says|said|tells|told)\b|\bopinions?\b": "predicts, prediction",
     r"\bEye\b|\bLook\b|\blooked at (as|again)\b": "crop predictor, crop prediction",
     r"\bno readings?\b": "invalid pixel, no depth value",

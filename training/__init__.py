@@ -1,5 +1,5 @@
-"""What makes the networks, and measures them. Not installed: run from the source tree, `./run training`.
+"""Training, export and evaluation of the networks. Not installed: run from the source tree with `./run training`.
 
-Here: one room for each step. A room imports only from those named after it: evaluation, export, learning, datasets,
-rendering. Not here: what a robot runs (`fingerpose_ros`).
+Here: one package for each step. A package imports only from those listed after it: evaluation, export, learning,
+datasets, rendering. Not here: the code that runs on a robot (`fingerpose_ros`).
 """

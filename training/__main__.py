@@ -1,29 +1,31 @@
-"""`./run training TOOL`: every tool of `training`, by name. Without a tool, the list of them."""
+"""`./run training TOOL` runs one of the training tools. Without a tool it prints their list."""
 
 import sys
 from importlib import import_module
 
 TOOLS = {
-    "preview": ("rendering.preview", "draw a sheet of rendered hands with their labels"),
+    "preview": ("rendering.preview", "render a contact sheet of hands with their labels"),
+    "grips": ("rendering.grip_sheet", "draw every kind of object in every grip"),
     "build_bank": ("rendering.build_bank", "build the bank of hand shapes from the body model"),
+    "retarget_poses": ("rendering.retarget_poses", "fit the rendered hand to tracked real hand poses"),
     "sample_bag": ("rendering.sample_bag", "render the recording that ./run demo plays"),
-    "imagenet": ("learning.imagenet", "convert a ResNet-50 trained on ImageNet into what training starts from"),
+    "imagenet": ("learning.imagenet", "convert a ResNet-50 trained on ImageNet into initial weights"),
     "train": ("learning.train", "train a network on rendered hands or on a benchmark"),
-    "export": ("export.model_export", "make the model file that the product loads from trained weights"),
-    "model_card": ("export.model_card", "fill the tables of models/README.md from measured figures"),
-    "evaluate": ("evaluation.evaluate", "measure errors, false positives and scores"),
-    "ablation": ("evaluation.ablation", "measure what each block of the network brings"),
+    "export": ("export.model_export", "make the model file that the node loads, from trained weights"),
+    "model_card": ("export.model_card", "fill the tables of models/README.md from measured results"),
+    "evaluate": ("evaluation.evaluate", "measure errors, false positives and benchmark scores"),
+    "ablation": ("evaluation.ablation", "train and compare the network with and without each block"),
     "datasets": ("datasets.self_check", "check that the loaders read the five benchmarks' formats"),
     "pack": ("datasets.pack", "decode a benchmark once, for fast training"),
 }
-"""Name -> the module below `training` whose `main(argv)` it is, and what it does."""
+"""Name -> module of `training` with the tool's `main(argv)`, and what the tool does."""
 
 EARLIER_NAMES = {"synth.preview": "preview", "synth.build_bank": "build_bank", "datasets.pack": "pack"}
-"""Names that tools had before they had a list."""
+"""Earlier names of tools, still accepted."""
 
 
 def main(argv: list[str]) -> int:
-    """Run one tool; its exit code. 2 if there is no such tool."""
+    """Run one tool and return its exit code: 2 if there is no such tool."""
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
         return 0
@@ -36,11 +38,11 @@ def main(argv: list[str]) -> int:
 
 
 def usage() -> str:
-    """All tools, a line each."""
+    """The list of tools, one per line."""
     width = max(map(len, TOOLS))
     lines = [f"  {name:<{width}}  {purpose}" for name, (_, purpose) in TOOLS.items()]
     return "\n".join(
-        ["Usage: ./run training TOOL [OPTIONS]", "", *lines, "", "./run training TOOL --help explains one."]
+        ["Usage: ./run training TOOL [OPTIONS]", "", *lines, "", "./run training TOOL --help describes its options."]
     )
 
 

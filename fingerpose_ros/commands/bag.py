@@ -1,4 +1,4 @@
-"""`fingerpose bag FOLDER OUT`: a folder of depth images becomes a recording that can be replayed."""
+"""`fingerpose bag FOLDER OUT`: converts a folder of depth images to a rosbag2 recording."""
 
 import argparse
 import json
@@ -14,15 +14,17 @@ from fingerpose_ros.recording.frame_folder import FrameFolder
 from . import CommandError
 
 START = 1_700_000_000_000_000_000
-"""Stamp of image 0, nanoseconds: folders do not say when they were taken."""
+"""Stamp of image 0, nanoseconds, as folders hold no times."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, help="holds depth/*.png, meta.json and, if the truth is known, joints.npz")
-    parser.add_argument("out", type=Path, help="folder of the recording; must not exist")
-    parser.add_argument("--fps", type=float, default=30.0, help="images a second")
     parser.add_argument(
-        "--hand", choices=(RIGHT, LEFT), help="whose the joints in joints.npz are, if meta.json does not say `hand`"
+        "folder", type=Path, help="folder with depth/*.png, meta.json and, optionally, true joints in joints.npz"
+    )
+    parser.add_argument("out", type=Path, help="folder of the new recording; must not exist")
+    parser.add_argument("--fps", type=float, default=30.0, help="images per second")
+    parser.add_argument(
+        "--hand", choices=(RIGHT, LEFT), help="handedness of the joints in joints.npz, if meta.json has no `hand`"
     )
 
 
@@ -39,22 +41,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _handedness(folder: FrameFolder, asked: str | None) -> str:
-    said = json.loads((folder.path / "meta.json").read_text()).get("hand")
-    hand = asked or said
+def _handedness(folder: FrameFolder, requested: str | None) -> str:
+    stored = json.loads((folder.path / "meta.json").read_text()).get("hand")
+    hand = requested or stored
     if hand not in (RIGHT, LEFT):
         raise CommandError(
-            f"{folder.path} has joints.npz, but its meta.json does not say of which hand (`hand` is {said!r}); "
+            f"{folder.path} has joints.npz, but its meta.json does not give the handedness (`hand` is {stored!r}); "
             f"add --hand {RIGHT} or --hand {LEFT}"
         )
     return hand
 
 
 def _frame_numbers(folder: FrameFolder) -> list[int]:
-    """When each image was taken: `frame_ids` of meta.json, where the folder holds only some of the images."""
+    """Frame number of each image: `frame_ids` of meta.json, or consecutive numbers."""
     numbers = json.loads((folder.path / "meta.json").read_text()).get("frame_ids", list(range(len(folder.images))))
     if len(numbers) != len(folder.images) or sorted(set(numbers)) != numbers:
-        raise ValueError(f"{folder.path / 'meta.json'}: frame_ids must be {len(folder.images)} growing numbers")
+        raise ValueError(f"{folder.path / 'meta.json'}: frame_ids must be {len(folder.images)} increasing numbers")
     return numbers
 
 
@@ -63,6 +65,8 @@ def _frames(folder: FrameFolder, hand: str, fps: float) -> Iterator[tuple[int, n
     for index, number in enumerate(numbers):
         millimetres = np.round(folder.depth(index) * 1000)
         if millimetres.max() > 65535:
-            raise ValueError(f"{folder.images[index]} reaches {millimetres.max() / 1000:.1f} m; 65.5 m fit in 16 bits")
+            raise ValueError(
+                f"{folder.images[index]} has depths up to {millimetres.max() / 1000:.1f} m; 16 bits hold 65.5 m"
+            )
         truth = {hand: folder.joints[index]} if hand else {}
         yield START + round(number * 1e9 / fps), millimetres.astype(np.uint16), truth

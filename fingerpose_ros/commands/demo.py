@@ -1,4 +1,4 @@
-"""`fingerpose demo`: the sample recording, through the real node, over real DDS."""
+"""`fingerpose demo`: replays the sample recording through the real node, over DDS."""
 
 import argparse
 from pathlib import Path

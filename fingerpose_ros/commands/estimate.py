@@ -21,13 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="16-bit PNG")
     parser.add_argument(
         "--camera", type=Path, required=True, metavar="META.JSON",
-        help="the camera: width, height, fx, fy, cx, cy in pixels, and depth_unit_m, metres a step of the images",
+        help="the camera: width, height, fx, fy, cx, cy in pixels, and depth_unit_m, metres per depth step",
     )  # fmt: skip
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write everything here; - for standard output")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="file for all results; - for standard output")
     parser.add_argument(
-        "--fps", type=float, help="the images follow each other at this rate: track and smooth; else each stands alone"
+        "--fps",
+        type=float,
+        help="the images are a sequence of this rate: track and smooth; default: independent images",
     )
-    parser.add_argument("--model", default="", help="file of the weights; those of the package if not given")
+    parser.add_argument("--model", default="", help="file of the weights; default: the weights of the package")
     parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
     parser.add_argument("--device", choices=backends.DEVICES, default="auto")
     parser.add_argument("--precision", choices=backends.PRECISIONS, default="auto")
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json and not arguments.json.absolute().parent.is_dir():
         raise CommandError(f"--json {arguments.json}: there is no folder {arguments.json.parent}")
     if arguments.json and arguments.json.is_dir():
-        raise CommandError(f"--json {arguments.json} is a folder; name a file")
+        raise CommandError(f"--json {arguments.json} is a folder; give a file")
     try:
         camera, unit = read_camera(arguments.camera)
         backend = backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
@@ -68,36 +70,36 @@ def run(arguments: argparse.Namespace) -> int:
 
 def describe(hand: Hand) -> str:
     x, y, z = hand.palm_position
-    place = f"at {x:.2f} {y:.2f} {z:.2f} m" if np.isfinite(x) else "somewhere, its palm not known"
-    return f"{hand.handedness} hand ({hand.confidence:.0%}) {place}"
+    position = f"at {x:.2f} {y:.2f} {z:.2f} m" if np.isfinite(x) else "with unknown palm position"
+    return f"{hand.handedness} hand ({hand.confidence:.0%}) {position}"
 
 
 def to_json(hand: Hand) -> dict:
-    """A hand as JSON: joints as lists in the order of `joints`, null for what is not known."""
+    """A hand as JSON: joints as lists in the order of `joints`, null for unknown values."""
     return {
         "track_id": hand.track_id,
         "handedness": hand.handedness,
         "handedness_score": float(hand.handedness_score),
         "confidence": float(hand.confidence),
-        "positions": _nulled(hand.positions),
-        "rotations": _nulled(hand.rotations),
-        "sigma": _nulled(hand.sigma),
-        "joint_confidence": _nulled(hand.joint_confidence),
+        "positions": _nan_to_null(hand.positions),
+        "rotations": _nan_to_null(hand.rotations),
+        "sigma": _nan_to_null(hand.sigma),
+        "joint_confidence": _nan_to_null(hand.joint_confidence),
         "valid": hand.valid.tolist(),
-        "palm_position": _nulled(hand.palm_position),
+        "palm_position": _nan_to_null(hand.palm_position),
         "fingers": {
             name: {
-                "flexion": _nulled(finger.flexion),
-                "abduction": _nulled(finger.abduction),
-                "curl": _nulled(finger.curl),
-                "thumb_distance": _nulled(finger.thumb_distance),
+                "flexion": _nan_to_null(finger.flexion),
+                "abduction": _nan_to_null(finger.abduction),
+                "curl": _nan_to_null(finger.curl),
+                "thumb_distance": _nan_to_null(finger.thumb_distance),
             }
             for name, finger in hand.fingers.items()
         },
     }
 
 
-def _nulled(values) -> list | float | None:
-    """Numbers as JSON has them: it knows no NaN."""
+def _nan_to_null(values) -> list | float | None:
+    """Numbers for JSON, which has no NaN."""
     values = np.asarray(values, float)
     return np.where(np.isfinite(values), values, None).tolist()

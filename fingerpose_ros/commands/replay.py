@@ -1,4 +1,4 @@
-"""`fingerpose replay BAG`: any recording with a depth topic, through the real node, over real DDS."""
+"""`fingerpose replay BAG`: replays a recording with a depth topic through the real node, over DDS."""
 
 import argparse
 import json
@@ -35,22 +35,22 @@ _PROGRESS_PERIOD = 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag", type=Path, help="folder of a rosbag2 recording")
-    parser.add_argument("--lock-step", action="store_true", help="send the next image when the last one is answered")
-    parser.add_argument("--rate", type=float, default=1.0, help="speed against that of the recording")
-    parser.add_argument("--image-topic", help="depth images, if the bag has several topics of them")
-    parser.add_argument("--info-topic", help="their camera info, if it is not beside them")
+    parser.add_argument("--lock-step", action="store_true", help="send each image when the previous one is answered")
+    parser.add_argument("--rate", type=float, default=1.0, help="speed relative to the recording")
+    parser.add_argument("--image-topic", help="topic of the depth images, if the bag has several")
+    parser.add_argument("--info-topic", help="topic of their camera info, if it is not in the same namespace")
     parser.add_argument(
-        "--truth", metavar="TOPIC", help=f"the true hands to compare with; {TRUTH_TOPIC} if it is there"
+        "--truth", metavar="TOPIC", help=f"topic of the ground truth; default: {TRUTH_TOPIC}, if recorded"
     )
     add_output_arguments(parser)
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `demo` takes, too."""
-    parser.add_argument("--out", type=Path, help="folder for the results; an earlier replay's are replaced")
+    """The options that `demo` has too."""
+    parser.add_argument("--out", type=Path, help="folder for the results; results of an earlier replay are replaced")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE",
-        help="set a parameter of the node, such as backend=torch or smoothing=false; may be given again",
+        help="set a parameter of the node, such as backend=torch or smoothing=false; repeatable",
     )  # fmt: skip
     parser.add_argument("--view", action="store_true", help="open the results in the Rerun viewer")
 
@@ -71,7 +71,7 @@ def parse_settings(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, _ = text.partition("=")
         if not equals:
-            raise CommandError(f"--set {text}: give it as NAME=VALUE, such as --set smoothing=false")
+            raise CommandError(f"--set {text}: must be NAME=VALUE, such as --set smoothing=false")
         if name not in known:
             raise CommandError(f"--set {text}: the node has no parameter {name}; it has {', '.join(known)}")
     return dict(text.split("=", 1) for text in texts)
@@ -82,13 +82,13 @@ def replay_bag(
     image_topic: str | None = None, info_topic: str | None = None, truth_topic: str | None = None,
     view: bool = False, command: Sequence[str] = NODE,
 ) -> dict:  # fmt: skip
-    """Replay a bag, write everything into `out`, print the results; returns what `summary.json` holds.
+    """Replay a bag, write all results to `out`, and print them. Returns the contents of `summary.json`.
 
     Args:
-        command: what starts the node.
+        command: command line that starts the node.
 
     Raises:
-        CommandError: the bag, the folder or the node is not as needed.
+        CommandError: the bag or the folder is not usable, or the node failed.
     """
     if not (math.isfinite(rate) and rate > 0):
         raise CommandError(f"--rate is {rate}; it must be a positive number")
@@ -99,10 +99,10 @@ def replay_bag(
             raise CommandError(f"the bag {path} has no topic {truth_topic}")
         with DepthBag(path, image_topic, info_topic) as bag:
             prepare_folder(out, path)
-            pace = "in lock-step" if lockstep else f"at {rate:g} x real speed"
+            pace = "in lock-step" if lockstep else f"at {rate:g} x the recorded rate"
             print(f"{bag.count} images of {bag.image_topic}, {pace}")
             start = "ros2 run fingerpose_ros" if shutil.which("ros2") else "./run"
-            print(f"(to watch along: ROS_DOMAIN_ID={os.environ['ROS_DOMAIN_ID']} {start} fingerpose watch)")
+            print(f"(to watch live: ROS_DOMAIN_ID={os.environ['ROS_DOMAIN_ID']} {start} fingerpose watch)")
             replay = replay_through_node(
                 bag, out / "node.log", parameters=parameters, lockstep=lockstep, rate=rate,
                 on_frame=Progress(bag.count), command=command,
@@ -124,12 +124,15 @@ def replay_bag(
 
 
 def prepare_folder(out: Path, recording: Path) -> None:
-    """Make the folder; one that holds an earlier replay is emptied of it, but never of the recording to be played; any
-    other must be empty."""
+    """Create the folder, or delete an earlier replay's results in it.
+
+    Raises:
+        CommandError: the folder holds the recording, or other files without an earlier replay.
+    """
     if (out / "bag").resolve() == recording.resolve():
-        raise CommandError(f"{recording} is to be played, and results in {out} would replace it; choose another --out")
+        raise CommandError(f"results in {out} would overwrite the recording {recording}; choose another --out")
     if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / "node.log").exists()):
-        raise CommandError(f"{out} exists and is no earlier replay; choose another folder with --out")
+        raise CommandError(f"{out} exists and is not an earlier replay; choose another folder with --out")
     out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out / "bag", ignore_errors=True)
     for name in ("sheet.png", SUMMARY, "node.log", "recording.rrd"):
@@ -137,17 +140,17 @@ def prepare_folder(out: Path, recording: Path) -> None:
 
 
 class Progress:
-    """Says how far the replay is, once a second."""
+    """Prints the progress of the replay once a second."""
 
     def __init__(self, count: int):
         self._count = count
-        self._said = time.monotonic()
+        self._printed = time.monotonic()
 
     def __call__(self, playback: Playback) -> None:
         now, sent = time.monotonic(), len(playback.sent)
-        if now - self._said < _PROGRESS_PERIOD and sent < self._count:
+        if now - self._printed < _PROGRESS_PERIOD and sent < self._count:
             return
-        self._said = now
+        self._printed = now
         recent = sorted(playback.latencies[-30:])
         latency = f", latency {recent[len(recent) // 2] * 1e3:.1f} ms" if recent else ""
         print(f"  {sent}/{self._count} sent, {len(playback.answered)} answered{latency}", flush=True)
@@ -156,7 +159,7 @@ class Progress:
 def summarise(
     path: Path, replay: NodeReplay, answers: dict[int, list[Hand]], truth: dict[int, list[Hand]] | None, lockstep: bool
 ) -> dict:
-    """What `summary.json` holds."""
+    """The contents of `summary.json`."""
     playback = replay.playback
     result = {
         "recording": path.resolve().name,
@@ -169,11 +172,11 @@ def summarise(
         "images_with_a_hand": sum(bool(hands) for hands in answers.values()),
         "truth": asdict(score(truth, answers)) if truth is not None else None,
     }
-    return json.loads(json.dumps(result), parse_constant=lambda constant: None)  # JSON knows no NaN
+    return json.loads(json.dumps(result), parse_constant=lambda constant: None)  # JSON has no NaN
 
 
 def describe(result: dict) -> str:
-    """The summary for people."""
+    """The summary as text."""
     latency = result["latency_ms"]
     lines = [
         f"node: {result['backend']}",
@@ -183,14 +186,14 @@ def describe(result: dict) -> str:
         f"99 % {_number(latency['p99'])} ms",
     ]
     if truth := result["truth"]:
-        share = {
-            key: "-" if truth[key] is None else f"{truth[key]:.1%}" for key in ("found", "right_side", "joints_known")
-        }
+        names = ("detected", "handedness_correct", "joints_known")
+        fraction = {name: "-" if truth[name] is None else f"{truth[name]:.1%}" for name in names}
         fingers = ", ".join(f"{finger} {_number(error)}" for finger, error in truth["fingers_mm"].items())
         lines += [
-            f"hands: {share['found']} found of {truth['hands']} wholly in the image, {share['right_side']} of them on "
-            f"the right side; {truth['surplus']} that are no true hand",
-            f"joints: {share['joints_known']} known; error {_number(truth['error_mm'])} mm in the mean ({fingers}), "
+            f"hands: {fraction['detected']} detected of {truth['hands']} entirely in the image, "
+            f"{fraction['handedness_correct']} of them with the correct handedness; "
+            f"{truth['false_positives']} false positives",
+            f"joints: {fraction['joints_known']} valid; mean error {_number(truth['error_mm'])} mm ({fingers}), "
             f"95 % under {_number(truth['error_95_mm'])} mm",
         ]
     return "\n".join(lines)
@@ -201,7 +204,7 @@ def _number(value: float | None) -> str:
 
 
 def write_rerun(path: Path, *recording) -> list[str]:
-    """`report.write_rerun`, if that can be; what was written."""
+    """`report.write_rerun`, if rerun-sdk is installed. Returns the names of the written files."""
     try:
         report.write_rerun(path, *recording)
     except ImportError:

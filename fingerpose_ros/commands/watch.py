@@ -1,4 +1,4 @@
-"""`fingerpose watch`: the fingers of the hands that a running node sees, live, in the terminal."""
+"""`fingerpose watch`: shows the fingers of a running node's hands live in the terminal."""
 
 import argparse
 import math
@@ -19,15 +19,15 @@ from fingerpose_ros.ros.hand_reading import to_hands
 from . import CommandError
 
 PERIOD = 0.1
-"""Seconds between two pictures: more than eyes can follow is a waste."""
+"""Seconds between two updates of the display."""
 
-_BAR = 10
+_BAR = 10  # characters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--topic", default="hand_poses", help="the node's HandPoseArray topic")
-    parser.add_argument("--timeout", type=float, default=10.0, help="give up after so many seconds without a message")
-    parser.add_argument("--once", action="store_true", help="print the first answer that has a hand, and end")
+    parser.add_argument("--timeout", type=float, default=10.0, help="seconds without a message before giving up")
+    parser.add_argument("--once", action="store_true", help="print the first message with a hand, and exit")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         validate_topic_name(arguments.topic)
     except InvalidTopicNameException as error:
-        raise CommandError(f"--topic {arguments.topic!r} is no name of a topic: {error}") from error
+        raise CommandError(f"--topic {arguments.topic!r} is not a valid topic name: {error}") from error
     rclpy.init()
     watcher = Watcher(arguments.topic)
     executor = SingleThreadedExecutor()
@@ -46,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         while True:
             executor.spin_once(timeout_sec=PERIOD)
             now = time.monotonic()
-            if now - watcher.heard > arguments.timeout:
-                raise CommandError(_silence(watcher.node, arguments))
+            if now - watcher.received > arguments.timeout:
+                raise CommandError(_no_message_error(watcher.node, arguments))
             if watcher.hands is None or now - drawn < PERIOD or (arguments.once and not watcher.hands):
                 continue
             drawn = now
@@ -64,65 +64,65 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class Watcher:
-    """Listens to a node.
+    """Subscribes to a node's hand poses.
 
     Attributes:
-        hands: of the newest message, None if there was none since they were taken.
-        heard: `time.monotonic()` seconds of that message.
+        hands: hands of the newest message; None if they were already shown.
+        received: `time.monotonic()` seconds of the newest message.
     """
 
     def __init__(self, topic: str):
         self.node = Node("hand_pose_watcher")
         self.node.create_subscription(HandPoseArray, topic, self._on_message, 10)
         self.hands: list[Hand] | None = None
-        self.heard = time.monotonic()
+        self.received = time.monotonic()
         self._times: list[float] = []
 
     def rate(self) -> float:
-        """Messages a second, lately."""
+        """Recent messages per second."""
         times = self._times
         return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else math.nan
 
     def _on_message(self, message: HandPoseArray) -> None:
         self.hands = to_hands(message)
-        self.heard = time.monotonic()
-        self._times = [*self._times[-29:], self.heard]
+        self.received = time.monotonic()
+        self._times = [*self._times[-29:], self.received]
 
 
-def _silence(node: Node, arguments: argparse.Namespace) -> str:
+def _no_message_error(node: Node, arguments: argparse.Namespace) -> str:
     topic = node.resolve_topic_name(arguments.topic)
     if node.count_publishers(topic):
         return f"no message on {topic} for {arguments.timeout:g} s; does the node get images? See /diagnostics"
     return (
-        f"nobody publishes {topic}; is hand_pose_node active, in this ROS_DOMAIN_ID? One in a namespace: "
+        f"nobody publishes {topic}; is hand_pose_node active in this ROS_DOMAIN_ID? For a node in a namespace, use "
         "--topic /NAMESPACE/hand_poses"
     )
 
 
 def table(hands: list[Hand], rate: float) -> str:
-    """The hands as text: each finger's curl as a bar, its hinges and its abduction in degrees, its way to the thumb."""
+    """The hands as text. Of each finger: curl as a bar, flexion and abduction in degrees, distance to the thumb."""
     lines = ["no hand" if not hands else f"{len(hands)} hand{'s' if len(hands) > 1 else ''}"]
     lines[0] += "" if math.isnan(rate) else f"   {rate:.0f} Hz"
     for hand in hands:
         palm = " ".join(_known(value, "+.3f") for value in hand.palm_position.tolist())
         lines += [
             "",
-            f"{hand.handedness} hand {hand.track_id}   {hand.confidence:.0%} sure   palm {palm} m",
-            "          curl         hinges from the base   sideways   to the thumb",
+            f"{hand.handedness} hand {hand.track_id}   confidence {hand.confidence:.0%}   palm {palm} m",
+            "          curl         flexion, base to tip  abduction  to the thumb",
         ]
         for name, finger in hand.fingers.items():
-            hinges = " ".join(f"{_degrees(angle):>6}" for angle in finger.flexion)
+            flexion = " ".join(f"{_degrees(angle):>6}" for angle in finger.flexion)
             thumb = "" if name == "thumb" else f"{_known(finger.thumb_distance * 1000, '.0f')} mm"
             lines.append(
-                f"  {name:<7} {_bar(finger.curl)} {hinges}     {_degrees(finger.abduction):>6}   {thumb:>8}".rstrip()
+                f"  {name:<7} {_bar(finger.curl)} {flexion}     {_degrees(finger.abduction):>6}   {thumb:>8}".rstrip()
             )
     return "\n".join(lines)
 
 
-def _bar(share: float) -> str:
-    if not np.isfinite(share):
+def _bar(curl: float) -> str:
+    if not np.isfinite(curl):
         return f"{'not known':^{_BAR}}"
-    full = round(share * _BAR)
+    full = round(curl * _BAR)
     return "#" * full + "." * (_BAR - full)
 
 

@@ -1,5 +1,5 @@
-"""`hand_pose_node`: the lifecycle node that answers each depth image with hand poses.
+"""`hand_pose_node`: the lifecycle node that publishes hand poses for each depth image.
 
 Here: parameters, subscriptions, publishers, diagnostics, the worker thread. Not here: geometry and networks
-(`perception`), and what a message holds (`ros`).
+(`perception`), and the contents of messages (`ros`).
 """

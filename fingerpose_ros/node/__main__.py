@@ -1,4 +1,4 @@
-"""`python -m fingerpose_ros.node`: the node as a process."""
+"""`python -m fingerpose_ros.node`: run the node as a process."""
 
 import sys
 

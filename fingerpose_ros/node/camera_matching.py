@@ -1,4 +1,4 @@
-"""Which camera took which image: depth images and camera infos arrive as two topics, in any order."""
+"""Matches depth images with camera infos, which arrive on two topics in any order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from fingerpose_ros.ros.rejection import Rejected
 
 @dataclass(frozen=True)
 class Frame:
-    """A depth image that can be estimated.
+    """A depth image with its camera, ready for the estimator.
 
     Attributes:
-        arrived: when its message reached the node, `time.monotonic()` seconds.
+        arrived: when the image reached the node, `time.monotonic()` seconds.
     """
 
     image: DepthImage
@@ -22,49 +22,52 @@ class Frame:
 
 
 class CameraMatcher:
-    """Pairs each image with the newest camera, if that one has the image's size.
+    """Matches each image with the newest camera, if both have the same size.
 
-    Otherwise the image waits for one more camera info, as when a stream begins or changes its resolution and the image
-    is first to arrive; if that does not fit either, or the next image comes before it, the image is rejected.
+    Otherwise the image waits for one more camera info: when a topic starts or changes its resolution, the image may
+    arrive first. The image is rejected if that camera info has another size too, or if the next image arrives before.
+
+    Args:
+        reject: called for each rejected image.
     """
 
     def __init__(self, reject: Callable[[Rejected], None]):
-        self._refuse = reject
+        self._reject = reject
         self._camera: Camera | None = None
         self._waiting: tuple[DepthImage, float] | None = None
 
-    def camera(self, camera: Camera) -> Frame | None:
-        """Take note of the camera; the image that waited for it, if there was one."""
+    def add_camera(self, camera: Camera) -> Frame | None:
+        """Use this camera from now on; returns the waiting image if it matches."""
         self._camera = camera
-        if self._waiting is None or not self._fits(self._waiting[0]):
-            self.give_up()
+        if self._waiting is None or not self._matches(self._waiting[0]):
+            self.reject_waiting()
             return None
         (image, arrived), self._waiting = self._waiting, None
         return Frame(image, camera, arrived)
 
-    def image(self, image: DepthImage, arrived: float) -> Frame | None:
-        """The image with its camera, or None if it has to wait."""
-        self.give_up()
-        if self._fits(image):
+    def add_image(self, image: DepthImage, arrived: float) -> Frame | None:
+        """Returns the image with its camera, or None if it must wait for one."""
+        self.reject_waiting()
+        if self._matches(image):
             return Frame(image, self._camera, arrived)
         self._waiting = (image, arrived)
         return None
 
-    def give_up(self) -> None:
-        """Reject the image that waits, if there is one."""
+    def reject_waiting(self) -> None:
+        """Reject the waiting image, if there is one."""
         if self._waiting is None:
             return
         (image, _), self._waiting = self._waiting, None
         if self._camera is None:
-            self._refuse(Rejected("no_camera_info", "an image arrived, but no usable camera info so far"))
+            self._reject(Rejected("no_camera_info", "an image arrived before any valid camera info"))
         else:
-            self._refuse(
+            self._reject(
                 Rejected(
                     "size_mismatch",
-                    f"the image is {image.width}x{image.height}, but its camera info says "
+                    f"the image is {image.width}x{image.height}, but the camera info is "
                     f"{self._camera.width}x{self._camera.height} (after binning and roi)",
                 )
             )
 
-    def _fits(self, image: DepthImage) -> bool:
+    def _matches(self, image: DepthImage) -> bool:
         return self._camera is not None and (image.width, image.height) == (self._camera.width, self._camera.height)

@@ -1,30 +1,30 @@
-"""What the node counted -> one status for /diagnostics."""
+"""Statistics -> one status for /diagnostics."""
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from .statistics import Report
 
-PATIENCE = 3.0
-"""Seconds without an image, or an answer, that are worth a warning. Some cameras take an image in more than one."""
+SILENCE_LIMIT = 3.0
+"""Seconds without an image, or without an answer, before a warning. Some cameras need more than one an image."""
 
 
 def status(name: str, state: str, backend: str, report: Report) -> DiagnosticStatus:
-    """The node's health in one line, and its counts beneath.
+    """The node's health in one line, and its statistics as key-value pairs.
 
     Args:
         name: the node's full name.
         state: its lifecycle state, such as "active".
-        backend: what computes, and where; "" while there is no estimator.
+        backend: engine, device and precision; "" while there is no estimator.
     """
-    level, message = _verdict(state, report)
-    median, worst = report.latency or (float("nan"), float("nan"))
+    level, message = _level_and_message(state, report)
+    median, percentile_99 = report.latency or (float("nan"), float("nan"))
     values = {
         "state": state,
         "backend": backend or "none",
         "images in (Hz)": f"{report.images_in:.1f}",
         "images out (Hz)": f"{report.images_out:.1f}",
         "latency p50 (ms)": f"{median * 1e3:.1f}",
-        "latency p99 (ms)": f"{worst * 1e3:.1f}",
+        "latency p99 (ms)": f"{percentile_99 * 1e3:.1f}",
         "hands": str(report.hands),
         "received": str(report.received),
         "answered": str(report.answered),
@@ -42,7 +42,7 @@ def status(name: str, state: str, backend: str, report: Report) -> DiagnosticSta
     )
 
 
-def _verdict(state: str, report: Report) -> tuple[bytes, str]:
+def _level_and_message(state: str, report: Report) -> tuple[bytes, str]:
     if state != "active":
         if report.last_error and state == "unconfigured":
             return DiagnosticStatus.ERROR, report.last_error
@@ -51,10 +51,10 @@ def _verdict(state: str, report: Report) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, report.last_error
     if report.new_errors:
         return DiagnosticStatus.WARN, report.last_error
-    if report.since_received > PATIENCE:
+    if report.since_received > SILENCE_LIMIT:
         return DiagnosticStatus.WARN, "no image arrives"
-    if report.since_answered > PATIENCE:
+    if report.since_answered > SILENCE_LIMIT:
         return DiagnosticStatus.WARN, "images arrive, but none is answered"
-    if report.nothing_read:
-        return DiagnosticStatus.WARN, "the depth images hold no reading"
+    if report.no_depth:
+        return DiagnosticStatus.WARN, "the depth images have no valid pixel"
     return DiagnosticStatus.OK, f"{report.images_out:.1f} images/s"

@@ -1,4 +1,4 @@
-"""What goes wrong in the node: counted, and told to the log, but not over and over."""
+"""The node's throttled event log: events are counted in the statistics, and logged at a limited rate."""
 
 import time
 
@@ -9,27 +9,27 @@ from fingerpose_ros.ros.rejection import Rejected
 from .statistics import Statistics
 
 LOG_PERIOD = 5.0
-"""Seconds between two log lines about the same subject."""
+"""Minimum seconds between two log lines about the same subject."""
 
 
 class EventLog:
-    """The log, and `statistics`. From any thread."""
+    """Logs events and counts them in `statistics`. Thread-safe."""
 
     def __init__(self, logger: RcutilsLogger):
         self.statistics = Statistics()
         self._logger = logger
         self._logged: dict[str, float] = {}
 
-    def start_anew(self) -> None:
-        """Count from zero."""
+    def reset(self) -> None:
+        """Reset the statistics."""
         self.statistics = Statistics()
 
     def reject(self, rejection: Rejected) -> None:
-        """Note that a message is rejected."""
+        """Count and log a rejected message."""
         self.warning(rejection.reason, f"rejected ({rejection.reason}): {rejection}")
         self.statistics.reject(rejection.reason, str(rejection))
 
-    # Each severity has its line: rclpy wants a line of code to log at one severity only.
+    # A line for each severity: rclpy raises an error if one line of code logs at several.
 
     def info(self, subject: str, message: str) -> None:
         if self._is_due(subject):
@@ -44,7 +44,7 @@ class EventLog:
             self._logger.error(message)
 
     def _is_due(self, subject: str) -> bool:
-        """Whether to log something about this subject, or there was something just now."""
+        """Whether the last log line about this subject is at least `LOG_PERIOD` old."""
         now = time.monotonic()
         due = now - self._logged.get(subject, -LOG_PERIOD) >= LOG_PERIOD
         if due:

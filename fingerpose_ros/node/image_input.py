@@ -1,4 +1,4 @@
-"""From the topics of a depth camera to frames that can be estimated."""
+"""Image input: topics of a depth camera -> frames for the estimator."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -20,28 +20,28 @@ from .camera_matching import CameraMatcher, Frame
 from .event_log import EventLog
 
 CLOCK_TOLERANCE = 1.0
-"""Seconds that an image may be older or newer than the node's clock before the node says so."""
+"""Seconds between an image's stamp and the node's clock before the node warns."""
 
 RELIABLE_DEPTH = 10
-"""Messages that may wait to be taken where none may be lost on the way."""
+"""Queue depth of reliable subscriptions, in messages."""
 
 
 class ImageInput:
-    """Subscribes to depth images and their camera infos, rejects what cannot be used, and hands on each frame.
+    """Subscribes to depth images and camera infos, rejects invalid messages, and passes on each frame.
 
-    The callbacks, in the executor's thread, only look whether an image can be used.
+    The callbacks run in the executor's thread and only validate the image.
 
     Args:
-        node: whose subscriptions they are.
+        node: owner of the subscriptions.
         settings: the node's parameters.
-        take: is given each frame; must not take long.
+        on_frame: called with each frame; must return quickly.
 
     Raises:
-        RCLError: what they are remapped to is no topic.
+        RCLError: a topic is remapped to an invalid name.
     """
 
-    def __init__(self, node: Node, settings: Mapping[str, Any], event_log: EventLog, take: Callable[[Frame], None]):
-        self._node, self._event_log, self._take = node, event_log, take
+    def __init__(self, node: Node, settings: Mapping[str, Any], event_log: EventLog, on_frame: Callable[[Frame], None]):
+        self._node, self._event_log, self._on_frame = node, event_log, on_frame
         self._distortion = settings["distortion"]
         self._read_camera = CameraReader(self._distortion)
         self._matcher = CameraMatcher(event_log.reject)
@@ -49,13 +49,13 @@ class ImageInput:
         self._clock_warned = False
         self._subscriptions: list[Subscription] = []
         qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-        if settings["reliability"] == "reliable":  # what comes while one is decoded is not lost unseen, but counted
+        if settings["reliability"] == "reliable":  # messages that arrive during decoding are queued
             qos = QoSProfile(depth=RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
         try:
             self._subscribe(CameraInfo, "depth/camera_info", self.receive_camera_info, qos)
             if settings["image_transport"] == "raw":
                 self._subscribe(Image, "depth/image_rect_raw", self.receive_image, qos)
-            else:  # a transport's topic follows the image's, wherever that is remapped to
+            else:  # image_transport's topic name follows from the remapped image topic
                 topic = node.resolve_topic_name("depth/image_rect_raw") + "/compressedDepth"
                 self._subscribe(CompressedImage, topic, self.receive_compressed, qos)
         except Exception:
@@ -67,15 +67,15 @@ class ImageInput:
 
     @property
     def topics(self) -> list[str]:
-        """The names of the topics."""
+        """The names of the subscribed topics."""
         return [subscription.topic_name for subscription in self._subscriptions]
 
     def close(self) -> None:
-        """Take no more messages; an image that waits for its camera is rejected."""
+        """Unsubscribe, and reject an image that waits for its camera info."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
-        self._matcher.give_up()
+        self._matcher.reject_waiting()
 
     def receive_image(self, message: Image) -> None:
         """Callback of the depth image."""
@@ -84,13 +84,13 @@ class ImageInput:
     def receive_compressed(self, message: CompressedImage) -> None:
         """Callback of the compressed depth image.
 
-        Decompressed here and not by the worker: only then is it known whether it can be used, and one that cannot
-        must be counted as rejected even if the next one overtakes it.
+        It is decompressed here, not by the worker, because only this shows whether it is valid. An invalid image must
+        be counted as rejected even if a newer one arrives before the worker is free.
         """
         self._receive(message, from_compressed)
 
     def receive_camera_info(self, message: CameraInfo) -> None:
-        """Callback of the camera info. One that cannot be used is rejected, and the one before stays in use."""
+        """Callback of the camera info. An invalid one is rejected, and the previous one stays in use."""
         try:
             camera, new = self._read_camera(message)
         except Rejected as rejection:
@@ -99,7 +99,7 @@ class ImageInput:
         if new:
             self._event_log.info("camera", f"camera: {describe(camera)}; distortion: {self._distortion}")
         self._camera_frame = message.header.frame_id
-        self._accept(self._matcher.camera(camera))
+        self._accept(self._matcher.add_camera(camera))
 
     def _receive(self, message: Any, decode: Callable[[Any], DepthImage]) -> None:
         arrived = time.monotonic()
@@ -109,7 +109,7 @@ class ImageInput:
         except Rejected as rejection:
             self._event_log.reject(rejection)
             return
-        self._accept(self._matcher.image(image, arrived))
+        self._accept(self._matcher.add_image(image, arrived))
 
     def _accept(self, frame: Frame | None) -> None:
         if frame is None:
@@ -118,10 +118,10 @@ class ImageInput:
         if frame.image.header.frame_id != self._camera_frame:
             self._event_log.warning(
                 "frames",
-                f"the image's frame is {frame.image.header.frame_id!r}, its camera info's {self._camera_frame!r}: "
-                "are they of the same camera? The image's is used",
+                f"the image's frame_id is {frame.image.header.frame_id!r}, but its camera info's is "
+                f"{self._camera_frame!r}; are both from the same camera? The image's frame_id is used",
             )
-        self._take(frame)
+        self._on_frame(frame)
 
     def _check_clock(self, header: Header) -> None:
         if self._clock_warned:
@@ -132,11 +132,11 @@ class ImageInput:
             self._clock_warned = True
             sim_time = self._node.get_parameter("use_sim_time").value
             self._node.get_logger().warning(
-                f"the image's stamp is {stamp:.3f} s, the node's clock {now:.3f} s, with use_sim_time {sim_time}. "
-                "For a bag or a simulator set use_sim_time and publish /clock; else synchronise the machines' clocks"
+                f"the image's stamp is {stamp:.3f} s, but the node's clock is {now:.3f} s (use_sim_time {sim_time}). "
+                "For a bag or a simulator, set use_sim_time and publish /clock; else synchronise the machines' clocks"
             )
 
 
 def seconds(header: Header) -> float:
-    """A message's stamp."""
+    """The stamp in seconds."""
     return Time.from_msg(header.stamp).nanoseconds * 1e-9

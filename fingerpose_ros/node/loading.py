@@ -1,4 +1,4 @@
-"""From the node's settings to an estimator."""
+"""Creates the estimator from the node's settings."""
 
 from collections.abc import Callable, Mapping, Set
 from typing import Any, Protocol
@@ -14,36 +14,36 @@ from .parameters import estimator_settings
 
 
 class Estimator(Protocol):
-    """What the node needs of `perception.estimator.HandPoseEstimator`."""
+    """The part of `perception.estimator.HandPoseEstimator` that the node uses."""
 
     @property
     def tracked(self) -> Set[int]:
-        """The `track_id`s of the hands that are followed, those among them that the last image did not show."""
+        """The `track_id`s of all tracked hands, including those that were not seen in the last image."""
         ...
 
     def estimate(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
-        """Depth (height, width) in metres, 0 where there is no reading, seen at `stamp` seconds -> the hands in it."""
+        """Depth (height, width) in metres, 0 for invalid pixels, and its stamp in seconds -> the hands in it."""
         ...
 
     def look_around(self, late: bool) -> None:
-        """Look for more hands in the image last estimated, now that it is answered; not now if it was answered `late`,
-        when the next image waited."""
+        """Search the last estimated image for new hands, after its hands were published. Postponed if `late`: the next
+        image already waits."""
         ...
 
     def reset(self) -> None:
-        """Forget all hands: what comes next has nothing to do with what was before."""
+        """Delete all tracks: the next image is unrelated to the last one."""
         ...
 
 
 EstimatorFactory = Callable[[Mapping[str, Any]], tuple[Estimator, str]]
-"""The node's settings -> an estimator, and in words what computes it, and where."""
+"""The node's settings -> an estimator, and a description of its engine, device and precision."""
 
 
 def load_estimator(settings: Mapping[str, Any]) -> tuple[Estimator, str]:
-    """The estimator with the backend and weights that the settings ask for.
+    """Create the estimator with the backend and weights given in the settings.
 
     Raises:
-        Exception: an engine that is not installed, a device that is not there, weights that are missing or damaged; the
+        Exception: the engine is not installed, the device does not exist, or the weights are missing or damaged. The
             message says what to do.
     """
     chosen = {name: settings[name] for name in ("backend", "device", "model", "precision")}

@@ -1,4 +1,4 @@
-"""`hand_pose_node`: a lifecycle node from a depth topic to hand poses. Lifecycle, and what is done with a frame."""
+"""`hand_pose_node`: a lifecycle node that turns depth images into hand poses. Lifecycle and processing of a frame."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: its threads fight the engine's over the cores
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: its threads compete with the engine's
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
@@ -33,12 +33,12 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 
 
 class HandPoseNode(LifecycleNode):
-    """Answers each depth image with a `HandPoseArray`, and shows its hands on the other topics of `Publishers`.
+    """Publishes one `HandPoseArray` for each depth image, and its hands on the other topics of `Publishers`.
 
-    Its `image_input`, which it has while it is active, keeps the newest image that can be used; one worker thread estimates.
+    While the node is active, `image_input` receives images, and one worker thread processes the newest.
 
     Args:
-        estimator_factory: makes the estimator when the node is configured.
+        estimator_factory: creates the estimator when the node is configured.
         options: those of `rclpy.lifecycle.LifecycleNode`.
     """
 
@@ -47,69 +47,69 @@ class HandPoseNode(LifecycleNode):
         parameters.declare(self)
         self._estimator_factory = estimator_factory
         self._estimator: Estimator | None = None
-        self._answers: Publishers | None = None
+        self._hand_publishers: Publishers | None = None
         self.image_input: ImageInput | None = None
         self._worker: Worker | None = None
-        self._left_behind: Worker | None = None
+        self._hung_worker: Worker | None = None
         self._backend = ""
         self._state = "unconfigured"
         self._event_log = EventLog(self.get_logger())
-        self.add_on_set_parameters_callback(lambda changes: parameters.judge(self, changes, self._state))
-        self._survive_impossible_transitions()
+        self.add_on_set_parameters_callback(lambda changes: parameters.check_changes(self, changes, self._state))
+        self._handle_invalid_transitions()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def start(self) -> None:
-        """Configure and activate, if `autostart` says so. A node that cannot stays unconfigured, and says why."""
+        """Configure and activate, if `autostart` is set. On failure the node stays unconfigured and logs the reason."""
         if self.get_parameter("autostart").value and self.trigger_configure() == SUCCESS:
             self.trigger_activate()
 
     def close(self) -> None:
-        """Stop work and give everything back, whatever the state. The node is of no use afterwards."""
+        """Stop the worker and destroy the node, in any state. The node cannot be used afterwards."""
         self._stop()
         self.destroy_node()
-        # rclpy keeps what offers the transitions, and with it the node, on the network until Python collects garbage.
+        # Otherwise rclpy keeps the transition services, and so the node, visible until garbage collection.
         self._state_machine.destroy_when_not_in_use()
 
-    def _survive_impossible_transitions(self) -> None:
-        """A request such as to activate an active node is answered with no, where rclpy would end the process."""
+    def _handle_invalid_transitions(self) -> None:
+        """Reject requests such as activating an active node; rclpy would end the process instead."""
         change_state = self._service_change_state.callback
 
         def answer(request, response):
             try:
                 return change_state(request, response)
             except RCLError as error:
-                self.get_logger().warning(f"not possible while {self._state}: {error}")
+                self.get_logger().warning(f"transition rejected in state {self._state}: {error}")
                 response.success = False
                 return response
 
         self._service_change_state.callback = answer
 
-    # Lifecycle. rclpy swallows what these raise, so they must not.
+    # Lifecycle callbacks. rclpy hides their exceptions, so they must not raise any.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._event_log.start_anew()
+        self._event_log.reset()
         try:
             settings = parameters.values(self)
             estimator, backend = self._estimator_factory(settings)
             publishers = Publishers(self, settings["frame_prefix"], settings["overlay"], settings["max_distance"])
-        except Exception as error:  # whatever it is, the node lives, and can be configured again
-            return self._cannot("configure", error)
-        self._settings, self._estimator, self._backend, self._answers = settings, estimator, backend, publishers
+        except Exception as error:  # of any kind: the node survives and can be configured again
+            return self._fail_transition("configure", error)
+        self._settings, self._estimator, self._backend, self._hand_publishers = settings, estimator, backend, publishers
         self._state = "inactive"
         self.get_logger().info(f"configured; backend: {self._backend}")
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        if self._left_behind and not self._left_behind.stop(0):
-            self.get_logger().error("the estimator is still at work on an image of before; try again later")
+        if self._hung_worker and not self._hung_worker.stop(0):
+            self.get_logger().error("the estimator is still processing an earlier image; try again later")
             return FAILURE
-        worker = Worker(self._work, self._event_log.statistics.drop)
+        worker = Worker(self._process, self._event_log.statistics.drop)
         try:
             self.image_input = ImageInput(self, self._settings, self._event_log, worker.offer)
         except Exception as error:
             worker.stop()
-            return self._cannot("activate", error)
+            return self._fail_transition("activate", error)
         super().on_activate(state)
         self._estimator.reset()
         self._last: Header | None = None
@@ -125,7 +125,7 @@ class HandPoseNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._release()
-        self._event_log.start_anew()  # what went wrong so far is no reason to be unconfigured
+        self._event_log.reset()  # earlier errors are not why the node is unconfigured
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -135,13 +135,13 @@ class HandPoseNode(LifecycleNode):
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self.get_logger().fatal("a transition failed that cannot fail; unconfigured now")
+        self.get_logger().fatal("unexpected error in a transition; the node is unconfigured now")
         self._stop()
         self._release()
         return super().on_error(state)
 
-    def _cannot(self, transition: str, error: Exception) -> TransitionCallbackReturn:
-        if not self.context.ok():  # told to end meanwhile
+    def _fail_transition(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        if not self.context.ok():  # the process is shutting down
             return FAILURE
         self._event_log.statistics.fail(f"cannot {transition}: {error}")
         self.get_logger().fatal(f"cannot {transition}: {error}")
@@ -149,82 +149,82 @@ class HandPoseNode(LifecycleNode):
         return FAILURE
 
     def _stop(self) -> None:
-        """Take no more images, and finish the one at work."""
+        """Unsubscribe, and finish the image in progress."""
         if self.image_input:
             self.image_input.close()
             self.image_input = None
         if self._worker:
             worker, self._worker = self._worker, None
             if not worker.stop():
-                self.get_logger().error("the estimator does not come back; left behind")
-                self._left_behind = worker
+                self.get_logger().error("the estimator does not return; its thread is abandoned")
+                self._hung_worker = worker
 
     def _release(self) -> None:
         """Undo `on_configure`."""
-        if self._answers:
-            self._answers.close()
-        self._answers = self._estimator = None
+        if self._hand_publishers:
+            self._hand_publishers.close()
+        self._hand_publishers = self._estimator = None
         self._backend = ""
         self._state = "unconfigured"
 
-    # Work, in the worker's thread.
+    # Processing, in the worker's thread.
 
-    def _work(self, frame: Frame, waits: Callable[[], bool]) -> None:
-        header, estimator, publishers = frame.image.header, self._estimator, self._answers
+    def _process(self, frame: Frame, next_waits: Callable[[], bool]) -> None:
+        header, estimator, publishers = frame.image.header, self._estimator, self._hand_publishers
         try:
             depth = frame.image.metres()
-            self._watch(estimator, header)
+            self._check_sequence(estimator, header)
             hands = estimator.estimate(depth, frame.camera, seconds(header))
-        except Exception as error:  # no pose is made up for this image, and the next one may go well
-            if self._answers is not publishers:
+        except Exception as error:  # this image gets no answer; the next one may succeed
+            if self._hand_publishers is not publishers:
                 return
             self._event_log.reject(Rejected("estimation_failed", f"{type(error).__name__}: {error}"))
             self.get_logger().debug(traceback.format_exc())
             estimator.reset()
             return
-        if self._answers is not publishers:  # left behind by a node that was cleaned up meanwhile
+        if self._hand_publishers is not publishers:  # the node was cleaned up during the estimate
             return
-        late = waits()  # asked now, as the answer may call for the next image
+        late = next_waits()  # before publishing: in lock-step, the answer triggers the next image
         try:
             publishers.publish_poses(header, hands)
-            latency, nothing_read = time.monotonic() - frame.arrived, not depth.any()
-            if nothing_read:
-                self._event_log.warning("nothing_read", "the depth image holds no reading at all; is the lens covered?")
-            self._event_log.statistics.answer(latency, len(hands), nothing_read)
+            latency, no_depth = time.monotonic() - frame.arrived, not depth.any()
+            if no_depth:
+                self._event_log.warning("no_depth", "the depth image has no valid pixel; is the lens covered?")
+            self._event_log.statistics.answer(latency, len(hands), no_depth)
             publishers.publish_views(header, depth, frame.camera, hands, estimator.tracked)
-        except Exception as error:  # a dead thread would be silent
-            self._fail("cannot publish", error)
+        except Exception as error:  # an exception would end the worker thread silently
+            self._log_failure("cannot publish", error)
         try:
             estimator.look_around(late)
         except Exception as error:
-            self._fail("cannot look for more hands", error)
+            self._log_failure("cannot search for new hands", error)
 
-    def _watch(self, estimator: Estimator, header: Header) -> None:
-        """Tracking restarts where an image cannot follow on the one before."""
-        before, self._last = self._last, header
-        if before is None:
+    def _check_sequence(self, estimator: Estimator, header: Header) -> None:
+        """Restart tracking where an image cannot continue the sequence."""
+        previous, self._last = self._last, header
+        if previous is None:
             return
-        last, stamp = seconds(before), seconds(header)
+        last, stamp = seconds(previous), seconds(header)
         if stamp < last:
             self._event_log.info("time", f"time jumped back from {last:.3f} s to {stamp:.3f} s; tracking restarts")
             estimator.reset()
-        elif header.frame_id != before.frame_id:
+        elif header.frame_id != previous.frame_id:
             self._event_log.warning(
                 "frame change",
-                f"the images' frame changed from {before.frame_id!r} to {header.frame_id!r}; tracking restarts",
+                f"the images' frame_id changed from {previous.frame_id!r} to {header.frame_id!r}; tracking restarts",
             )
             estimator.reset()
         elif stamp == last:
             self._event_log.warning(
-                "stamps", f"two images in a row have the stamp {stamp:.3f} s: does the driver set it? Not smoothed"
+                "stamps", f"two consecutive images have the stamp {stamp:.3f} s; does the driver set it? Not smoothed"
             )
 
     def report(self) -> Report:
         """The counts since the node was configured."""
         return self._event_log.statistics.report()
 
-    def _fail(self, what: str, error: Exception) -> None:
-        """Say what went wrong while an exception is handled, unless the node is being shut down under this thread."""
+    def _log_failure(self, what: str, error: Exception) -> None:
+        """Count and log the exception being handled, unless the process is shutting down."""
         if self.context.ok():
             self._event_log.statistics.fail(f"{what}: {error}")
             self._event_log.error(what, traceback.format_exc())
@@ -238,12 +238,12 @@ class HandPoseNode(LifecycleNode):
 
 
 def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = load_estimator) -> int:
-    """Run the node until it is told to stop (SIGINT, SIGTERM); the exit code, 2 if its parameters are wrong."""
+    """Run the node until SIGINT or SIGTERM. Returns the exit code, 2 if its parameters are invalid."""
     try:
         with session(args):
             node = HandPoseNode(estimator_factory)
             logging.basicConfig(format="%(message)s", handlers=[RosHandler(node.get_logger())], force=True)
-            logging.getLogger("fingerpose_ros").setLevel(logging.DEBUG)  # the node's own level decides
+            logging.getLogger("fingerpose_ros").setLevel(logging.DEBUG)  # the node's log level filters
             try:
                 executor = SingleThreadedExecutor()
                 executor.add_node(node)

@@ -1,7 +1,7 @@
-"""The node's parameters: what each is for, and which values it may have.
+"""The node's parameters: their meaning, defaults and allowed values.
 
-All of them are read when the node is configured. `config/hand.yaml` and `docs/node.md` list them too, and a test holds
-those against this table.
+All are read when the node is configured. `config/hand.yaml` and `docs/node.md` list them too; a test compares both with
+this table.
 """
 
 import re
@@ -23,8 +23,8 @@ class Setting:
     """One parameter.
 
     Attributes:
-        choices: the values that a string may have; any if empty.
-        low, high: the range of a number, both included.
+        choices: the allowed values of a string; any if empty.
+        low, high: the range of a number, inclusive.
     """
 
     name: str
@@ -44,73 +44,74 @@ class Setting:
 
 
 def _of_estimator(name: str, description: str, **limits) -> Setting:
-    """A setting that is the estimator's, with its default there."""
+    """A setting of the estimator, with the default of `EstimatorSettings`."""
     return Setting(name, getattr(EstimatorSettings(), name), description, **limits)
 
 
 SETTINGS = (
-    Setting("autostart", True, "Configure and activate the node by itself when it starts."),
+    Setting("autostart", True, "Configure and activate the node when it starts."),
     Setting(
         "image_transport", "raw",
-        "How depth images arrive: as they are, or compressed (on the image topic plus /compressedDepth).",
+        "Transport of the depth images: raw, or compressedDepth (on the image topic plus /compressedDepth).",
         choices=("raw", "compressedDepth"),
     ),
     Setting(
-        "reliability", "best_effort", "QoS of the subscriptions to image and camera info. A bag replay uses reliable.",
+        "reliability", "best_effort",
+        "QoS of the subscriptions to image and camera info. Use reliable for a bag replay.",
         choices=("best_effort", "reliable"),
     ),
     Setting(
         "distortion", AUTO,
-        "Of the lens, in the depth image. auto: none where camera info has a `p` other than `k`, and `p` is the camera;"
-        " else `d`. ignore: none, the image is rectified. apply: `d`, it is not, and `k` is the camera.",
+        "Lens distortion in the depth image. auto: none if camera info's `p` differs from `k` (the camera is then `p`),"
+        " else `d`. ignore: none, the image is rectified. apply: `d`, it is not rectified (the camera is `k`).",
         choices=DISTORTION,
     ),
-    Setting("frame_prefix", "", "Put before the name of every joint's TF frame, as it is."),
-    Setting("overlay", True, "Draw the hands on the depth image, if somebody subscribes to `overlay`."),
+    Setting("frame_prefix", "", "Prefix of every joint's TF frame name, used as it is."),
+    Setting("overlay", True, "Draw the hands on the depth image while `overlay` has subscribers."),
     Setting(
-        "backend", "auto", "What runs the network. auto: OpenVINO on a CPU, PyTorch on a GPU; the log says which.",
+        "backend", "auto", "Inference engine. auto: OpenVINO on a CPU, PyTorch on a GPU; the choice is logged.",
         choices=backends.BACKENDS,
     ),
     Setting(
-        "device", "auto", "Where it runs. Asking for cuda where there is none is an error.",
+        "device", "auto", "Device that runs the network. cuda without a CUDA device is an error.",
         choices=backends.DEVICES,
     ),
-    Setting("model", "", "Path of the weights; empty for those that come with the package."),
+    Setting("model", "", "Path of the weights; empty: the weights of the package."),
     Setting(
-        "precision", "auto", "Numbers the network computes in. auto: bf16 where that is faster, else f32.",
+        "precision", "auto", "Number format of the network. auto: bf16 where that is faster, else f32.",
         choices=backends.PRECISIONS,
     ),
-    Setting("threads", 0, "CPU threads that the network may use. 0: as many as the engine likes.", low=0, high=64),
-    _of_estimator("min_distance", "Metres from the camera at which hands are first looked for.", low=0.05, high=5.0),
-    _of_estimator("max_distance", "Metres from the camera up to which hands are looked for.", low=0.1, high=5.0),
+    Setting("threads", 0, "CPU threads of the network. 0: the engine's default.", low=0, high=64),
+    _of_estimator("min_distance", "Minimum distance of hands from the camera, metres.", low=0.05, high=5.0),
+    _of_estimator("max_distance", "Maximum distance of hands from the camera, metres.", low=0.1, high=5.0),
     _of_estimator(
-        "cube_half_size", "Half the side, in metres, of the cube around a hand that the network sees.",
+        "cube_half_size", "Half the edge length, in metres, of the cube that is cropped around a hand.",
         low=0.08, high=0.25,
     ),
     _of_estimator(
-        "handedness", "Which hands there are to see. right or left: every hand is taken for that one.",
+        "handedness", "Hands to track. right or left: every hand is classified as that one.",
         choices=("both", "right", "left"),
     ),
-    _of_estimator("max_hands", "The most hands that are tracked at once.", low=1, high=4),
+    _of_estimator("max_hands", "Maximum number of tracked hands.", low=1, high=4),
     _of_estimator("smoothing", "Smooth the joints over time (One-Euro filter)."),
     _of_estimator(
-        "smoothing_min_cutoff", "Cut-off in Hz of the smoothing of a hand at rest: lower is calmer and later.",
+        "smoothing_min_cutoff", "Cut-off frequency of the filter at rest, Hz. Lower: less jitter, more lag.",
         low=0.05, high=30.0,
     ),
     _of_estimator(
-        "smoothing_beta", "How much faster motion raises that cut-off, in Hz per m/s: higher follows closer.",
+        "smoothing_beta", "Increase of the cut-off with speed, Hz per m/s. Higher: less lag in motion.",
         low=0.0, high=1000.0,
     ),
     _of_estimator(
-        "max_sigma", "A joint whose standard deviation exceeds this, in metres, is not valid.", low=0.001, high=1.0
+        "max_sigma", "Maximum standard deviation of a valid joint, metres.", low=0.001, high=1.0
     ),
     _of_estimator(
         "min_detection_confidence",
-        "Share of a new hand's joints to be expected within 20 mm of where they are placed, and on what is seen.",
+        "Minimum confidence of a new hand: its probability times the mean confidence of its joints.",
         low=0.01, high=0.99,
     ),
     _of_estimator(
-        "min_tracking_confidence", "Probability below which a hand that is followed is no longer seen.",
+        "min_tracking_confidence", "Minimum probability of a tracked hand; below it, the hand counts as not seen.",
         low=0.01, high=0.99,
     ),
 )  # fmt: skip
@@ -122,8 +123,8 @@ def declare(node: Node) -> None:
     """Declare all parameters on the node.
 
     Raises:
-        rclpy.exceptions.InvalidParameterValueException: a number outside its range.
-        rclpy.exceptions.InvalidParameterTypeException: a value of another type.
+        rclpy.exceptions.InvalidParameterValueException: a number is out of range.
+        rclpy.exceptions.InvalidParameterTypeException: a value has the wrong type.
     """
     node.declare_parameters("", [(setting.name, setting.default, setting.descriptor()) for setting in SETTINGS])
 
@@ -132,7 +133,7 @@ def values(node: Node) -> dict[str, Any]:
     """The node's settings by name.
 
     Raises:
-        ValueError: a value that is not allowed, or two that contradict each other.
+        ValueError: a value is not allowed, or two contradict each other.
     """
     current = {setting.name: node.get_parameter(setting.name).value for setting in SETTINGS}
     if problem := _problem(current):
@@ -141,7 +142,7 @@ def values(node: Node) -> dict[str, Any]:
 
 
 def estimator_settings(current: Mapping[str, Any]) -> EstimatorSettings:
-    """Those of the node's settings that are the estimator's.
+    """The estimator's part of the node's settings.
 
     Raises:
         ValueError: as `EstimatorSettings` does.
@@ -149,17 +150,17 @@ def estimator_settings(current: Mapping[str, Any]) -> EstimatorSettings:
     return EstimatorSettings(**{field.name: current[field.name] for field in fields(EstimatorSettings)})
 
 
-def judge(node: Node, changes: Iterable[Parameter], state: str) -> SetParametersResult:
-    """Whether the parameters may be changed so in this state, and if not, why; for the set-parameters callback."""
+def check_changes(node: Node, changes: Iterable[Parameter], state: str) -> SetParametersResult:
+    """Set-parameters callback: whether these changes are allowed in this state, and if not, the reason."""
     ours = {setting.name for setting in SETTINGS}
     changed = {parameter.name: parameter.value for parameter in changes if parameter.name in ours}
     if state == "finalized" and changed:
-        return SetParametersResult(successful=False, reason="the node is shut down for good; start it anew")
+        return SetParametersResult(successful=False, reason="the node is finalized; start a new one")
     if state != "unconfigured" and changed:
         return SetParametersResult(
             successful=False,
-            reason=f"{', '.join(changed)}: read when the node is configured. Deactivate and clean it up first "
-            f"(ros2 lifecycle set {node.get_fully_qualified_name()} deactivate, then cleanup), set, configure again.",
+            reason=f"{', '.join(changed)}: read only when the node is configured. Deactivate and clean up first (ros2 "
+            f"lifecycle set {node.get_fully_qualified_name()} deactivate, then cleanup), then set and configure again.",
         )
     current = {setting.name: node.get_parameter(setting.name).value for setting in SETTINGS}
     problem = _problem({**current, **changed}) if changed else ""
@@ -167,7 +168,7 @@ def judge(node: Node, changes: Iterable[Parameter], state: str) -> SetParameters
 
 
 def _problem(current: Mapping[str, Any]) -> str:
-    """What is wrong with these values, "" if nothing is. Ranges and types are rclpy's to check."""
+    """What is wrong with these values, "" if they are valid. rclpy checks ranges and types."""
     for setting in SETTINGS:
         if setting.choices and current[setting.name] not in setting.choices:
             return f"{setting.name} is {current[setting.name]!r}, not one of {', '.join(setting.choices)}"
@@ -176,5 +177,5 @@ def _problem(current: Mapping[str, Any]) -> str:
     except ValueError as error:
         return str(error)
     if not _FRAME_PREFIX.fullmatch(current["frame_prefix"]):
-        return f"frame_prefix {current['frame_prefix']!r} may hold letters, digits, _ and /, and not begin with /"
+        return f"frame_prefix {current['frame_prefix']!r} must be letters, digits, _ and /, without a leading /"
     return ""

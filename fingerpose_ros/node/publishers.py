@@ -1,4 +1,4 @@
-"""The topics on which the node answers."""
+"""The topics that the node publishes for each image."""
 
 from collections.abc import Set
 
@@ -20,15 +20,15 @@ from fingerpose_ros.ros.transforms import transforms
 
 
 class Publishers:
-    """Publishers of hand poses and of every other view of them.
+    """Publishers of hand poses and of all other topics derived from them.
 
     Args:
-        frame_prefix: comes before the name of every joint's frame.
-        overlay: whether to draw the overlay when somebody subscribes to it.
+        frame_prefix: prefix of every joint's frame name.
+        overlay: whether to offer the overlay; it is drawn only while it has subscribers.
         max_distance: depth in metres that the overlay draws darkest.
 
     Raises:
-        RCLError: two topics of different types were remapped to one name.
+        RCLError: two topics of different types are remapped to one name.
     """
 
     def __init__(self, node: LifecycleNode, frame_prefix: str, overlay: bool, max_distance: float):
@@ -54,13 +54,13 @@ class Publishers:
         return publisher
 
     def publish_poses(self, header: Header, hands: list[Hand]) -> None:
-        """The answer to one image; this first, for it is what robots wait for."""
+        """Publish the answer to one image. Call this first, as robots wait for it."""
         self._poses.publish(hand_messages.hand_pose_array(header, hands))
 
     def publish_views(
         self, header: Header, depth: np.ndarray, camera: Camera, hands: list[Hand], tracked: Set[int]
     ) -> None:
-        """The same hands as frames, joint states, markers and, if somebody looks, a picture.
+        """Publish the same hands as TF frames, joint states, markers and, if it has subscribers, the overlay.
 
         Args:
             depth: (height, width) in metres.
@@ -74,13 +74,13 @@ class Publishers:
         if angles.name:
             self._joint_states.publish(angles)
         drawn = {label for label, hand in zip(labels, hands, strict=True) if hand.valid.any()}
-        gone = self._drawn - drawn
-        if drawn or gone:
-            self._markers.publish(markers(header, labels, hands, sorted(gone)))
+        deleted = self._drawn - drawn
+        if drawn or deleted:
+            self._markers.publish(markers(header, labels, hands, sorted(deleted)))
         self._drawn = drawn
         if self._overlay and self._overlay.get_subscription_count():
-            picture = drawing.draw(depth, camera, labels, hands, self._max_distance)
-            self._overlay.publish(overlay.image_message(header, picture))
+            image = drawing.draw(depth, camera, labels, hands, self._max_distance)
+            self._overlay.publish(overlay.image_message(header, image))
 
     def close(self) -> None:
         for publisher in self._publishers:

@@ -1,4 +1,4 @@
-"""What the node counts, for /diagnostics."""
+"""The node's statistics, for /diagnostics."""
 
 import threading
 import time
@@ -10,22 +10,22 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Report:
-    """The counts since the node was configured, and the rates since the report before.
+    """Counts since the node was configured, and rates since the previous report.
 
     Attributes:
-        received: images that arrived. Each is answered, dropped, rejected, or still on its way.
-        answered: images that got a HandPoseArray.
-        dropped: images that a newer one overtook.
+        received: images that arrived. Each is answered, dropped, rejected, or still in progress.
+        answered: images for which a HandPoseArray was published.
+        dropped: images that were replaced by a newer one before they were processed.
         rejected: images and camera infos by reason of rejection.
-        images_in, images_out: per second, since the report before.
-        hands: in the last image answered.
-        latency: seconds from arrival to HandPoseArray, (median, 99th percentile) of the last images; None before any.
-        last_error: the last rejection or error in words, "" if none.
-        new_errors: whether there was one since the report before.
-        new_failures: whether the estimator failed since the report before.
-        nothing_read: whether the last image answered held no reading at all.
-        since_received, since_answered: seconds since the last image arrived, and was answered; before any, since the
-            node was configured.
+        images_in, images_out: per second, since the previous report.
+        hands: number of hands in the last answered image.
+        latency: seconds from arrival to HandPoseArray, (median, 99th percentile) of the last 1000 images; None if none.
+        last_error: message of the last rejection or error, "" if none.
+        new_errors: whether there was one since the previous report.
+        new_failures: whether the estimator failed since the previous report.
+        no_depth: whether the last answered image had no valid pixel.
+        since_received, since_answered: seconds since the last image arrived, and since one was answered; if there was
+            none, since the node was configured.
     """
 
     received: int
@@ -39,13 +39,13 @@ class Report:
     last_error: str
     new_errors: bool
     new_failures: bool
-    nothing_read: bool
+    no_depth: bool
     since_received: float
     since_answered: float
 
 
 class Statistics:
-    """Counts, from any thread."""
+    """Thread-safe counters."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -53,14 +53,14 @@ class Statistics:
         self._rejected: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=1000)
         self._last_error = ""
-        self._nothing_read = False
+        self._no_depth = False
         self._last_received = self._last_answered = time.monotonic()
         self._mark()
 
     def _mark(self) -> None:
-        """Remember where the next report's rates begin."""
+        """Start the period of the next report's rates."""
         self._since = time.monotonic()
-        self._before = (self._received, self._answered, self._errors, self._rejected["estimation_failed"])
+        self._at_mark = (self._received, self._answered, self._errors, self._rejected["estimation_failed"])
 
     def receive(self) -> None:
         with self._lock:
@@ -78,25 +78,25 @@ class Statistics:
             self._last_error = f"{reason}: {message}"
 
     def fail(self, message: str) -> None:
-        """Note an error that is no image's."""
+        """Count an error that does not belong to an image."""
         with self._lock:
             self._errors += 1
             self._last_error = message
 
-    def answer(self, latency: float, hands: int, nothing_read: bool) -> None:
+    def answer(self, latency: float, hands: int, no_depth: bool) -> None:
         with self._lock:
             self._answered += 1
             self._last_answered = time.monotonic()
             self._hands = hands
             self._latencies.append(latency)
-            self._nothing_read = nothing_read
+            self._no_depth = no_depth
 
     def report(self) -> Report:
-        """The state now; the next report's rates begin here."""
+        """The current statistics; starts the period of the next report's rates."""
         with self._lock:
             now = time.monotonic()
             elapsed = max(now - self._since, 1e-3)
-            received, answered, errors, failed = self._before
+            received, answered, errors, failed = self._at_mark
             report = Report(
                 received=self._received,
                 answered=self._answered,
@@ -109,7 +109,7 @@ class Statistics:
                 last_error=self._last_error,
                 new_errors=self._errors > errors,
                 new_failures=self._rejected["estimation_failed"] > failed,
-                nothing_read=self._nothing_read,
+                no_depth=self._no_depth,
                 since_received=now - self._last_received,
                 since_answered=now - self._last_answered,
             )

@@ -1,4 +1,4 @@
-"""One thread that works on the newest frame, so that a slow estimate makes frames drop, never queue."""
+"""One thread that processes the newest frame. While it is busy, older frames are dropped, never queued."""
 
 import threading
 from collections.abc import Callable
@@ -7,14 +7,13 @@ from .camera_matching import Frame
 
 
 class Worker:
-    """Calls `work(frame, waits)` in a thread of its own with the newest frame it was offered, and `drop()` for each
-    overtaken. `waits()` tells whether there is a frame that waits for this one.
+    """Calls `process(frame, next_waits)` in its own thread for the newest frame, and `drop()` for each dropped frame.
 
-    Neither may raise: they are the place that knows what an error means.
+    `next_waits()` returns whether the next frame waits already. `process` and `drop` must handle their own errors.
     """
 
-    def __init__(self, work: Callable[[Frame, Callable[[], bool]], None], drop: Callable[[], None]):
-        self._work = work
+    def __init__(self, process: Callable[[Frame, Callable[[], bool]], None], drop: Callable[[], None]):
+        self._process = process
         self._drop = drop
         self._newest: Frame | None = None
         self._stopping = False
@@ -23,21 +22,21 @@ class Worker:
         self._thread.start()
 
     def offer(self, frame: Frame) -> None:
-        """Hand over a frame, in place of one that still waits."""
+        """Submit a frame. It replaces one that still waits, which is dropped."""
         with self._changed:
-            overtaken = self._newest is not None
+            dropped = self._newest is not None
             self._newest = frame
             self._changed.notify()
-        if overtaken:
+        if dropped:
             self._drop()
 
     def stop(self, timeout: float = 10.0) -> bool:
-        """Finish the frame at hand, drop the one that waits, end the thread; whether it did end within the timeout."""
+        """Finish the current frame, drop the waiting one, end the thread. Returns whether it ended in time."""
         with self._changed:
             self._stopping = True
-            overtaken, self._newest = self._newest is not None, None
+            dropped, self._newest = self._newest is not None, None
             self._changed.notify()
-        if overtaken:
+        if dropped:
             self._drop()
         self._thread.join(timeout)
         return not self._thread.is_alive()
@@ -49,4 +48,4 @@ class Worker:
                 if self._stopping:
                     return
                 frame, self._newest = self._newest, None
-            self._work(frame, lambda: self._newest is not None)
+            self._process(frame, lambda: self._newest is not None)

@@ -1,6 +1,6 @@
 """The hand pose estimator: a depth image and its camera in, hands out.
 
-Here: everything between an array of depths and `Hand` objects. Not here: ROS. Nothing in this room imports it.
+Here: everything between a depth array in metres and `Hand` objects. Not here: ROS. Nothing in this folder imports it.
 """
 
 from .backends import create_backend

@@ -1,4 +1,4 @@
-"""Pinhole cameras with lens distortion: between pixels and metres, in the camera's optical frame (REP 103)."""
+"""The pinhole camera with lens distortion: pixels <-> points in metres, in the camera's optical frame (REP 103)."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,9 +9,9 @@ import numpy as np
 NO_DISTORTION = "none"
 _BROWN = (4, 5, 8, 12, 14)
 DISTORTION_MODELS = {NO_DISTORTION: (0,), "plumb_bob": _BROWN, "rational_polynomial": _BROWN, "equidistant": (4,)}
-"""REP 132 / sensor_msgs distortion models that are understood -> how many coefficients each may have.
+"""Supported distortion models (REP 132, sensor_msgs) -> the allowed numbers of coefficients.
 
-Drivers call eight coefficients `plumb_bob`, too (Orbbec's). It is their number that says which formula is meant.
+Some drivers (Orbbec's) send eight coefficients as `plumb_bob`. The number of coefficients decides on the formula.
 """
 
 
@@ -20,7 +20,7 @@ class Camera:
     """Intrinsics of one depth image. Optical frame: x right, y down, z forward. Pixel (0, 0) is a pixel's centre.
 
     Raises:
-        ValueError: a size, focal length, principal point or distortion that cannot belong to a camera.
+        ValueError: an invalid size, focal length, principal point or distortion.
     """
 
     width: int
@@ -48,7 +48,7 @@ class Camera:
             raise ValueError(f"{self.distortion_model} with {len(self.distortion)} distortion coefficients")
         if not np.all(np.isfinite(self.distortion)):
             raise ValueError(f"distortion coefficients {self.distortion} are not all finite")
-        if self.distortion and not self._field:
+        if self.distortion and not self._max_radius:
             raise ValueError(f"{self.distortion_model} {self.distortion} has no inverse for most of the image")
 
     @property
@@ -59,20 +59,20 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 3) in metres, in front of the camera -> distorted pixels (..., 2).
 
-        The lens model is a polynomial that was fitted within the image. Outside, where it could fold back into the
-        image, it goes on in a straight line.
+        The lens model is a polynomial that was fitted within the image. Outside the image it could fold back into it,
+        so there it is extrapolated linearly.
         """
         points = np.asarray(points, np.float64)
         rays = points[..., :2] / points[..., 2:]
         if self.distortion:
-            beyond = np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True) / self._field, 1)
+            beyond = np.maximum(np.linalg.norm(rays, axis=-1, keepdims=True) / self._max_radius, 1)
             rays = self._distort(rays / beyond) * beyond
         return rays * (self.fx, self.fy) + (self.cx, self.cy)
 
     def back_project(self, pixels: np.ndarray, depth: np.ndarray) -> np.ndarray:
         """Pixels (..., 2) and their depths along z (...) in metres -> points (..., 3) in metres.
 
-        NaN where the lens model has no such pixel.
+        NaN for a pixel where the lens model has no inverse.
         """
         pixels = np.asarray(pixels, np.float64)
         rays = self._undistort((pixels - (self.cx, self.cy)) / (self.fx, self.fy))
@@ -80,13 +80,14 @@ class Camera:
         return np.concatenate([rays * depth, depth], axis=-1)
 
     def look_up(self, to_view: np.ndarray, focal: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """The pixels, as `cv2.remap` takes them, that a virtual camera at the same place sees: u and v (size, size).
+        """Maps for `cv2.remap`, from a virtual camera at the same position to this image: u and v (size, size).
 
         Args:
             to_view: this optical frame -> the virtual one, (3, 3); a rotation, or one with a reflection.
-            focal: of the virtual camera, whose image is square and has its principal point in the middle, pixels.
+            focal: focal length of the virtual camera, pixels. Its principal point is the centre of its image.
+            size: side of the virtual camera's square image, pixels.
 
-        They are -1 where it looks sideways, backwards, or past this camera's field.
+        Both are -1 for a pixel whose ray is not in front of this camera, or outside its field of view.
         """
         middle = (size - 1) / 2
         view = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]])
@@ -98,13 +99,13 @@ class Camera:
         z = axis * np.float32(to_view[0, 2]) + (axis * np.float32(to_view[1, 2]) + np.float32(to_view[2, 2]))[:, None]
         outside = z < 1e-3
         if self.distortion:
-            outside |= axis**2 + (axis**2)[:, None] + 1 > (1 + self._field**2) * z**2
+            outside |= axis**2 + (axis**2)[:, None] + 1 > (1 + self._max_radius**2) * z**2
         u[outside], v[outside] = -1, -1
         return u, v
 
     @cached_property
-    def _field(self) -> float:
-        """The largest radius of x/z, y/z in the image; 0 if the lens model has an inverse for a fifth of it or less."""
+    def _max_radius(self) -> float:
+        """Largest radius of (x/z, y/z) in the image; 0 if the lens model has no inverse for four fifths of it."""
         u, v = np.linspace(0, self.width - 1, 17), np.linspace(0, self.height - 1, 17)
         observed = (np.stack(np.meshgrid(u, v), axis=-1) - (self.cx, self.cy)) / (self.fx, self.fy)
         rays = self._undistort(observed)
@@ -112,7 +113,7 @@ class Camera:
         return float(np.linalg.norm(rays[inverse], axis=-1).max()) if inverse.mean() > 0.2 else 0.0
 
     def _distort(self, rays: np.ndarray) -> np.ndarray:
-        """x/z, y/z (..., 2) -> the same after the lens."""
+        """x/z, y/z (..., 2) -> distorted x/z, y/z."""
         flat = rays.reshape(-1, 1, 2)
         if self.distortion_model == "equidistant":
             return cv2.fisheye.distortPoints(flat, np.eye(3), np.array(self.distortion)).reshape(rays.shape)
@@ -125,15 +126,16 @@ class Camera:
             return rays
         flat = rays.reshape(-1, 1, 2)
         if self.distortion_model == "equidistant":
-            found = cv2.fisheye.undistortPoints(flat, np.eye(3), np.array(self.distortion))
-            found = np.where(np.abs(found) < 1e5, found, np.nan)  # OpenCV's mark for what did not converge is -1e6
+            undistorted = cv2.fisheye.undistortPoints(flat, np.eye(3), np.array(self.distortion))
+            # OpenCV returns -1e6 where it did not converge.
+            undistorted = np.where(np.abs(undistorted) < 1e5, undistorted, np.nan)
         else:
-            found = cv2.undistortPoints(flat, np.eye(3), np.array(self.distortion))
-            for _ in range(5):  # OpenCV stops after as many steps, up to a pixel short; clip what does not converge
-                found = np.clip(found + flat - self._distort(found), -1e3, 1e3)
+            undistorted = cv2.undistortPoints(flat, np.eye(3), np.array(self.distortion))
+            for _ in range(5):  # OpenCV stops after five iterations, up to a pixel off; clipped in case of divergence
+                undistorted = np.clip(undistorted + flat - self._distort(undistorted), -1e3, 1e3)
         with np.errstate(invalid="ignore"):
-            inverse = np.abs(self._distort(found) - flat).max(axis=-1, keepdims=True) * self.fx < 1
-        return np.where(inverse, found, np.nan).reshape(rays.shape)
+            converged = np.abs(self._distort(undistorted) - flat).max(axis=-1, keepdims=True) * self.fx < 1
+        return np.where(converged, undistorted, np.nan).reshape(rays.shape)
 
     def scaled(self, step: int) -> "Camera":
         """The camera of the image `depth[::step, ::step]`."""

@@ -1,4 +1,8 @@
-"""The estimator: depth images in, one after the other, and the hands in each out."""
+"""The estimator: detects, tracks and estimates hands in the depth images of one camera.
+
+A new hand is accepted in `HandPoseEstimator._acquire`, by the thresholds of `_is_new_hand`. `_new_track` starts its
+track.
+"""
 
 from collections.abc import Callable
 from itertools import islice
@@ -13,7 +17,8 @@ from .pose.crop_predictor import CropPrediction, CropPredictor
 from .pose.prediction import Backend
 from .settings import EstimatorSettings
 from .skeleton import WRIST
-from .tracking.tracks import PoseFilter, Track
+from .tracking.smoothing import PoseFilter
+from .tracking.tracks import Track
 
 SEARCH_EVERY = 5
 """Beside tracked hands the finder is asked for others in one image of so many: most then cost one look a hand."""
@@ -172,7 +177,7 @@ class HandPoseEstimator:
 
     def _expected(self) -> list[np.ndarray]:
         """Where the tracked hands should be by now."""
-        return [track.expected(self._stamp) for track in self._tracks]
+        return [track.predict_centre(self._stamp) for track in self._tracks]
 
     def _follow(self, see: CropPredictor) -> list[tuple[Track, CropPrediction]]:
         """The tracked hands that are seen."""
@@ -187,21 +192,21 @@ class HandPoseEstimator:
             judged = self._is_hand(look) and self._settings.handedness == "both"
             if judged and track.doubts_handedness(look.right, self._stamp):
                 look, right = self._likelier(look, self._mirrored(see, look))
-                if track.settle_handedness(right, look.handedness):
+                if track.set_handedness(right, look.handedness):
                     track.smooth = self._new_filter()
             if self._is_hand(look):
-                track.see(look.centre, look.direction, look.present, self._stamp)
+                track.update(look.centre, look.direction, look.present, self._stamp)
                 seen.append((track, look))
             else:
-                track.miss(look.present if look else 0.0, self._stamp)
+                track.mark_missed(look.present if look else 0.0, self._stamp)
         return seen
 
     def _acquire(self, see: CropPredictor) -> list[tuple[Track, CropPrediction]]:
-        """New tracks, of the tentative hands that are hands: each is looked at again, from its middle and as what it seems.
+        """Accept new hands: start tracks for the tentative hands that the network confirms.
 
-        At once in an image with time, else in the images that follow. If they are too many, the finder's word counts
-        as much as the network's: it judges what is around the hand, which the network sees little of, and so tells the
-        hand from the arm that leads to it.
+        A candidate is predicted up to `LOOKS` times: first the crop of the detector, then a crop that is centred,
+        rotated and mirrored according to the first prediction. If images come fast, the second one waits for the next
+        image. If there are more than `max_hands`, the product of detector score and presence probability decides.
         """
         tentative, self._tentative = self._tentative, []
         while tentative:
@@ -272,6 +277,7 @@ class HandPoseEstimator:
         return self._shows_hand(look, self._settings.min_tracking_confidence)
 
     def _is_new_hand(self, look: CropPrediction) -> bool:
+        """Whether a prediction is sufficient to accept a new hand: presence, range and detection confidence."""
         return self._is_hand(look) and look.confidence >= self._settings.min_detection_confidence
 
     def _shows_hand(self, look: CropPrediction | None, least: float) -> bool:

@@ -1,4 +1,4 @@
-"""What the estimator says of one hand in one depth image."""
+"""The estimator's result: one hand in one depth image."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ RIGHT, LEFT = "right", "left"
 
 @dataclass(frozen=True)
 class Finger:
-    """Angles of one finger, in radians; NaN where a joint they need is not known.
+    """Angles of one finger, in radians; NaN if a joint that the angle needs is not valid.
 
     Attributes:
-        flexion: (3,) of the three hinges, base to tip. Zero when straight, positive towards the palm.
+        flexion: (3,) of the finger's three joints, base to tip. Zero when straight, positive towards the palm.
         abduction: zero in the middle finger's metacarpal plane, positive away from it.
-        curl: 0 for a straight finger to 1 for one fully bent.
-        thumb_distance: metres from this finger's tip to the thumb's; 0 for the thumb itself.
+        curl: 0 for a straight finger to 1 for a fully bent finger.
+        thumb_distance: metres from this fingertip to the thumb's tip; 0 for the thumb itself.
     """
 
     flexion: np.ndarray
@@ -26,21 +26,21 @@ class Finger:
 
 @dataclass(frozen=True)
 class Hand:
-    """One hand, in metres in the optical frame of the camera that saw it. Joints in the order of `skeleton.JOINTS`.
+    """One hand, in metres in the camera's optical frame. Joints in the order of `skeleton.JOINTS`.
 
     Attributes:
-        track_id: the same for one hand from frame to frame, never used again for another.
+        track_id: the same for one hand from image to image, never reused for another hand.
         handedness: "right" or "left".
         handedness_score: probability of `handedness`, 0.5 to 1.
-        confidence: probability that there is a hand here.
+        confidence: probability that this is a hand.
         positions: (21, 3); NaN where not valid.
-        rotations: (21, 3, 3), columns are the joint frame's x, y and z axis; NaN where not valid, or where a joint
-            that the frame rests on is not: its bone's other end, or wrist, index, middle and little knuckle.
+        rotations: (21, 3, 3), the columns are the joint frame's x, y and z axis. NaN if the joint is not valid, or a
+            joint that its frame needs: the other end of its bone, the wrist, or the MCP of index, middle or little.
         sigma: (21, 3) standard deviation of each position along the camera's axes, metres.
-        joint_confidence: (21,) probability that the joint's error is under 20 mm.
-        valid: (21,) bool. A joint that is not known is not valid.
-        palm_position: (3,), the mean of the wrist and the four finger knuckles; NaN where not known. The palm is turned
-            as the wrist is: x to the middle knuckle, z dorsal.
+        joint_confidence: (21,) probability that the joint's position error is under 20 mm.
+        valid: (21,) bool, whether the joint is known well enough to be used.
+        palm_position: (3,), the mean of the wrist and the four fingers' MCPs; NaN if one is not valid. The palm's
+            orientation is the wrist's: x to the middle finger's MCP, z dorsal.
         fingers: the five fingers' angles, by name, thumb first.
     """
 

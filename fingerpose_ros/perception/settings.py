@@ -1,4 +1,4 @@
-"""What a user may choose of how hands are looked for."""
+"""The settings of the estimator: range, number of hands, smoothing, confidence thresholds."""
 
 from dataclasses import dataclass
 
@@ -9,22 +9,23 @@ from .hand import LEFT, RIGHT
 
 @dataclass(frozen=True)
 class EstimatorSettings:
-    """How to look for hands.
+    """The settings of `HandPoseEstimator`.
 
     Attributes:
-        min_distance: metres from the camera at which hands are first looked for.
-        max_distance: metres from the camera up to which hands are looked for.
-        cube_half_size: half the side, in metres, of the cube around a hand that the network sees.
-        handedness: "both", or "right" or "left" if every hand is to be taken for that one.
-        max_hands: the most hands that are tracked at once. Two, the user's: looking for a second hand beside a tracked
-            one costs a little after two of five images, and a handover or two-handed teleoperation needs it.
+        min_distance: smallest distance of a hand from the camera, metres.
+        max_distance: largest distance of a hand from the camera, metres.
+        cube_half_size: half the side, in metres, of the cube around a hand that is cropped.
+        handedness: "both", or "right" or "left" if every hand is known to have that handedness.
+        max_hands: maximum number of tracked hands. The default is a user's two hands, as handover and two-handed
+            teleoperation need. Detecting a second hand costs a little time after two of five images.
         smoothing: whether joints are smoothed over time.
         smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
-        smoothing_beta: what speed adds to that cut-off, Hz per m/s.
-        max_sigma: a joint whose standard deviation exceeds this, in metres, is not valid.
-        min_detection_confidence: share of a new hand's joints that must be expected to be within 20 mm of where they
-            are placed, and on what is seen (`looking.CropPrediction.confidence`), for it to be taken for a hand.
-        min_tracking_confidence: probability below which a hand that is followed is no longer seen.
+        smoothing_beta: increase of that cut-off with speed, Hz per m/s.
+        max_sigma: a joint is not valid if a standard deviation of its position exceeds this, metres.
+        min_detection_confidence: minimum `CropPrediction.confidence` of a new hand: the expected fraction of its joints
+            that lie on a visible surface with an error under 20 mm.
+        min_tracking_confidence: minimum presence probability of a hand, new or tracked. A tracked hand below it is
+            reported as absent.
 
     Raises:
         ValueError: a value out of range, or two that contradict each other.
@@ -46,7 +47,7 @@ class EstimatorSettings:
         if self.handedness not in ("both", RIGHT, LEFT):
             raise ValueError(f"handedness {self.handedness!r} is not one of both, {RIGHT}, {LEFT}")
         if self.max_hands < 1:
-            raise ValueError(f"max_hands is {self.max_hands}; there must be at least 1 to look for")
+            raise ValueError(f"max_hands is {self.max_hands}; it must be at least 1")
         for name in ("min_distance", "max_distance", "cube_half_size", "max_sigma", "smoothing_min_cutoff"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
@@ -61,6 +62,6 @@ class EstimatorSettings:
             raise ValueError(f"min_distance {self.min_distance} m is not less than max_distance {self.max_distance} m")
         if self.min_distance <= self.cube_half_size / 2:
             raise ValueError(
-                f"min_distance {self.min_distance} m leaves no room for a cube of half-size {self.cube_half_size} m: "
+                f"min_distance {self.min_distance} m is too small for a cube of half-size {self.cube_half_size} m: "
                 f"it must be more than {self.cube_half_size / 2} m"
             )

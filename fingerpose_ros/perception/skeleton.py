@@ -1,4 +1,4 @@
-"""The 21 joints of a hand: their order, their names, and which finger each belongs to.
+"""The 21 joints of a hand: their order, names, fingers and parents, and the mapping to OpenXR's joints.
 
 The order is MediaPipe's: the wrist, then thumb, index, middle, ring and little finger, each from base to tip.
 """
@@ -19,16 +19,16 @@ JOINTS = (
 FINGER_JOINTS = {finger: tuple(range(1 + 4 * i, 5 + 4 * i)) for i, finger in enumerate(FINGERS)}
 """Finger name -> the indices of its four joints, base to tip."""
 
-KNUCKLES = tuple(joints[0] for joints in FINGER_JOINTS.values())
+BASE_JOINTS = tuple(joints[0] for joints in FINGER_JOINTS.values())
 """The base joint of each finger: the thumb's CMC and the four MCPs."""
 
 TIPS = tuple(joints[3] for joints in FINGER_JOINTS.values())
 
-PARENTS = (-1, *(WRIST if j in KNUCKLES else j - 1 for j in range(1, 21)))
-"""Joint -> the joint that its bone comes from; -1 for the wrist."""
+PARENTS = (-1, *(WRIST if j in BASE_JOINTS else j - 1 for j in range(1, 21)))
+"""Joint -> its parent, the other end of its bone; -1 for the wrist."""
 
-SUBTASKS = {**FINGER_JOINTS, "palm": (WRIST, *KNUCKLES)}
-"""FingerPoseNet's six subtasks -> the joints each regresses. Finger and palm both regress the knuckle they share."""
+SUBTASKS = {**FINGER_JOINTS, "palm": (WRIST, *BASE_JOINTS)}
+"""FingerPoseNet's six subtasks -> the joints each regresses. Finger and palm both regress the finger's base joint."""
 
 OPENXR = {
     "palm": None,
@@ -46,7 +46,7 @@ OPENXR = {
 }  # fmt: skip
 """The 26 joints of OpenXR's XrHandJointEXT, in its order -> ours; None for the five that we do not estimate.
 
-OpenXR names a joint after the bone that starts there. Its axes differ too: -z runs along the bone and +y is dorsal,
-so that its frame is ours turned: x = -y of ours, y = z of ours, z = -x of ours.
+OpenXR names a joint after the bone that starts there. Its axes differ: -z runs along the bone and +y is dorsal. So its
+axes are x = -y of ours, y = z of ours, z = -x of ours.
 Source: OpenXR 1.1 specification, "Conventions of hand joints".
 """

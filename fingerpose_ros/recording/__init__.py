@@ -1,4 +1,4 @@
-"""Recordings on disk: rosbag2 recordings, and folders of depth images.
+"""Recordings on disk: rosbag2 bags, and folders of depth images.
 
 Here: reading and writing them. Not here: playing them into a node (`replay`).
 """

@@ -1,4 +1,4 @@
-"""The depth images of a rosbag2 recording (MCAP or SQLite), read without ROS."""
+"""Reading the depth images of a rosbag2 bag (MCAP or SQLite), without ROS."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -19,31 +19,31 @@ _DEPTH_ENCODINGS = ("16UC1", "mono16", "32FC1")
 
 
 class BagError(ValueError):
-    """A bag that is damaged, or holds no depth images with their camera, or leaves open which."""
+    """The bag is damaged, has no depth images with camera info, or several topics of which one must be chosen."""
 
 
 @contextmanager
-def reading(path: Path | str) -> Iterator[None]:
-    """Whatever the reader stumbles over in here is damage of the recording at `path`.
+def bag_errors(path: Path | str) -> Iterator[None]:
+    """Turn errors of the bag reader within this context into `BagError`.
 
     Raises:
-        BagError: so it is.
+        BagError: the recording at `path` is damaged.
     """
     try:
         yield
     except (BagError, OSError):
         raise
-    except Exception as error:  # of the reader, its storage, its compression, its messages: each has its own
+    except Exception as error:  # reader, storage, compression and messages have no common error class
         raise BagError(f"the recording {path} is damaged: {error}") from error
 
 
 @dataclass(frozen=True)
 class RecordedImage:
-    """One depth image and the camera info that belongs to it, as they were recorded.
+    """One depth image and its camera info, as recorded.
 
     Attributes:
-        stamp: of the image's header, nanoseconds.
-        time: when it was recorded, nanoseconds.
+        stamp: header stamp of the image, nanoseconds.
+        time: time of recording, nanoseconds.
         image, camera_info: the messages, serialized (CDR).
     """
 
@@ -54,20 +54,20 @@ class RecordedImage:
 
 
 def open_reader(path: Path | str) -> AnyReader:
-    """A recording, opened; for the caller to close.
+    """Open a recording; the caller closes it.
 
     Raises:
-        FileNotFoundError: there is nothing at `path`.
-        BagError: what is there is no recording.
+        FileNotFoundError: `path` does not exist.
+        BagError: `path` is not a rosbag2 recording.
     """
     if not Path(path).exists():
-        raise FileNotFoundError(f"there is no {path}")
+        raise FileNotFoundError(f"{path} does not exist")
     try:
-        with reading(path):
+        with bag_errors(path):
             reader = AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY))
             reader.open()
     except BagError as error:
-        raise BagError(f"{path} is no rosbag2 recording: {error.__cause__}") from error
+        raise BagError(f"{path} is not a rosbag2 recording: {error.__cause__}") from error
     if not reader.is2:
         reader.close()
         raise BagError(f"{path} is a recording of ROS 1; convert it: rosbags-convert --src {path} --dst FOLDER")
@@ -75,17 +75,17 @@ def open_reader(path: Path | str) -> AnyReader:
 
 
 class DepthBag:
-    """A recording, open for reading; a context manager.
+    """A bag of depth images, open for reading; a context manager.
 
     Args:
         path: the bag's folder.
-        image_topic: which depth images; may be left out if the bag holds but one depth topic.
-        info_topic: their camera info; left out, the `camera_info` beside the images, or the only one in the bag.
+        image_topic: the topic of depth images; None if the bag has only one depth topic.
+        info_topic: the topic of camera info. None: `camera_info` in the images' namespace, or the only one in the bag.
 
     Attributes:
-        image_topic, info_topic: as chosen.
+        image_topic, info_topic: the chosen topics.
         transport: "raw" or "compressedDepth".
-        count: how many images there are.
+        count: number of images.
 
     Raises:
         BagError: see there.
@@ -95,7 +95,7 @@ class DepthBag:
     def __init__(self, path: Path | str, image_topic: str | None = None, info_topic: str | None = None):
         self._path, self._reader = path, open_reader(path)
         try:
-            with reading(path):
+            with bag_errors(path):
                 self._images = self._choose_images(image_topic)
                 self._infos = self._choose_infos(info_topic)
         except BaseException:
@@ -112,12 +112,12 @@ class DepthBag:
         self._reader.close()
 
     def images(self) -> Iterator[RecordedImage]:
-        """All images in the order of recording, each with the camera info of its stamp or else the newest before.
+        """All images in the order of recording, each with the newest camera info up to its stamp, or else the first.
 
         Raises:
-            BagError: there is no camera info, or the recording is damaged; images before the damage have come.
+            BagError: there is no camera info, or the recording is damaged. Images before the damage are returned.
         """
-        with reading(self._path):
+        with bag_errors(self._path):
             infos = sorted((self._stamp(raw, INFO), raw) for _, _, raw in self._reader.messages([self._infos]))
             if not infos:
                 raise BagError(f"{self.info_topic} holds no messages")
@@ -132,21 +132,22 @@ class DepthBag:
         stamp = message.header.stamp
         return stamp.sec * 1_000_000_000 + stamp.nanosec
 
-    def _choose_images(self, wanted: str | None) -> Connection:
-        pictures = [c for c in self._reader.connections if c.msgtype in (IMAGE, COMPRESSED)]
-        if wanted:
-            found = [c for c in pictures if c.topic in (wanted, wanted + TRANSPORT_SUFFIX)]
+    def _choose_images(self, requested: str | None) -> Connection:
+        images = [c for c in self._reader.connections if c.msgtype in (IMAGE, COMPRESSED)]
+        if requested:
+            matches = [c for c in images if c.topic in (requested, requested + TRANSPORT_SUFFIX)]
         else:
-            found = [c for c in pictures if self._is_depth(c)]
-        if not found:
-            there = ", ".join(sorted({c.topic for c in pictures})) or "none"
-            raise BagError(f"the bag has no {wanted or 'depth image topic'}; its image topics: {there}")
-        if len({c.topic for c in found}) > 1 and not wanted:
-            raise BagError(f"the bag has several depth topics, name one: {', '.join(sorted({c.topic for c in found}))}")
-        return min(found, key=lambda c: len(c.topic))  # of one image in two transports, the raw one
+            matches = [c for c in images if self._is_depth(c)]
+        if not matches:
+            topics = ", ".join(sorted({c.topic for c in images})) or "none"
+            raise BagError(f"the bag has no {requested or 'depth image topic'}; its image topics: {topics}")
+        names = sorted({c.topic for c in matches})
+        if len(names) > 1 and not requested:
+            raise BagError(f"the bag has several depth topics, choose one: {', '.join(names)}")
+        return min(matches, key=lambda c: len(c.topic))  # the raw one, if the image was recorded in both transports
 
     def _is_depth(self, connection: Connection) -> bool:
-        """By the first message: a topic's name proves nothing."""
+        """Whether the first message is a depth image; topic names are not reliable."""
         for _, _, raw in self._reader.messages([connection]):
             message: Any = self._reader.deserialize(raw, connection.msgtype)
             if connection.msgtype == COMPRESSED:
@@ -154,14 +155,14 @@ class DepthBag:
             return message.encoding in _DEPTH_ENCODINGS
         return False
 
-    def _choose_infos(self, wanted: str | None) -> Connection:
+    def _choose_infos(self, requested: str | None) -> Connection:
         infos = {c.topic: c for c in self._reader.connections if c.msgtype == INFO}
         beside = self._images.topic.removesuffix(TRANSPORT_SUFFIX).rpartition("/")[0] + "/camera_info"
-        if wanted and wanted in infos:
-            return infos[wanted]
-        if not wanted and beside in infos:
+        if requested and requested in infos:
+            return infos[requested]
+        if not requested and beside in infos:
             return infos[beside]
-        if not wanted and len(infos) == 1:
+        if not requested and len(infos) == 1:
             return next(iter(infos.values()))
-        there = ", ".join(sorted(infos)) or "none"
-        raise BagError(f"the bag has no {wanted or beside}; its camera info topics: {there}")
+        topics = ", ".join(sorted(infos)) or "none"
+        raise BagError(f"the bag has no {requested or beside}; its camera info topics: {topics}")

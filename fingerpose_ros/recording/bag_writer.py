@@ -1,4 +1,4 @@
-"""Writes rosbag2 recordings (MCAP) of ROS messages, those of this package among them."""
+"""Writing rosbag2 bags (MCAP): any ROS messages, and depth images with camera info and ground-truth hands."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -25,19 +25,19 @@ TRUTH_TOPIC = "/truth/hand_poses"
 FRAME = "camera_depth_optical_frame"
 
 _COMPRESSION_HEADER = bytes(12)
-"""Of `compressedDepth` with 16-bit integers: kind and parameters of inverse depth, not used."""
+"""Header of a `compressedDepth` message: format and quantisation parameters, unused for 16-bit integers."""
 
 
 class BagWriter:
-    """A new recording, open for writing; a context manager.
+    """A new bag, open for writing; a context manager.
 
     Raises:
-        FileExistsError: there is something at that path.
+        FileExistsError: the path exists.
     """
 
     def __init__(self, path: Path | str):
         if Path(path).exists():
-            raise FileExistsError(f"{path} exists; a recording is not written over another")
+            raise FileExistsError(f"{path} exists; it is not overwritten")
         self._types = get_typestore(Stores.ROS2_JAZZY)
         for file in sorted((share_folder() / "msg").glob("*.msg")):
             self._types.register(get_types_from_msg(file.read_text(), f"fingerpose_ros/msg/{file.stem}"))
@@ -53,7 +53,7 @@ class BagWriter:
     def __exit__(self, error: type[BaseException] | None, *_) -> None:
         self._writer.close()
         if error:
-            shutil.rmtree(self._path)  # half a recording would be taken for a whole one
+            shutil.rmtree(self._path)  # an incomplete recording would look like a complete one
 
     def write(self, topic: str, message: Any, time: int) -> None:
         """Add a ROS message, recorded at `time` nanoseconds."""
@@ -61,7 +61,7 @@ class BagWriter:
         self.write_serialized(topic, kind, serialize_message(message), time)
 
     def write_serialized(self, topic: str, kind: str, message: bytes, time: int) -> None:
-        """Add a message of the type `kind` as it was serialized (CDR)."""
+        """Add a serialized message (CDR) of the type `kind`."""
         if topic not in self._topics:
             self._topics[topic] = self._writer.add_connection(topic, kind, typestore=self._types)
         self._writer.write(self._topics[topic], time, message)
@@ -70,22 +70,24 @@ class BagWriter:
 def write_depth_bag(
     path: Path | str, camera: Camera, frames: Iterable[tuple[int, np.ndarray, Mapping[str, np.ndarray]]]
 ) -> None:
-    """Write a recording of depth images as `compressedDepth`, of their camera info, and of the true joints if known.
+    """Write a bag of depth images as `compressedDepth`, their camera info and, if known, the ground-truth hands.
 
     Args:
-        frames: of each image its stamp in nanoseconds, its pixels (height, width) in uint16 millimetres, and the true
-            joints (21, 3) in metres of "right" and "left".
+        path: of the new bag.
+        camera: of all images.
+        frames: for each image its stamp in nanoseconds, its pixels (height, width) in uint16 millimetres, and the true
+            joints (21, 3) in metres by handedness, "right" or "left".
 
     Raises:
-        FileExistsError: there is something at that path.
-        ValueError: an image that is not the camera's size.
+        FileExistsError: the path exists.
+        ValueError: an image that is not of the camera's size, or not uint16.
     """
     with BagWriter(path) as bag:
         for stamp, depth, truth in frames:
             header = Header(frame_id=FRAME, stamp=Time(sec=stamp // 10**9, nanosec=stamp % 10**9))
             if depth.shape != (camera.height, camera.width) or depth.dtype != np.uint16:
                 raise ValueError(
-                    f"an image is {depth.shape[1]}x{depth.shape[0]} of {depth.dtype}, not "
+                    f"an image is {depth.shape[1]}x{depth.shape[0]} of {depth.dtype}; it must be "
                     f"{camera.width}x{camera.height} of uint16 millimetres"
                 )
             bag.write(INFO_TOPIC, camera_info(header, camera), stamp)
@@ -95,13 +97,13 @@ def write_depth_bag(
 
 
 def compressed_depth(header: Header, depth: np.ndarray) -> CompressedImage:
-    """Depth (height, width) uint16 millimetres -> message, losslessly as PNG."""
+    """Depth (height, width) uint16 millimetres -> message with a lossless PNG."""
     png = cv2.imencode(".png", depth, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
     return CompressedImage(header=header, format="16UC1; compressedDepth png", data=_COMPRESSION_HEADER + png.tobytes())
 
 
 def camera_info(header: Header, camera: Camera) -> CameraInfo:
-    """The camera of a depth image as it comes, lens distortion and all."""
+    """The camera -> message for an unrectified image: `k` and `d` hold the intrinsics and the distortion."""
     k = camera.matrix
     return CameraInfo(
         header=header, width=camera.width, height=camera.height,

@@ -1,4 +1,4 @@
-"""Folders of recorded depth frames: `depth/*.png`, `meta.json` and, where the truth is known, `joints.npz`."""
+"""Reading folders of depth images: `depth/*.png`, `meta.json` and, if there is ground truth, `joints.npz`."""
 
 import json
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from fingerpose_ros.perception.camera import Camera
 
 
 def read_camera(path: Path) -> tuple[Camera, float]:
-    """A `meta.json` -> its camera, and the metres that one step of its depth images means.
+    """A `meta.json` -> its camera, and the depth unit in metres per step.
 
     Raises:
-        ValueError: not JSON, or a key is missing or cannot be; the message names the file.
+        ValueError: not JSON, or a key is missing or invalid; the message names the file.
     """
     try:
         meta = json.loads(path.read_text())
         camera = Camera(**{key: meta[key] for key in ("width", "height", "fx", "fy", "cx", "cy")})
         unit = float(meta["depth_unit_m"])
         if not 0 < unit < 1:
-            raise ValueError(f"depth_unit_m is {unit}; it is metres a step, mostly 0.001")
+            raise ValueError(f"depth_unit_m is {unit}; it must be metres per step, usually 0.001")
     except KeyError as error:
         raise ValueError(f"{path} has no {error}") from error
     except (TypeError, ValueError) as error:
@@ -31,29 +31,29 @@ def read_camera(path: Path) -> tuple[Camera, float]:
 
 
 def read_depth(path: Path, camera: Camera, unit: float) -> np.ndarray:
-    """A 16-bit PNG -> depth (height, width) float32 in metres, 0 where there is no reading.
+    """A 16-bit PNG -> depth (height, width) float32 in metres, 0 for invalid pixels.
 
     Raises:
-        ValueError: not a 16-bit picture with one channel of the camera's size; the message names the file.
+        ValueError: not a 16-bit image with one channel of the camera's size; the message names the file.
     """
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise ValueError(f"{path} cannot be read as a picture")
+        raise ValueError(f"{path} cannot be read as an image")
     if image.dtype != np.uint16 or image.shape != (camera.height, camera.width):
-        wanted = f"uint16 {(camera.height, camera.width)}"
-        raise ValueError(f"{path} is {image.dtype} {image.shape}; its camera's depth images are {wanted}")
+        expected = f"uint16 {(camera.height, camera.width)}"
+        raise ValueError(f"{path} is {image.dtype} {image.shape}; its camera's depth images are {expected}")
     return image.astype(np.float32) * np.float32(unit)
 
 
 @dataclass(frozen=True)
 class FrameFolder:
-    """One recording.
+    """One folder of depth images.
 
     Attributes:
         path: the folder.
-        camera: that took it.
-        unit: metres a step of its images.
-        images: the depth images, in order.
+        camera: of all images.
+        unit: metres per step of the images' integers.
+        images: paths of the depth images, in order.
         joints: (frames, 21, 3) true joints in metres in the camera's optical frame, or None.
     """
 
@@ -65,22 +65,22 @@ class FrameFolder:
 
     @staticmethod
     def open(path: Path) -> "FrameFolder":
-        """Raises FileNotFoundError or ValueError, naming the file, if the folder is not a recording."""
+        """Open a folder. Raises FileNotFoundError or ValueError, naming the file, if it is missing or invalid."""
         camera, unit = read_camera(path / "meta.json")
         images = tuple(sorted((path / "depth").glob("*.png")))
         if not images:
-            raise FileNotFoundError(f"{path / 'depth'} holds no PNG")
+            raise FileNotFoundError(f"{path / 'depth'} contains no PNG")
         joints = None
         if (path / "joints.npz").exists():
             try:
                 with np.load(path / "joints.npz") as stored:
                     joints = stored["joints"].astype(np.float64)
             except (KeyError, ValueError, EOFError, BadZipFile) as error:
-                raise ValueError(f"{path / 'joints.npz'} is no NumPy archive with `joints`: {error}") from error
+                raise ValueError(f"{path / 'joints.npz'} is not a NumPy archive with `joints`: {error}") from error
             if joints.shape != (len(images), 21, 3):
-                raise ValueError(f"{path / 'joints.npz'} holds joints {joints.shape} for {len(images)} images")
+                raise ValueError(f"{path / 'joints.npz'} has joints {joints.shape} for {len(images)} images")
         return FrameFolder(path, camera, unit, images, joints)
 
     def depth(self, index: int) -> np.ndarray:
-        """Frame `index` as depth (height, width) float32 in metres, 0 where there is no reading."""
+        """Frame `index` as depth (height, width) float32 in metres, 0 for invalid pixels."""
         return read_depth(self.images[index], self.camera, self.unit)

@@ -1,4 +1,4 @@
-"""What the images and the truth of a recording mean: arrays instead of messages."""
+"""The decoded contents of a bag: depth images in metres with their cameras, and hands."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +18,7 @@ from fingerpose_ros.ros.depth_image import from_image
 from fingerpose_ros.ros.hand_reading import to_hands
 from fingerpose_ros.ros.rejection import Rejected
 
-from .bag_reader import BagError, DepthBag, RecordedImage, open_reader, reading
+from .bag_reader import BagError, DepthBag, RecordedImage, bag_errors, open_reader
 
 HAND_POSES = "fingerpose_ros/msg/HandPoseArray"
 
@@ -29,8 +29,8 @@ class DepthFrame:
 
     Attributes:
         stamp: nanoseconds.
-        depth: (height, width) float32 in metres, 0 where there is no reading.
-        camera: that took it.
+        depth: (height, width) float32 in metres, 0 for invalid pixels.
+        camera: of the image.
     """
 
     stamp: int
@@ -39,7 +39,7 @@ class DepthFrame:
 
 
 def depth_frames(bag: DepthBag, distortion: str = AUTO) -> Iterator[DepthFrame]:
-    """The images of a recording in order, without those that the node would reject."""
+    """The images of a bag in order, without those that the node would reject."""
     for recorded in bag.images():
         try:
             frame = depth_frame(bag, recorded, distortion)
@@ -49,10 +49,10 @@ def depth_frames(bag: DepthBag, distortion: str = AUTO) -> Iterator[DepthFrame]:
 
 
 def depth_frame(bag: DepthBag, recorded: RecordedImage, distortion: str = AUTO) -> DepthFrame:
-    """One image of `bag`; `distortion` as the node's parameter of that name.
+    """Decode one image of `bag`; `distortion` as the node's parameter of that name.
 
     Raises:
-        Rejected: the image or its camera info is such that the node would reject it.
+        Rejected: the node would reject the image or its camera info.
     """
     if bag.transport == "raw":
         image = from_image(deserialize_message(recorded.image, Image))
@@ -63,20 +63,20 @@ def depth_frame(bag: DepthBag, recorded: RecordedImage, distortion: str = AUTO) 
 
 
 def recorded_hands(path: Path | str, topic: str) -> dict[int, list[Hand]] | None:
-    """The hands on a topic of a recording by the stamps of their images, nanoseconds; None if it has no such topic.
+    """The hands on a `HandPoseArray` topic of a bag, by stamp in nanoseconds; None if there is no such topic.
 
     Raises:
-        FileNotFoundError: there is nothing at `path`.
-        BagError: it is no recording, or a damaged one, or the topic has messages of another type.
+        FileNotFoundError: `path` does not exist.
+        BagError: it is not a bag, or damaged, or the topic has messages of another type.
     """
     with closing(open_reader(path)) as reader:
         connections = [connection for connection in reader.connections if connection.topic == topic]
         if not connections:
             return None
         if wrong := {connection.msgtype for connection in connections} - {HAND_POSES}:
-            raise BagError(f"{topic} holds {', '.join(wrong)}, not {HAND_POSES}")
+            raise BagError(f"{topic} is of type {', '.join(wrong)}, not {HAND_POSES}")
         hands = {}
-        with reading(path):
+        with bag_errors(path):
             for connection, _, raw in reader.messages(connections):
                 array: Any = reader.deserialize(raw, connection.msgtype)
                 hands[array.header.stamp.sec * 10**9 + array.header.stamp.nanosec] = to_hands(array)

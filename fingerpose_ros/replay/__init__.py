@@ -1,4 +1,4 @@
-"""Recordings played through a node, and what comes of it.
+"""Replay: bags played into a running node, and the evaluation of its output.
 
-Here: the player, the node as a process, scores and reports. Not here: the files of a recording (`recording`).
+Here: the player, the node as a process, scores and reports. Not here: reading and writing bags (`recording`).
 """

@@ -1,4 +1,4 @@
-"""The node as a process of its own, as it is on a robot."""
+"""Running the node in a process of its own, as on a robot."""
 
 import ctypes
 import signal
@@ -9,23 +9,24 @@ from pathlib import Path
 
 NODE = (sys.executable, "-m", "fingerpose_ros.node")
 
-_STOPPING = 10.0
-"""Seconds that the node has to end by itself."""
+_STOP_TIMEOUT = 10.0
+"""Seconds from SIGINT to SIGKILL."""
 
 _LOG_LINES = 15
+"""Lines of the node's log in an error message."""
 
 
 class NodeFailed(RuntimeError):
-    """The node ended, or cannot be configured; the message holds what it said last."""
+    """The node ended, or cannot be configured; the message contains the end of its log."""
 
 
 class NodeProcess:
     """Starts the node; a context manager that stops it.
 
     Args:
-        parameters: the node's, by name; the others have their defaults.
-        log: file for what the node prints.
-        command: what starts it, for a node with another estimator.
+        parameters: the node's parameters, by name; the others have their defaults.
+        log: file for the node's output.
+        command: starts the node; another command can start one with another estimator.
     """
 
     def __init__(self, parameters: Mapping[str, object], log: Path, command: Sequence[str] = NODE):
@@ -48,32 +49,32 @@ class NodeProcess:
         """Raises NodeFailed if the node has ended."""
         code = self._process.poll()
         if code is not None:
-            raise NodeFailed(f"the node ended with code {code}:\n{self.last_words()}")
+            raise NodeFailed(f"the node ended with code {code}:\n{self.log_tail()}")
 
     def stop(self) -> None:
-        """End the node as Ctrl-C would, by force if it does not."""
+        """Stop the node as Ctrl-C would, and kill it if it does not stop."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(_STOPPING)
+            self._process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
-    def last_words(self) -> str:
-        """The end of what the node printed."""
+    def log_tail(self) -> str:
+        """The end of the node's output."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
 
 
 def _end_with_parent() -> None:
-    """In the new process: whatever ends the parent, a node without one would go on for ever (Linux).
+    """In the new process: let Linux end it with its parent, however that ends. Else the node would run forever.
 
-    By SIGTERM: the KeyboardInterrupt of a SIGINT may be lost while Python starts.
+    With SIGTERM, because the KeyboardInterrupt of a SIGINT can be lost while Python starts.
     """
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _yaml(value: object) -> str:
-    """As ROS reads parameters on a command line."""
+    """The value as ROS parses it on a command line."""
     return str(value).lower() if isinstance(value, bool) else str(value)

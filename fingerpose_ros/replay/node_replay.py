@@ -1,4 +1,4 @@
-"""A recording, played over DDS into a node that is started for it."""
+"""Replaying a bag over DDS through a node that is started for it."""
 
 import os
 import time
@@ -16,24 +16,24 @@ from fingerpose_ros.recording.bag_reader import DepthBag
 from fingerpose_ros.ros.hand_reading import to_hands
 
 from .node_process import NODE, NodeFailed, NodeProcess
-from .player import STARTING, Playback, Player
+from .player import STARTUP_TIMEOUT, Playback, Player
 from .recorder import Recorder
 
-REJECTED = 3
-"""Images in lock-step after which, if the node has answered none, it will answer no other either."""
+MAX_UNANSWERED = 3
+"""A lock-step replay fails if none of its first `MAX_UNANSWERED` images is answered."""
 
-AFTERWARDS = 1.2
-"""Seconds to wait, when all images are answered, for what else the node publishes; its health comes every second."""
+TRAILING_TIME = 1.2
+"""Seconds to record after the last answer: the node publishes its diagnostics every second."""
 
 
 @dataclass(frozen=True)
 class NodeReplay:
-    """One recording, played once.
+    """The result of a replay.
 
     Attributes:
-        playback: what was sent and answered, and how late.
-        recorder: all that the node published.
-        backend: what the node computes with, in its own words.
+        playback: the images sent and answered, with their latencies.
+        recorder: all messages that the node published.
+        backend: the node's engine, from its diagnostics.
     """
 
     playback: Playback
@@ -42,17 +42,17 @@ class NodeReplay:
 
     @property
     def rate(self) -> float:
-        """Images sent a second."""
+        """Images sent per second."""
         sent_at = self.playback.sent_at
         return (len(sent_at) - 1) / (sent_at[-1] - sent_at[0]) if len(sent_at) > 1 else float("nan")
 
     def latency_ms(self) -> dict[str, float]:
-        """From sending an image to its answer: median, 95th and 99th percentile."""
+        """Milliseconds from sending an image to its answer: median, 95th and 99th percentile."""
         latencies = self.playback.latencies or [float("nan")]
         return dict(zip(("p50", "p95", "p99"), (np.percentile(latencies, (50, 95, 99)) * 1e3).tolist(), strict=True))
 
     def hands(self) -> dict[int, list[Hand]]:
-        """The answers by the stamps of their images, nanoseconds."""
+        """The published hands by the stamps of their images, nanoseconds."""
         return {Time.from_msg(array.header.stamp).nanoseconds: to_hands(array) for array in self.recorder.hand_poses}
 
 
@@ -63,14 +63,15 @@ def replay_through_node(
     """Start a node, play all images of a bag into it, stop it.
 
     Args:
-        log: file for what the node prints.
-        parameters: the node's; transport and reliability are as the bag needs them unless given.
+        bag: open for reading.
+        log: file for the node's output.
+        parameters: the node's parameters; unless given, transport and reliability are set as the bag needs them.
         lockstep, rate, on_frame: see `Player.play`.
-        command: what starts the node.
+        command: starts the node.
 
     Raises:
         NodeFailed: the node ended, cannot be configured, or answers no image.
-        TimeoutError: it does not listen after `STARTING` seconds.
+        TimeoutError: it has not subscribed within `STARTUP_TIMEOUT` seconds.
     """
     parameters = {"image_transport": bag.transport, "reliability": "reliable", **parameters}
     context = rclpy.Context()
@@ -80,28 +81,28 @@ def replay_through_node(
         with NodeProcess(parameters, log, command) as node:
             player = Player(bag.transport, context=context)
             recorder = Recorder(player.node)
-            _wait(player, recorder, node)
+            _wait_until_ready(player, recorder, node)
 
-            def sent(playback: Playback) -> None:
+            def after_frame(playback: Playback) -> None:
                 node.check()
-                _require_no_company(player)  # DDS may have found another node only by now
+                _require_single_node(player)  # DDS may discover another node late
                 on_frame(playback)
-                if lockstep and len(playback.sent) >= REJECTED and not playback.answered:
-                    raise _unanswered(playback, recorder)
+                if lockstep and len(playback.sent) >= MAX_UNANSWERED and not playback.answered:
+                    raise _no_answer(playback, recorder)
 
-            playback = player.play(bag, lockstep=lockstep, rate=rate, on_frame=sent)
-            player.spin(AFTERWARDS)
+            playback = player.play(bag, lockstep=lockstep, rate=rate, on_frame=after_frame)
+            player.spin(TRAILING_TIME)
             if playback.sent and not playback.answered:
-                raise _unanswered(playback, recorder)
-            return NodeReplay(playback, recorder, _last(recorder, "backend") or "not known")
+                raise _no_answer(playback, recorder)
+            return NodeReplay(playback, recorder, _last_diagnostic(recorder, "backend") or "not known")
     finally:
         if player:
             player.close()
         rclpy.try_shutdown(context=context)
 
 
-def _wait(player: Player, recorder: Recorder, node: NodeProcess) -> None:
-    end = time.monotonic() + STARTING
+def _wait_until_ready(player: Player, recorder: Recorder, node: NodeProcess) -> None:
+    end = time.monotonic() + STARTUP_TIMEOUT
     while True:
         node.check()
         for status in _statuses(recorder):
@@ -112,25 +113,25 @@ def _wait(player: Player, recorder: Recorder, node: NodeProcess) -> None:
             break
         except TimeoutError as error:
             if time.monotonic() > end:
-                raise TimeoutError(f"{error}\nThe node said:\n{node.last_words()}") from error
-    _require_no_company(player)
+                raise TimeoutError(f"{error}\nThe node's output:\n{node.log_tail()}") from error
+    _require_single_node(player)
 
 
-def _require_no_company(player: Player) -> None:
+def _require_single_node(player: Player) -> None:
     if player.node.count_publishers("hand_poses") > 1:
         raise NodeFailed(
-            f"another node answers on {player.node.resolve_topic_name('hand_poses')} in ROS_DOMAIN_ID "
-            f"{os.environ.get('ROS_DOMAIN_ID', '0')}; end it, or try again"
+            f"another node publishes {player.node.resolve_topic_name('hand_poses')} in ROS_DOMAIN_ID "
+            f"{os.environ.get('ROS_DOMAIN_ID', '0')}; stop it, or try again"
         )
 
 
-def _unanswered(playback: Playback, recorder: Recorder) -> NodeFailed:
-    why = _last(recorder, "last error") or "the node gives no reason"
-    return NodeFailed(f"none of {len(playback.sent)} images was answered: {why}")
+def _no_answer(playback: Playback, recorder: Recorder) -> NodeFailed:
+    reason = _last_diagnostic(recorder, "last error") or "the node gives no reason"
+    return NodeFailed(f"none of {len(playback.sent)} images was answered: {reason}")
 
 
-def _last(recorder: Recorder, key: str) -> str:
-    """What the node's diagnostics said last under a key; empty if nothing."""
+def _last_diagnostic(recorder: Recorder, key: str) -> str:
+    """The last value of a key in the node's diagnostics; empty if there is none."""
     values = [{item.key: item.value for item in status.values}.get(key) for status in _statuses(recorder)]
     return next((value for value in reversed(values) if value), "")
 

@@ -1,7 +1,7 @@
-"""Plays a bag's depth images into a running node: at the speed of the recording, or in lock-step with its answers.
+"""The bag player: publishes a bag's depth images to a running node, at a given speed or in lock-step with its answers.
 
-The messages go out as they were recorded, on the topics that the node listens to, whatever they were recorded on.
-Compressed images go out uncompressed, too, if somebody listens: RViz reads but one transport, whatever the bag holds.
+The messages are published as recorded, on the node's topics, whatever their topics in the bag. Compressed images are
+also published uncompressed if that topic has subscribers: an RViz display subscribes to one transport only.
 """
 
 import argparse
@@ -26,25 +26,26 @@ from fingerpose_ros.ros.depth_image import to_image
 from fingerpose_ros.ros.rejection import Rejected
 from fingerpose_ros.session import BadArguments, own_arguments, session
 
-LISTENING = 0.002
-"""Seconds before each image for which answers are taken even when it is overdue: they would wait, and look late."""
+MIN_SPIN = 0.002
+"""Seconds before each image for which answers are handled even if the image is overdue. Else they would be counted as
+later than they are."""
 
-STARTING = 60.0
-"""Seconds that a node has to load its network and listen."""
+STARTUP_TIMEOUT = 60.0
+"""Seconds in which the node must load its network and subscribe."""
 
-SETTLING = 0.3
-"""Seconds from seeing the node's topics to sending: both ends of a connection learn of each other a little apart."""
+DISCOVERY_TIME = 0.3
+"""Seconds from discovering the node's topics to sending: DDS discovers the two directions at different times."""
 
 
 @dataclass
 class Playback:
-    """What was played.
+    """The images sent, and their answers: an image is answered by a HandPoseArray with its stamp.
 
     Attributes:
-        sent: stamps of the images in the order they were sent, nanoseconds.
-        sent_at: `time.monotonic()` seconds at which each of them was.
-        answered: of those, the ones that got a HandPoseArray, in the order of the answers.
-        latencies: seconds from sending an image to its answer, for each of `answered`.
+        sent: stamps of the images in the order in which they were sent, nanoseconds.
+        sent_at: for each of `sent`, the time of sending: `time.monotonic()` seconds.
+        answered: stamps of the images that were answered, in the order of the answers.
+        latencies: for each of `answered`, seconds from sending the image to its answer.
     """
 
     sent: list[int] = field(default_factory=list)
@@ -54,12 +55,12 @@ class Playback:
 
 
 class Player:
-    """The recording's end of the node's topics, as a ROS node of its own.
+    """A ROS node that publishes what the hand pose node subscribes to, and subscribes to its answers.
 
     Args:
-        transport: the bag's, "raw" or "compressedDepth".
+        transport: "raw" or "compressedDepth", as in the bag.
         clock: whether to publish /clock, for nodes with `use_sim_time`.
-        options: those of `rclpy.node.Node`: context, namespace, arguments for remapping...
+        options: of `rclpy.node.Node`: context, namespace, arguments for remapping...
     """
 
     def __init__(self, transport: str, clock: bool = False, **options):
@@ -77,35 +78,34 @@ class Player:
         self._unanswered: dict[int, float] = {}
         self._playback = Playback()
 
-    def wait_for_node(self, timeout: float = STARTING) -> None:
-        """Wait until a node listens and answers.
+    def wait_for_node(self, timeout: float = STARTUP_TIMEOUT) -> None:
+        """Wait until a node has subscribed to the images and camera infos, and publishes `hand_poses`.
 
         Raises:
-            TimeoutError: none does.
+            TimeoutError: there is none after `timeout` seconds.
         """
-        ends = (
+        endpoints = (
             (self._images.topic_name, self._images.get_subscription_count),
             (self._infos.topic_name, self._infos.get_subscription_count),
             (self._answers.topic_name, lambda: self.node.count_publishers(self._answers.topic_name)),
         )
-        if not self._spin_until(lambda: all(count() for _, count in ends), timeout):
-            missing = ", ".join(name for name, count in ends if not count())
-            raise TimeoutError(
-                f"no node at the other end of {missing} after {timeout:.0f} s; is hand_pose_node active?"
-            )
-        self._spin_until(lambda: False, SETTLING)
+        if not self._spin_until(lambda: all(count() for _, count in endpoints), timeout):
+            missing = ", ".join(name for name, count in endpoints if not count())
+            raise TimeoutError(f"no node is connected to {missing} after {timeout:.0f} s; is hand_pose_node active?")
+        self._spin_until(lambda: False, DISCOVERY_TIME)
 
     def play(
-        self, bag: DepthBag, *, lockstep: bool = False, rate: float = 1.0, patience: float = 5.0,
+        self, bag: DepthBag, *, lockstep: bool = False, rate: float = 1.0, answer_timeout: float = 5.0,
         on_frame: Callable[[Playback], None] = lambda playback: None,
     ) -> Playback:  # fmt: skip
         """Play all images once.
 
         Args:
-            lockstep: send the next image when the last is answered; an image that the node rejects costs `patience`.
-            rate: speed against that of the recording, when not in lock-step.
-            patience: seconds to wait for an answer: in lock-step to each image, else to the last.
-            on_frame: called after each image with what was played so far.
+            bag: open for reading.
+            lockstep: send the next image when the last one is answered, or after `answer_timeout`.
+            rate: speed relative to the recording, when not in lock-step.
+            answer_timeout: seconds to wait for an answer: in lock-step to each image, else to the last one.
+            on_frame: called after each image with the playback so far.
         """
         self._playback, self._unanswered = Playback(), {}
         playback, begin, first = self._playback, time.monotonic(), None
@@ -113,7 +113,7 @@ class Player:
             first = recorded.time if first is None else first
             if not lockstep:
                 due = begin + (recorded.time - first) * 1e-9 / rate
-                self._spin_until(lambda: False, max(due - time.monotonic(), LISTENING))
+                self._spin_until(lambda: False, max(due - time.monotonic(), MIN_SPIN))
             if self._clock:
                 self._clock.publish(Clock(clock=Time(nanoseconds=recorded.stamp).to_msg()))
             self._infos.publish(recorded.camera_info)
@@ -126,14 +126,14 @@ class Player:
                     message = deserialize_message(recorded.image, CompressedImage)
                     self._raw.publish(to_image(from_compressed(message)))
             if lockstep:
-                self._spin_until(lambda: playback.sent[-1] not in self._unanswered, patience)
+                self._spin_until(lambda: playback.sent[-1] not in self._unanswered, answer_timeout)
             on_frame(playback)
         if not lockstep and playback.sent:  # the last image is never dropped for a newer one
-            self._spin_until(lambda: playback.sent[-1] not in self._unanswered, patience)
+            self._spin_until(lambda: playback.sent[-1] not in self._unanswered, answer_timeout)
         return playback
 
     def spin(self, seconds: float) -> None:
-        """Handle messages for so long."""
+        """Handle messages for this time."""
         self._spin_until(lambda: False, seconds)
 
     def close(self) -> None:
@@ -146,10 +146,10 @@ class Player:
             self._playback.latencies.append(time.monotonic() - self._unanswered.pop(stamp))
             self._playback.answered.append(stamp)
 
-    def _spin_until(self, reached: Callable[[], bool], timeout: float) -> bool:
-        """Handle messages until something is reached; whether it was within the timeout."""
+    def _spin_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Handle messages until the condition holds or the timeout ends; returns whether it holds."""
         end = time.monotonic() + timeout
-        while not reached():
+        while not condition():
             left = end - time.monotonic()
             if left <= 0:
                 return False
@@ -158,7 +158,7 @@ class Player:
 
 
 def positive(text: str) -> float:
-    """A number above 0, for the command line."""
+    """A positive number from the command line."""
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
@@ -166,15 +166,15 @@ def positive(text: str) -> float:
 
 
 def main(args: list[str] | None = None) -> int:
-    """`play_bag BAG`: play a bag once into the node of this namespace. Exit code 2 for a bag that cannot be played."""
+    """`play_bag BAG`: play a bag once to the node in this namespace. Exit code 2 for a bag that cannot be played."""
     parser = argparse.ArgumentParser(prog="play_bag", description=main.__doc__)
     parser.add_argument("bag", help="folder of a rosbag2 recording")
-    parser.add_argument("--image-topic", help="depth images, if the bag has several topics of them")
-    parser.add_argument("--info-topic", help="their camera info, if it is not beside them")
-    parser.add_argument("--lock-step", action="store_true", help="send the next image when the last is answered")
-    parser.add_argument("--rate", type=positive, default=1.0, help="speed against that of the recording")
+    parser.add_argument("--image-topic", help="topic of depth images, if the bag has several")
+    parser.add_argument("--info-topic", help="topic of camera info, if it is not in the images' namespace")
+    parser.add_argument("--lock-step", action="store_true", help="send the next image when the last one is answered")
+    parser.add_argument("--rate", type=positive, default=1.0, help="speed relative to the recording")
     parser.add_argument("--clock", action="store_true", help="publish /clock, for nodes with use_sim_time")
-    parser.add_argument("--tell-transport", action="store_true", help="print how the images are recorded; play nothing")
+    parser.add_argument("--tell-transport", action="store_true", help="print the images' transport; play nothing")
     try:
         options = parser.parse_args(own_arguments(args))
         if options.tell_transport:

@@ -1,4 +1,4 @@
-"""Keeps what a hand pose node publishes."""
+"""Recording all messages that a hand pose node publishes, in memory."""
 
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -13,22 +13,22 @@ from visualization_msgs.msg import MarkerArray
 
 from fingerpose_ros.msg import HandPoseArray
 
-KEPT = QoSProfile(depth=2000)
-"""A recorder must not lose a message to a slow machine."""
+QOS = QoSProfile(depth=2000)
+"""A long queue, so that a slow machine loses no message."""
 
 Message = TypeVar("Message")
 
 
 class Messages(Generic[Message]):
-    """All messages of a topic, first to last.
+    """All messages of a topic, in the order of arrival.
 
-    Kept as they came, which takes a fraction of the memory, and read when they are asked for, each time anew.
+    They are stored serialized, which needs a fraction of the memory, and deserialized at each access.
     """
 
     def __init__(self, node: Node, kind: type[Message], topic: str):
         self._kind = kind
         self._raw: list[bytes] = []
-        node.create_subscription(kind, topic, self._raw.append, KEPT, raw=True)
+        node.create_subscription(kind, topic, self._raw.append, QOS, raw=True)
 
     def __len__(self) -> int:
         return len(self._raw)
@@ -40,15 +40,15 @@ class Messages(Generic[Message]):
         return (self[index] for index in range(len(self)))
 
     def clear(self) -> None:
-        """Forget them."""
+        """Delete all messages."""
         self._raw.clear()
 
 
 class Recorder:
-    """All messages that a hand pose node of the same namespace publishes, named like the topics.
+    """All messages of a hand pose node in the namespace of `node`; the attributes are named like the topics.
 
     Args:
-        node: that subscribes to them.
+        node: subscribes to the topics.
     """
 
     def __init__(self, node: Node):

@@ -1,4 +1,4 @@
-"""What is left of a replay to look at: a recording of the answers, a sheet of pictures, a Rerun recording."""
+"""Output files of a replay: a bag with the node's output, a contact sheet, a Rerun recording."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,18 +22,18 @@ from .scoring import score
 
 COLUMNS, ROWS = 4, 5
 TILE_WIDTH = 480
-FURTHEST = 1.5
-"""Metres that the pictures draw darkest."""
+MAX_DRAWN_DEPTH = 1.5
+"""Depth in metres from which on the images get no darker."""
 
-FITS = 65.535
-"""Metres that 16 bits hold as millimetres."""
+MAX_UINT16_DEPTH = 65.535
+"""Largest depth in metres that 16-bit millimetres can represent."""
 
 Hands = Mapping[int, list[Hand]]
-"""By the stamps of their images, nanoseconds."""
+"""Stamp of the image in nanoseconds -> its hands."""
 
 
 def write_bag(path: Path, bag: DepthBag, replay: NodeReplay) -> None:
-    """A recording of the images and of all that the node said of them, on the topics of both."""
+    """Write a bag of the images, on their own topics, and of all messages that the node published for them."""
     times = {}
     with BagWriter(path) as out:
         for recorded in bag.images():
@@ -42,19 +42,19 @@ def write_bag(path: Path, bag: DepthBag, replay: NodeReplay) -> None:
             out.write_serialized(bag.info_topic, INFO, recorded.camera_info, recorded.time)
             out.write_serialized(bag.image_topic, kind, recorded.image, recorded.time)
         recorder = replay.recorder
-        drawn = (array for array in recorder.hand_markers if array.markers)
+        markers = (array for array in recorder.hand_markers if array.markers)
         for topic, messages, header in (
             ("/hand_poses", recorder.hand_poses, lambda message: message.header),
             ("/tf", recorder.transforms, lambda message: message.transforms[0].header),
             ("/hand_joint_states", recorder.hand_joint_states, lambda message: message.header),
-            ("/hand_markers", drawn, lambda message: message.markers[0].header),
+            ("/hand_markers", markers, lambda message: message.markers[0].header),
         ):
             for message in messages:
                 out.write(topic, message, times[Time.from_msg(header(message).stamp).nanoseconds])
 
 
 def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, distortion: str = AUTO) -> None:
-    """A picture of images from the whole recording with the answered hands on them, and how far off they are.
+    """Write a contact sheet: images sampled over the whole bag, with the estimated hands and their errors.
 
     `distortion` as the node's parameter of that name.
     """
@@ -62,7 +62,7 @@ def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, 
     tiles = []
     for index, recorded in enumerate(bag.images()):
         if index in chosen:
-            with suppress(Rejected):  # the node gave no answer to show
+            with suppress(Rejected):  # the node rejected it, too
                 tiles.append(_tile(index, depth_frame(bag, recorded, distortion), answers, truth))
     cv2.imwrite(str(path), _grid(tiles or [np.zeros((TILE_WIDTH, TILE_WIDTH, 3), np.uint8)]))
 
@@ -70,30 +70,30 @@ def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, 
 def _tile(index: int, frame: DepthFrame, answers: Hands, truth: Hands | None) -> np.ndarray:
     hands = answers.get(frame.stamp, [])
     labels = [hand.handedness for hand in hands]
-    picture = drawing.draw(frame.depth, frame.camera, labels, hands, FURTHEST)
-    height = round(TILE_WIDTH * picture.shape[0] / picture.shape[1])
-    picture = cv2.resize(picture, (TILE_WIDTH, height), interpolation=cv2.INTER_AREA)
+    image = drawing.draw(frame.depth, frame.camera, labels, hands, MAX_DRAWN_DEPTH)
+    height = round(TILE_WIDTH * image.shape[0] / image.shape[1])
+    image = cv2.resize(image, (TILE_WIDTH, height), interpolation=cv2.INTER_AREA)
     text = f"image {index}" if frame.stamp in answers else f"image {index}: not answered"
     if truth is not None:
         result = score(truth, {frame.stamp: hands})
         text += f"   {result.error_mm:.1f} mm" if np.isfinite(result.error_mm) else ""
-        text += f"   {result.hands - round(result.found * result.hands)} missed" if result.found < 1 else ""
+        text += f"   {result.hands - round(result.detected * result.hands)} missed" if result.detected < 1 else ""
     corner, font = (6, height - 8), cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(picture, text, corner, font, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
-    return picture
+    cv2.putText(image, text, corner, font, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
+    return image
 
 
 def _grid(tiles: list[np.ndarray]) -> np.ndarray:
-    height = max(tile.shape[0] for tile in tiles)  # cameras may change their resolution
+    height = max(tile.shape[0] for tile in tiles)  # the resolution can change within a bag
     tiles = [np.pad(tile, ((0, height - tile.shape[0]), (0, 0), (0, 0))) for tile in tiles]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
     return np.vstack([np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)])
 
 
 def write_rerun(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, distortion: str = AUTO) -> None:
-    """A recording for the Rerun viewer: the depth as points, the hands in it, the flexion of their fingers over time.
+    """Write a Rerun recording: the depth images as points, the hands, and their fingers' flexion over time.
 
-    It knows no lens distortion. `distortion` as the node's parameter of that name.
+    Lens distortion is ignored in it. `distortion` as the node's parameter of that name.
 
     Raises:
         ImportError: rerun-sdk is not installed.
@@ -106,7 +106,7 @@ def write_rerun(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, 
         camera = frame.camera
         stream.set_time("stamp", timestamp=np.datetime64(frame.stamp, "ns"))
         stream.log("camera", rr.Pinhole(image_from_camera=camera.matrix, resolution=(camera.width, camera.height)))
-        millimetres = np.round(np.where(frame.depth < FITS, frame.depth, 0) * 1000).astype(np.uint16)
+        millimetres = np.round(np.where(frame.depth < MAX_UINT16_DEPTH, frame.depth, 0) * 1000).astype(np.uint16)
         png = cv2.imencode(".png", millimetres)[1]
         stream.log("camera/depth", rr.EncodedDepthImage(png.tobytes(), media_type="image/png", meter=1000.0))
         stream.log("answer", rr.Clear(recursive=True))

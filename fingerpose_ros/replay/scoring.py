@@ -1,4 +1,4 @@
-"""How far the hands that were answered are from the true ones."""
+"""Scoring estimated hands against ground truth: detection, handedness and joint errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,32 +10,32 @@ from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS
 
 SAME_HAND = 0.15
-"""Metres between the centres of a true hand and of an answered one, up to which they can be the same."""
+"""Maximum distance in metres between the centres of a true hand and of the estimate that is matched to it."""
 
 MISSED_MM = 100.0
-"""What a joint of a hand that was not found counts as, in `error_with_missed_mm`."""
+"""Error of each joint of a missed hand in `error_with_missed_mm`."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Answers against the truth. Only true hands that are wholly in the image count.
+    """Estimates against ground truth. Only true hands that are completely in the image are counted.
 
     Attributes:
-        hands: how many of those there were.
-        found: the share of them that was answered; NaN if there were none.
-        right_side: the share of the found ones whose handedness was right.
-        surplus: answered hands that were near no true hand, wholly in the image or not.
-        joints_known: the share of the found hands' joints that were valid.
-        error_mm: mean distance of the valid joints from their true places, mm; NaN if there are none.
-        error_95_mm: what 95 % of those distances stay under.
-        error_with_missed_mm: the same mean, a hand that was not found counting as `MISSED_MM` in every joint.
-        fingers_mm: the mean for each finger.
+        hands: number of these true hands.
+        detected: fraction of them that were detected; NaN if there are none.
+        handedness_correct: fraction of the detected hands with the correct handedness.
+        false_positives: number of estimates without a true hand nearby, completely in the image or not.
+        joints_known: fraction of the detected hands' joints that are valid.
+        error_mm: mean position error of the valid joints, mm; NaN if there are none.
+        error_95_mm: 95th percentile of these errors, mm.
+        error_with_missed_mm: the mean error if each joint of a missed hand counts as `MISSED_MM`.
+        fingers_mm: mean error for each finger, mm.
     """
 
     hands: int
-    found: float
-    right_side: float
-    surplus: int
+    detected: float
+    handedness_correct: float
+    false_positives: int
     joints_known: float
     error_mm: float
     error_95_mm: float
@@ -44,26 +44,26 @@ class Score:
 
 
 def score(truth: Mapping[int, list[Hand]], answers: Mapping[int, list[Hand]]) -> Score:
-    """Compare the hands of each stamp; stamps without an answer are left out."""
-    errors, sides, hands, surplus = [], [], 0, 0
-    for stamp, answered in answers.items():
-        pairs, rest = _pair(truth.get(stamp, []), answered)
-        surplus += rest
+    """Compare the hands of each stamp; stamps without an answer are ignored."""
+    errors, same_handedness, hands, false_positives = [], [], 0, 0
+    for stamp, estimates in answers.items():
+        pairs, unmatched = _match(truth.get(stamp, []), estimates)
+        false_positives += unmatched
         for true, estimate in pairs:
             if not true.valid.all():
                 continue
             hands += 1
             if estimate is not None:
                 errors.append(np.linalg.norm(estimate.positions - true.positions, axis=1) * 1000)
-                sides.append(estimate.handedness == true.handedness)
+                same_handedness.append(estimate.handedness == true.handedness)
     distances = np.array(errors).reshape(-1, 21)
     known = distances[np.isfinite(distances)]
     missed = hands - len(errors)
     return Score(
         hands=hands,
-        found=len(errors) / hands if hands else float("nan"),
-        right_side=_mean(np.array(sides, float)),
-        surplus=surplus,
+        detected=len(errors) / hands if hands else float("nan"),
+        handedness_correct=_mean(np.array(same_handedness, float)),
+        false_positives=false_positives,
         joints_known=_mean(np.isfinite(distances).astype(float)),
         error_mm=_mean(known),
         error_95_mm=float(np.percentile(known, 95)) if known.size else float("nan"),
@@ -72,19 +72,19 @@ def score(truth: Mapping[int, list[Hand]], answers: Mapping[int, list[Hand]]) ->
     )
 
 
-def _pair(truth: list[Hand], answered: list[Hand]) -> tuple[list[tuple[Hand, Hand | None]], int]:
-    """Each true hand with its answer, nearest first, and how many answers are left over."""
+def _match(truth: list[Hand], estimates: list[Hand]) -> tuple[list[tuple[Hand, Hand | None]], int]:
+    """Each true hand with its estimate, matched greedily by distance, and the number of unmatched estimates."""
     distances = [
         (np.linalg.norm(hand_centre(true.positions) - hand_centre(hand.positions)), i, j)
         for i, true in enumerate(truth)
-        for j, hand in enumerate(answered)
+        for j, hand in enumerate(estimates)
     ]
-    partner: dict[int, int] = {}
-    for _, i, j in sorted(pair for pair in distances if pair[0] <= SAME_HAND):  # a hand known nowhere is near none
-        if i not in partner and j not in partner.values():
-            partner[i] = j
-    pairs = [(true, answered[partner[i]] if i in partner else None) for i, true in enumerate(truth)]
-    return pairs, len(answered) - len(partner)
+    matches: dict[int, int] = {}
+    for _, i, j in sorted(pair for pair in distances if pair[0] <= SAME_HAND):  # false for NaN: no joint is valid
+        if i not in matches and j not in matches.values():
+            matches[i] = j
+    pairs = [(true, estimates[matches[i]] if i in matches else None) for i, true in enumerate(truth)]
+    return pairs, len(estimates) - len(matches)
 
 
 def _mean(values: np.ndarray) -> float:

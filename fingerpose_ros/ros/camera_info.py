@@ -1,9 +1,8 @@
-"""`sensor_msgs/CameraInfo` -> the camera of the depth image that comes with it.
+"""`sensor_msgs/CameraInfo` -> the camera of the depth image that belongs to it.
 
-`k` and `d` describe the camera that took the picture, `p` the one that would have taken the rectified picture. A depth
-topic is rectified (`image_rect...`, REP 118), but many drivers fill `p` with a copy of `k` and leave the distortion in.
-So, if nothing else is said, a rectified image has the camera `p`, without distortion, where `p` differs from `k`, and
-else `k` with `d`.
+`k` and `d` describe the camera that took the image, `p` the camera of the rectified image. A depth topic is rectified
+(`image_rect...`, REP 118), but many drivers fill `p` with a copy of `k` and leave the distortion in the image. By
+default the camera is therefore `p` without distortion where `p` differs from `k`, and `k` with `d` otherwise.
 """
 
 import numpy as np
@@ -14,19 +13,19 @@ from fingerpose_ros.perception.camera import DISTORTION_MODELS, NO_DISTORTION, C
 from .rejection import Rejected
 
 AUTO, IGNORE, APPLY = DISTORTION = ("auto", "ignore", "apply")
-"""What becomes of `d`: it counts unless `p` differs from `k`, never, always."""
+"""When `d` is used: unless `p` differs from `k`, never, always."""
 
-STRAIGHT_WITH_ZEROS = (
+NO_DISTORTION_IF_ZERO = (
     "", NO_DISTORTION, "pinhole", "radtan", "brown_conrady", "modified_brown_conrady", "inverse_brown_conrady",
 )  # fmt: skip
-"""Names, beside ROS's own, that drivers give to lenses which without coefficients do not distort. Fisheyes do."""
+"""Drivers' own names of models that do not distort if all coefficients are zero. Fisheye models do."""
 
 SAME_MATRIX = 1e-3
-"""Pixels up to which `p` is a copy of `k`, rounded on its way."""
+"""Pixels by which `p` may differ from `k` and still count as a rounded copy."""
 
 
 class CameraReader:
-    """`to_camera` for a stream of camera infos, of which nearly all say the same: that is looked into but once.
+    """`to_camera` for a topic of camera infos. It converts again only when the camera info changes.
 
     Args:
         distortion: see `to_camera`.
@@ -34,25 +33,25 @@ class CameraReader:
 
     def __init__(self, distortion: str):
         self._distortion = distortion
-        self._said: tuple | None = None
+        self._last: tuple | None = None
 
     def __call__(self, info: CameraInfo) -> tuple[Camera, bool]:
-        """The camera, and whether it is another than that of the camera info before.
+        """The camera, and whether the camera info differs from the previous one.
 
         Raises:
-            Rejected: as `to_camera`.
+            Rejected: see `to_camera`.
         """
         size, roi = (info.width, info.height, info.binning_x, info.binning_y), info.roi
         region = (roi.x_offset, roi.y_offset, roi.width, roi.height)
-        said = (size, region, info.distortion_model, tuple(info.d), tuple(info.k), tuple(info.p))
-        new = said != self._said
+        current = (size, region, info.distortion_model, tuple(info.d), tuple(info.k), tuple(info.p))
+        new = current != self._last
         if new:
-            self._camera, self._said = to_camera(info, self._distortion), said
+            self._camera, self._last = to_camera(info, self._distortion), current
         return self._camera, new
 
 
 def describe(camera: Camera) -> str:
-    """The camera in words, for the log."""
+    """A description of the camera for the log."""
     lens = f"lens {camera.distortion_model} {camera.distortion}" if camera.distortion else "no lens distortion"
     return (
         f"{camera.width}x{camera.height} pixels, focal length {camera.fx:.1f} x {camera.fy:.1f}, "
@@ -63,11 +62,11 @@ def describe(camera: Camera) -> str:
 def to_camera(info: CameraInfo, distortion: str = AUTO) -> Camera:
     """The camera of the image as published: after `roi` and `binning`, which `k` and `p` do not include.
 
-    The region of interest is cut out first, then binned; the principal point is divided like the focal length, as
-    image_geometry does.
+    The region of interest is cropped first, then binned. The principal point is divided like the focal length, as in
+    image_geometry.
 
     Args:
-        distortion: one of `DISTORTION`. Where `d` does not count, `p` does, if it is given.
+        distortion: one of `DISTORTION`. Where `d` is not used, the camera is `p`, if it is given.
 
     Raises:
         Rejected: camera_info_size, camera_info_roi, camera_info_focal_length, camera_info_principal_point,
@@ -81,7 +80,7 @@ def to_camera(info: CameraInfo, distortion: str = AUTO) -> Camera:
     bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
     if width < bin_x or height < bin_y:
         raise Rejected(
-            "camera_info_size", f"camera info size {width}x{height} binned by {bin_x}x{bin_y} leaves nothing"
+            "camera_info_size", f"camera info size {width}x{height} binned by {bin_x}x{bin_y} leaves no pixel"
         )
     try:
         return Camera(
@@ -89,12 +88,12 @@ def to_camera(info: CameraInfo, distortion: str = AUTO) -> Camera:
             fx=fx / bin_x, fy=fy / bin_y, cx=(cx - x) / bin_x, cy=(cy - y) / bin_y,
             distortion_model=model, distortion=coefficients,
         )  # fmt: skip
-    except ValueError as error:  # of a distortion without an inverse; all else is checked by now
+    except ValueError as error:  # a distortion without an inverse; all else is checked above
         raise Rejected("camera_info_distortion", f"camera info: {error}") from error
 
 
 def _intrinsics(info: CameraInfo, distortion: str) -> tuple[float, float, float, float, bool]:
-    """fx, fy, cx, cy of the whole sensor, and whether the lens distorts."""
+    """fx, fy, cx, cy of the whole sensor, and whether to apply the distortion."""
     k = _checked("k", *(float(info.k[i]) for i in (0, 4, 2, 5)))
     if distortion != APPLY and np.any(info.p):
         p = _checked("p", *(float(info.p[i]) for i in (0, 5, 2, 6)))
@@ -104,7 +103,7 @@ def _intrinsics(info: CameraInfo, distortion: str) -> tuple[float, float, float,
 
 
 def _checked(matrix: str, fx: float, fy: float, cx: float, cy: float) -> tuple[float, float, float, float]:
-    """The same four numbers, if they can be a camera's. One that names itself half broken is not trusted at all."""
+    """The same four numbers, if they are valid. If `k` or `p` is invalid, the whole camera info is rejected."""
     for name, value in (("fx", fx), ("fy", fy)):
         if not (np.isfinite(value) and value > 0):
             hint = " (the camera is not calibrated)" if value == 0 else ""
@@ -123,22 +122,22 @@ def _region(info: CameraInfo) -> tuple[int, int, int, int]:
     if not (0 < width <= info.width - roi.x_offset and 0 < height <= info.height - roi.y_offset):
         raise Rejected(
             "camera_info_roi",
-            f"camera info region of interest {roi.width}x{roi.height} at ({roi.x_offset}, {roi.y_offset}) does not lie "
-            f"in {info.width}x{info.height}",
+            f"camera info region of interest {roi.width}x{roi.height} at ({roi.x_offset}, {roi.y_offset}) is not "
+            f"inside {info.width}x{info.height}",
         )
     return roi.x_offset, roi.y_offset, width, height
 
 
-def _plain_name(model: str) -> str:
+def _normalised_name(model: str) -> str:
     return model.lower().replace("-", "_").replace(" ", "_")
 
 
 def _distortion(info: CameraInfo) -> tuple[str, tuple[float, ...]]:
-    """Model and coefficients as `Camera` takes them. Simulators leave `d` empty for a perfect lens."""
+    """Model and coefficients for `Camera`. Simulators leave `d` empty for a lens without distortion."""
     coefficients = tuple(float(value) for value in info.d)
-    if info.distortion_model == "equidistant" and not any(coefficients[4:]):  # drivers fill up with zeros
+    if info.distortion_model == "equidistant" and not any(coefficients[4:]):  # drivers pad with zeros
         coefficients = coefficients[:4]
-    if _plain_name(info.distortion_model) in STRAIGHT_WITH_ZEROS and not any(coefficients):
+    if _normalised_name(info.distortion_model) in NO_DISTORTION_IF_ZERO and not any(coefficients):
         return NO_DISTORTION, ()
     if info.distortion_model not in DISTORTION_MODELS or info.distortion_model == NO_DISTORTION:
         known = ", ".join(model for model in DISTORTION_MODELS if model != NO_DISTORTION)
@@ -148,8 +147,8 @@ def _distortion(info: CameraInfo) -> tuple[str, tuple[float, ...]]:
             "the images are rectified, set the parameter distortion to ignore",
         )
     if not all(np.isfinite(coefficients)):
-        raise Rejected("camera_info_distortion", f"camera info distortion {coefficients} is not all finite")
-    if info.distortion_model != "equidistant" and not any(coefficients):  # an equidistant lens bends even with zeros
+        raise Rejected("camera_info_distortion", f"camera info distortion {coefficients} is not finite")
+    if info.distortion_model != "equidistant" and not any(coefficients):  # an equidistant lens distorts even with zeros
         return NO_DISTORTION, ()
     if len(coefficients) not in DISTORTION_MODELS[info.distortion_model]:
         raise Rejected(

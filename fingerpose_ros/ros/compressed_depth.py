@@ -1,7 +1,7 @@
-"""The `compressedDepth` image transport: `sensor_msgs/CompressedImage` -> the depth image that was compressed.
+"""The `compressedDepth` image transport: `sensor_msgs/CompressedImage` -> depth image.
 
-The data are a header (int32 kind, float32 a, float32 b) and a 16-bit picture, as PNG or RVL: millimetres, or for 32FC1
-inverse depth, where depth = a / (value - b) and 0 means no reading.
+The data are a header (int32 kind, float32 a, float32 b) and a 16-bit image as PNG or RVL. Its values are millimetres,
+or for 32FC1 inverse depth: depth = a / (value - b). 0 is an invalid pixel.
 Protocol: https://github.com/ros-perception/image_transport_plugins, compressed_depth_image_transport.
 """
 
@@ -22,7 +22,7 @@ _PNG_SIZE = struct.Struct(">8x8xII")
 
 
 def from_compressed(message: CompressedImage) -> DepthImage:
-    """Decompress one image.
+    """Decompress an image.
 
     Raises:
         Rejected: frame_id, stamp, format, encoding, corrupt, size.
@@ -33,13 +33,15 @@ def from_compressed(message: CompressedImage) -> DepthImage:
         raise Rejected("format", f"format is {message.format!r}, not '<encoding>; compressedDepth' [png|rvl]")
     pixel = pixel_type(encoding)
     if len(message.data) <= _HEADER.size:
-        raise Rejected("corrupt", f"{len(message.data)} bytes of data do not hold a compressed image")
+        raise Rejected("corrupt", f"{len(message.data)} bytes of data are too few for a compressed image")
     _, a, b = _HEADER.unpack_from(message.data)
     values = _DECODERS[transport](memoryview(message.data)[_HEADER.size :])
     if pixel.kind == "u":
         return DepthImage(message.header, values)
     if not (np.isfinite(a) and np.isfinite(b) and a > 0):
-        raise Rejected("corrupt", f"the parameters of inverse depth are {a} and {b}; depth is a / (value - b)")
+        raise Rejected(
+            "corrupt", f"the inverse-depth parameters a = {a} and b = {b} are invalid; depth is a / (value - b)"
+        )
     with np.errstate(divide="ignore"):
         metres = np.float32(a) / (values - np.float32(b))
     metres[values == 0] = np.nan
@@ -58,18 +60,18 @@ def _decode_png(data: memoryview) -> np.ndarray:
     if values is None:
         raise Rejected("corrupt", f"{len(data)} bytes cannot be decoded as a PNG")
     if values.dtype != np.uint16 or values.ndim != 2:
-        raise Rejected("corrupt", f"the PNG is {values.shape} of {values.dtype}; depth is one channel of 16 bits")
+        raise Rejected("corrupt", f"the PNG is {values.shape} of {values.dtype}; depth has one channel of 16 bits")
     return values
 
 
 def _decode_rvl(data: memoryview) -> np.ndarray:
     """Width, height and RVL runs -> (height, width) uint16."""
     if len(data) < _RVL_SIZE.size:
-        raise Rejected("corrupt", f"{len(data)} bytes do not hold an RVL image")
+        raise Rejected("corrupt", f"{len(data)} bytes are too few for an RVL image")
     width, height = _RVL_SIZE.unpack_from(data)
     check_size(width, height)
     return rvl.decode(data[_RVL_SIZE.size :], width * height).reshape(height, width)
 
 
 _DECODERS = {"compressedDepth": _decode_png, "compressedDepth png": _decode_png, "compressedDepth rvl": _decode_rvl}
-"""What follows the encoding in `format` -> its decoder. The plain form is that of ROS before RVL."""
+"""The part of `format` after the encoding -> decoder. Without png or rvl: ROS before RVL was added."""

@@ -1,7 +1,6 @@
 """Depth images: `sensor_msgs/Image` -> metres.
 
-The unit follows the encoding (REP 118): 16-bit integers are millimetres, 0 where there is no reading; floats are
-metres.
+The encoding defines the unit (REP 118): 16-bit integers are millimetres, 0 for invalid pixels; floats are metres.
 """
 
 import array
@@ -18,21 +17,21 @@ PIXEL_TYPES: dict[str, np.dtype] = {
     "mono16": np.dtype(np.uint16),
     "32FC1": np.dtype(np.float32),
 }
-"""Encoding -> type of one pixel. `mono16` is what some drivers call 16UC1."""
+"""Encoding -> type of one pixel. Some drivers call 16UC1 `mono16`."""
 
 MAX_PIXELS = 2**24
-"""No depth camera has more; a header that claims so is broken, and must not make the node ask for the memory."""
+"""More than any depth camera has. A larger size in a header is invalid and must not cause a huge allocation."""
 
 MAX_SIDE = 2**15 - 1
-"""OpenCV's limit for an image that is resampled."""
+"""OpenCV's size limit for resampling."""
 
 
 @dataclass(frozen=True)
 class DepthImage:
-    """One depth image as it was sent.
+    """A depth image as received.
 
     Attributes:
-        header: of the message.
+        header: the message's header.
         pixels: (height, width), uint16 millimetres or float32 metres; may be a view into the message.
     """
 
@@ -48,17 +47,17 @@ class DepthImage:
         return self.pixels.shape[0]
 
     def metres(self) -> np.ndarray:
-        """Depth (height, width) along the optical axis, contiguous float32 in metres, 0 where there is no reading."""
+        """Depth (height, width) along the optical axis, contiguous float32 in metres, 0 for invalid pixels."""
         if self.pixels.dtype.kind == "u":
             return np.multiply(self.pixels, np.float32(0.001), dtype=np.float32)
         metres = np.ascontiguousarray(self.pixels, np.float32)
-        if metres.min() >= 0 and metres.max() < np.inf:  # neither is true where there is a NaN
+        if metres.min() >= 0 and metres.max() < np.inf:  # both are false if there is a NaN
             return metres
         return np.where((metres > 0) & (metres < np.inf), metres, np.float32(0))
 
 
 def from_image(message: Image) -> DepthImage:
-    """A view of the image's pixels; no byte is copied.
+    """A view of the image's pixels, without a copy.
 
     Raises:
         Rejected: frame_id, stamp, size, encoding, step, data_size.
@@ -97,7 +96,7 @@ def to_image(depth: DepthImage) -> Image:
 
 
 def pixel_data(pixels: np.ndarray) -> array.array:
-    """The bytes of an array as the one type that rclpy takes over without looking at each of them."""
+    """The bytes of an array, in the only type that rclpy accepts without checking each byte."""
     data = array.array("B")
     data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
     return data
@@ -105,15 +104,18 @@ def pixel_data(pixels: np.ndarray) -> array.array:
 
 def check_header(header: Header) -> None:
     if not header.frame_id:
-        raise Rejected("frame_id", "header.frame_id is empty; it must name the camera's optical frame")
+        raise Rejected("frame_id", "header.frame_id is empty; it must be the camera's optical frame")
     if header.stamp.sec < 0 or header.stamp.nanosec >= 10**9:
-        raise Rejected("stamp", f"header.stamp is {header.stamp.sec} s and {header.stamp.nanosec} ns, which is no time")
+        raise Rejected(
+            "stamp", f"header.stamp is {header.stamp.sec} s and {header.stamp.nanosec} ns, which is not a valid time"
+        )
 
 
 def check_size(width: int, height: int) -> None:
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
         raise Rejected(
-            "size", f"image size is {width}x{height}; 1 to {MAX_SIDE} a side, {MAX_PIXELS} pixels are accepted"
+            "size",
+            f"image size is {width}x{height}; each side must be 1 to {MAX_SIDE}, with at most {MAX_PIXELS} pixels",
         )
 
 

@@ -1,4 +1,4 @@
-"""What each hand is called in frame and joint names: `right`, `left`, and `right_2` for a second right hand."""
+"""Labels of hands in frame and joint names: `right`, `left`, and `right_2` for a second right hand."""
 
 from collections.abc import Set
 
@@ -6,16 +6,16 @@ from fingerpose_ros.perception.hand import Hand
 
 
 class HandLabels:
-    """Gives every hand in sight a label of its own, and lets it keep that label for as long as it is tracked."""
+    """Assigns each hand a unique label, which it keeps while it is tracked."""
 
     def __init__(self):
-        self._labels: dict[int, str] = {}  # by track
+        self._labels: dict[int, str] = {}  # by track id
 
     def assign(self, hands: list[Hand], tracked: Set[int]) -> list[str]:
-        """The labels of the hands of one image, in their order.
+        """The labels of the hands in one image, in the same order.
 
-        A hand that goes unseen keeps its label while it is `tracked`, lest another take its name meanwhile. A track
-        that turns out to be the other hand gets another label.
+        A hand that is not seen keeps its label while it is `tracked`, so that no other hand takes it. A track whose
+        handedness changes gets another label.
         """
         seen = {hand.track_id: hand.handedness for hand in hands}
         self._labels = {

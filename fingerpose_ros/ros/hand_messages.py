@@ -1,4 +1,4 @@
-"""`Hand` -> `HandPose`, and the angles of all hands as one `sensor_msgs/JointState`."""
+"""`Hand` -> `HandPose`; the angles of all hands -> `sensor_msgs/JointState`."""
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion
@@ -15,7 +15,7 @@ HANDEDNESS = {RIGHT: HandPose.RIGHT, LEFT: HandPose.LEFT}
 
 
 def hand_pose_array(header: Header, hands: list[Hand]) -> HandPoseArray:
-    """All hands of the image with this header."""
+    """All hands in the image with this header."""
     return HandPoseArray(header=header, hands=[hand_pose(header, hand) for hand in hands])
 
 
@@ -47,7 +47,7 @@ def hand_pose(header: Header, hand: Hand) -> HandPose:
         handedness_score=float(hand.handedness_score),
         confidence=float(hand.confidence),
         wrist=joints[WRIST],
-        palm=_pose(hand.palm_position.tolist(), quaternions[WRIST]),  # turned as the wrist is
+        palm=_pose(hand.palm_position.tolist(), quaternions[WRIST]),  # orientation of the wrist
         fingers=fingers,
     )
 
@@ -55,7 +55,7 @@ def hand_pose(header: Header, hand: Hand) -> HandPose:
 def joint_state(header: Header, labels: list[str], hands: list[Hand]) -> JointState:
     """The known angles of all hands, radians, as `right_index_mcp_flexion` and `right_index_mcp_abduction`.
 
-    An angle that is not known is left out: NaN would reach the motors of a robot hand that copies these.
+    Unknown angles are left out: NaN could reach the motors of a robot hand that copies them.
     """
     angles = {}
     for label, hand in zip(labels, hands, strict=True):

@@ -1,4 +1,4 @@
-"""`HandPose` -> `Hand`: the way back, for whatever listens to the node or reads a recording of it."""
+"""`HandPose` -> `Hand`, for subscribers of the node and readers of its recordings."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ _HANDEDNESS = {1: RIGHT, 2: LEFT}
 
 
 def to_hands(array) -> list[Hand]:
-    """A `HandPoseArray`, as rclpy or as rosbags gives it -> its hands.
+    """A `HandPoseArray` of rclpy or rosbags -> its hands.
 
     Raises:
-        ValueError: a hand that is neither right nor left, or has not five fingers.
+        ValueError: a hand's handedness is invalid, or it does not have five fingers.
     """
     return [to_hand(hand) for hand in array.hands]
 

@@ -1,4 +1,4 @@
-"""Python's logging -> the node's log: one level, one file, /rosout."""
+"""Forwards Python's logging to the node's log, with its level, file and /rosout."""
 
 import logging
 
@@ -6,10 +6,10 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 
 
 class RosHandler(logging.Handler):
-    """Hands what the ROS-free part has to say to a node's logger, whose level decides what is heard.
+    """Passes log records of code without ROS to a node's logger, which filters by its level.
 
     Args:
-        logger: the node's.
+        logger: the node's logger.
     """
 
     def __init__(self, logger: RcutilsLogger):
@@ -19,7 +19,7 @@ class RosHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Called by `logging`."""
         text = self.format(record)
-        # A line each: rclpy holds every line that logs to the severity it logged with first.
+        # A line for each severity: rclpy raises an error if one line of code logs at several.
         if record.levelno >= logging.ERROR:
             self._logger.error(text)
         elif record.levelno >= logging.WARNING:

@@ -1,4 +1,4 @@
-"""Hands as RViz markers: a ball for each joint, a line for each bone, a label, one colour for each finger."""
+"""Hands as RViz markers: a sphere for each joint, a line for each bone, a label; one colour for each finger."""
 
 from collections.abc import Iterable
 
@@ -13,12 +13,12 @@ from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, PARENTS, WRIST
 
 JOINTS_ID, BONES_ID, LABEL_ID = range(3)
-"""The markers of one hand; their namespace is the hand's label."""
+"""Marker ids of one hand; the namespace is the hand's label."""
 
 _JOINT_DIAMETER, _BONE_WIDTH, _TEXT_HEIGHT, _TEXT_ABOVE = 0.012, 0.005, 0.03, 0.05  # metres
 
 _LIFETIME = Duration(sec=1)
-"""After which RViz drops a hand by itself, should the node that drew it be gone."""
+"""Time after which RViz deletes a marker itself, if the node has ended."""
 
 _COLOURS = [ColorRGBA(r=r / 255, g=g / 255, b=b / 255, a=1.0) for r, g, b in [WHITE] * 21]
 for _finger, _joints in FINGER_JOINTS.items():
@@ -26,10 +26,10 @@ for _finger, _joints in FINGER_JOINTS.items():
         _COLOURS[_joint] = ColorRGBA(**dict(zip("rgb", (c / 255 for c in FINGER_COLOURS[_finger]), strict=True)), a=1.0)
 
 
-def markers(header: Header, labels: list[str], hands: list[Hand], gone: Iterable[str]) -> MarkerArray:
-    """The markers of all hands, and the deletion of those of the labels in `gone`."""
+def markers(header: Header, labels: list[str], hands: list[Hand], deleted: Iterable[str]) -> MarkerArray:
+    """The markers of all hands, and the deletion of the markers of the labels in `deleted`."""
     array = MarkerArray()
-    for label in gone:
+    for label in deleted:
         for number in (JOINTS_ID, BONES_ID, LABEL_ID):
             array.markers.append(Marker(header=header, ns=label, id=number, action=Marker.DELETE))
     for label, hand in zip(labels, hands, strict=True):

@@ -1,4 +1,4 @@
-"""Between rotation matrices and the unit quaternions that ROS messages hold."""
+"""Conversion between rotation matrices and unit quaternions in ROS order."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 def from_matrices(rotations: np.ndarray) -> np.ndarray:
     """Rotation matrices (n, 3, 3) -> unit quaternions (n, 4) as x, y, z, w with w >= 0; NaN where a matrix is NaN.
 
-    Of four equivalent formulas the one with the largest divisor is taken for each, so no angle loses precision.
+    Each quaternion uses the one of four equivalent formulas with the largest divisor, so no angle loses precision.
     Source: S. W. Shepperd, "Quaternion from Rotation Matrix", J. Guidance and Control 1(3), 1978.
     """
     m = np.asarray(rotations, np.float64)

@@ -1,4 +1,4 @@
-"""A hand as a chain of coordinate frames for /tf: camera -> wrist -> knuckle -> ... -> tip."""
+"""A hand as a tree of coordinate frames for /tf: camera -> wrist -> MCP -> ... -> tip."""
 
 import numpy as np
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
@@ -12,21 +12,21 @@ from . import quaternion
 
 
 def frame_name(prefix: str, label: str, joint: int) -> str:
-    """The coordinate frame of a joint, such as `right_hand_index_pip`; `prefix` comes before it as it is."""
+    """Name of a joint's coordinate frame, such as `right_hand_index_pip`, after `prefix`."""
     return f"{prefix}{label}_hand_{JOINTS[joint]}"
 
 
 def transforms(header: Header, prefix: str, labels: list[str], hands: list[Hand]) -> TFMessage:
-    """The frames of all known joints. A joint whose parent is not known hangs from the nearest ancestor that is.
+    """The frames of all known joints. If a joint's parent is unknown, its parent frame is the nearest known ancestor.
 
-    So what is sent is always one tree under the header's frame, and holds no NaN.
+    So the message is always one tree under the header's frame, without NaN.
     """
-    sent = []
+    stamped = []
     for label, hand in zip(labels, hands, strict=True):
         known = hand.valid & np.isfinite(hand.positions).all(1) & np.isfinite(hand.rotations).all((1, 2))
         children = np.flatnonzero(known).tolist()
         parents = [_known_ancestor(joint, known) for joint in children]
-        # One more row, which index -1 finds: the camera.
+        # The last row (index -1) is the camera.
         rotations = np.concatenate([hand.rotations, np.eye(3)[None]])
         positions = np.concatenate([hand.positions, np.zeros((1, 3))])
         to_parent = rotations[parents].transpose(0, 2, 1)
@@ -35,18 +35,18 @@ def transforms(header: Header, prefix: str, labels: list[str], hands: list[Hand]
         for joint, parent, (x, y, z), (qx, qy, qz, qw) in zip(children, parents, offsets, quaternions, strict=True):
             frame = frame_name(prefix, label, parent) if parent >= 0 else header.frame_id
             rotation = Quaternion(x=qx, y=qy, z=qz, w=qw)
-            sent.append(
+            stamped.append(
                 TransformStamped(
                     header=Header(stamp=header.stamp, frame_id=frame),
                     child_frame_id=frame_name(prefix, label, joint),
                     transform=Transform(translation=Vector3(x=x, y=y, z=z), rotation=rotation),
                 )
             )
-    return TFMessage(transforms=sent)
+    return TFMessage(transforms=stamped)
 
 
 def _known_ancestor(joint: int, known: np.ndarray) -> int:
-    """The nearest joint towards the camera that is known, -1 for the camera itself."""
+    """The nearest known ancestor of a joint; -1 for the camera."""
     parent = PARENTS[joint]
     while parent >= 0 and not known[parent]:
         parent = PARENTS[parent]

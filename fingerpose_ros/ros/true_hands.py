@@ -1,4 +1,4 @@
-"""Joints that are known from elsewhere as a message: what answers can be measured against."""
+"""Ground-truth joints -> message, for the evaluation of estimates."""
 
 from collections.abc import Mapping
 
@@ -12,13 +12,13 @@ from fingerpose_ros.perception.kinematics import known_parts
 
 from .hand_messages import hand_pose_array
 
-TRACKS = {RIGHT: 1, LEFT: 2}
+TRACK_IDS = {RIGHT: 1, LEFT: 2}
 
 
 def true_hand_poses(header: Header, camera: Camera, joints: Mapping[str, np.ndarray]) -> HandPoseArray:
-    """Joints (21, 3) in metres, NaN where not known, of "right" and "left" hands -> message.
+    """Ground-truth joints (21, 3) of the "right" and "left" hand, metres, NaN where not known -> message.
 
-    A joint outside the image is not valid; a hand with all its joints there is not in the message.
+    A joint outside the image is not valid; a hand without a valid joint is left out.
     """
     hands = [_hand(handedness, positions, camera) for handedness, positions in joints.items()]
     return hand_pose_array(header, [hand for hand in hands if hand.valid.any()])
@@ -30,7 +30,7 @@ def _hand(handedness: str, positions: np.ndarray, camera: Camera) -> Hand:
         pixels = np.where(positions[:, 2:] > 0, camera.project(positions), np.nan)
         valid = np.all((pixels > -0.5) & (pixels < (camera.width - 0.5, camera.height - 0.5)), axis=1)
     return Hand(
-        track_id=TRACKS[handedness],
+        track_id=TRACK_IDS[handedness],
         handedness=handedness,
         handedness_score=1.0,
         confidence=1.0,

@@ -1,4 +1,4 @@
-"""The commands of `fingerpose`, but for replays: see test_demo.py."""
+"""The commands of `fingerpose`, except replays: see test_demo.py."""
 
 import json
 import subprocess
@@ -44,16 +44,16 @@ def joints(count):
     return (rng.uniform(-0.05, 0.05, (count, 21, 3)) + (0, 0, 0.5)).astype(np.float32)
 
 
-def test_a_command_that_is_not_there_is_rejected_and_the_others_are_named(capsys):
-    with pytest.raises(SystemExit) as ending:
+def test_an_unknown_command_is_rejected_with_a_list_of_commands(capsys):
+    with pytest.raises(SystemExit) as exited:
         cli.main(["replai"])
-    assert ending.value.code == 2
-    said = capsys.readouterr().err
-    assert "replai" in said and all(name in said for name in cli.COMMANDS)
+    assert exited.value.code == 2
+    error = capsys.readouterr().err
+    assert "replai" in error and all(name in error for name in cli.COMMANDS)
 
 
 def test_estimating_needs_no_ros():
-    """In a Python that has none of its packages."""
+    """It runs in a Python without ROS packages."""
     code = (
         "import sys\n"
         "class NoRos:\n"
@@ -84,11 +84,11 @@ def test_estimating_needs_no_ros():
         ({"width": 63}, None, "000000.png"),
         ({"width": 64.0}, None, "whole numbers"),
         ({}, np.zeros((48, 64), np.uint8), "uint8"),
-        ({}, b"not a picture", "cannot be read"),
+        ({}, b"not an image", "cannot be read"),
     ],
 )
 @needs_model
-def test_what_cannot_be_estimated_is_named(folder, capsys, meta, image, message):
+def test_invalid_input_of_estimate_is_named(folder, capsys, meta, image, message):
     path = folder / "depth" / "000000.png"
     (folder / "meta.json").write_text(json.dumps({**META, **meta}))
     if isinstance(image, bytes):
@@ -108,19 +108,19 @@ def test_what_cannot_be_estimated_is_named(folder, capsys, meta, image, message)
         lambda path: np.savez(path / "joints.npz", joints=joints(2)),
     ],
 )
-def test_joints_that_cannot_be_read_are_named(folder, damage):
+def test_an_invalid_joints_file_is_named(folder, damage):
     damage(folder)
     with pytest.raises(ValueError, match=r"joints\.npz"):
         FrameFolder.open(folder)
 
 
-def test_a_folder_is_no_file_to_write_to(folder, tmp_path, capsys):
+def test_a_folder_as_output_file_is_rejected(folder, tmp_path, capsys):
     arguments = ["estimate", "--camera", str(folder / "meta.json"), "image.png", "--json", str(tmp_path)]
     assert cli.main(arguments) == 2
     assert "is a folder" in capsys.readouterr().err
 
 
-def test_a_recording_that_fails_leaves_nothing_behind_and_can_be_made_again(folder, tmp_path, capsys):
+def test_a_failed_conversion_leaves_nothing_behind_and_can_be_repeated(folder, tmp_path, capsys):
     pytest.importorskip("rosbags", reason="rosbags is not installed")
     pytest.importorskip("rclpy", reason="ROS 2 is not installed")
     cv2.imwrite(str(folder / "depth" / "000001.png"), np.zeros((8, 8), np.uint16))
@@ -131,9 +131,10 @@ def test_a_recording_that_fails_leaves_nothing_behind_and_can_be_made_again(fold
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [(["watch", "--topic", "a b"], "a b"), (["replay", "BAG", "--out", "FILE/out"], "FILE/out")]
+    ("arguments", "message"),
+    [(["watch", "--topic", "a b"], "a b"), (["replay", "BAG", "--out", "FILE/out"], "FILE/out")],
 )
-def test_what_cannot_be_is_rejected_without_a_traceback(folder, tmp_path, capsys, monkeypatch, arguments, said):
+def test_invalid_arguments_are_rejected_without_a_traceback(folder, tmp_path, capsys, monkeypatch, arguments, message):
     pytest.importorskip("rosbags", reason="rosbags is not installed")
     pytest.importorskip("rclpy", reason="ROS 2 is not installed")
     monkeypatch.setenv("ROS_DOMAIN_ID", "87")
@@ -141,17 +142,17 @@ def test_what_cannot_be_is_rejected_without_a_traceback(folder, tmp_path, capsys
     (tmp_path / "FILE").write_text("")
     monkeypatch.chdir(tmp_path)
     assert cli.main(arguments) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_weights_that_are_not_there_are_named(folder, capsys):
+def test_a_missing_weights_file_is_named(folder, capsys):
     arguments = ["estimate", "--camera", str(folder / "meta.json"), "--model", "no_such_file", "image.png"]
     assert cli.main(arguments) == 2
     assert "no_such_file" in capsys.readouterr().err
 
 
 @needs_model
-def test_images_are_estimated_one_by_one_into_json(folder, tmp_path, capsys):
+def test_estimates_of_single_images_are_written_as_json(folder, tmp_path, capsys):
     images = sorted(map(str, (folder / "depth").glob("*.png")))
     arguments = ["estimate", "--camera", str(folder / "meta.json"), *images, "--json", str(tmp_path / "out.json")]
     assert cli.main(arguments) == 0
@@ -161,8 +162,8 @@ def test_images_are_estimated_one_by_one_into_json(folder, tmp_path, capsys):
 
 
 @needs_model
-def test_the_hand_of_a_real_looking_image_is_estimated(tmp_path):
-    """An image of the sample recording, as a file: the command finds the hand where it is."""
+def test_the_hand_in_an_image_of_the_sample_is_estimated(tmp_path):
+    """An image of the sample recording as a file: the estimated palm is within 30 mm of the true one."""
     pytest.importorskip("rosbags", reason="rosbags is not installed")
     pytest.importorskip("rclpy", reason="ROS 2 is not installed")
     from fingerpose_ros.commands.demo import SAMPLE
@@ -193,7 +194,7 @@ class TestBag:
         pytest.importorskip("rclpy", reason="ROS 2 is not installed")
         pytest.importorskip("rosbags", reason="rosbags is not installed")
 
-    def test_depth_camera_truth_and_times_come_back_from_the_recording(self, folder, tmp_path):
+    def test_the_recording_contains_depth_camera_ground_truth_and_times(self, folder, tmp_path):
         from fingerpose_ros.recording.bag_reader import DepthBag
         from fingerpose_ros.recording.bag_writer import TRUTH_TOPIC
         from fingerpose_ros.recording.recordings import depth_frames, recorded_hands
@@ -219,22 +220,22 @@ class TestBag:
             np.testing.assert_allclose(hand.positions[inside], joints(3)[index][inside], atol=1e-6)
             assert np.isnan(hand.positions[~inside]).all()
 
-    def test_a_truth_of_no_known_side_is_rejected_until_the_side_is_given(self, folder, tmp_path, capsys):
-        (folder / "meta.json").write_text(json.dumps({**META, "hand": "to be read off the pictures"}))
+    def test_ground_truth_without_handedness_is_rejected_until_it_is_given(self, folder, tmp_path, capsys):
+        (folder / "meta.json").write_text(json.dumps({**META, "hand": "unknown"}))
         assert cli.main(["bag", str(folder), str(tmp_path / "a")]) == 2
         assert "--hand" in capsys.readouterr().err
         assert cli.main(["bag", str(folder), str(tmp_path / "a"), "--hand", "right"]) == 0
 
-    def test_nothing_is_written_over(self, folder, tmp_path, capsys):
-        (tmp_path / "there").mkdir()
-        assert cli.main(["bag", str(folder), str(tmp_path / "there")]) == 2
+    def test_an_existing_folder_is_not_overwritten(self, folder, tmp_path, capsys):
+        (tmp_path / "existing").mkdir()
+        assert cli.main(["bag", str(folder), str(tmp_path / "existing")]) == 2
         assert "exists" in capsys.readouterr().err
 
     def test_a_folder_without_images_is_named(self, folder, tmp_path, capsys):
         for file in (folder / "depth").iterdir():
             file.unlink()
         assert cli.main(["bag", str(folder), str(tmp_path / "bag")]) == 2
-        assert "depth holds no PNG" in capsys.readouterr().err
+        assert "depth contains no PNG" in capsys.readouterr().err
 
 
 class TestWatch:
@@ -242,7 +243,7 @@ class TestWatch:
     def ros(self):
         pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-    def test_bent_and_straight_fingers_can_be_told_apart(self):
+    def test_bent_and_straight_fingers_look_different(self):
         from stand_in import make_hand
 
         from fingerpose_ros.commands.watch import table
@@ -253,9 +254,9 @@ class TestWatch:
         assert "right hand 1" in text and "left hand 7" in text
         index = [line.split() for line in lines if line.strip().startswith("index")]
         assert index[0][1].count("#") > index[1][1].count("#")
-        assert index[0][3] == "80°"  # 1.4 rad at the middle hinge
+        assert index[0][3] == "80°"  # 1.4 rad at the PIP
 
-    def test_what_is_not_known_is_said_and_no_number(self):
+    def test_unknown_values_are_shown_as_not_known(self):
         from stand_in import make_hand
 
         from fingerpose_ros.commands.watch import table
@@ -266,7 +267,7 @@ class TestWatch:
         (line,) = (line for line in table([hand], np.nan).splitlines() if line.strip().startswith("index"))
         assert "nan" not in line and "not known" in line
 
-    def test_a_running_nodes_hands_are_shown(self, ros_context):
+    def test_the_hands_of_a_running_node_are_shown(self, ros_context):
         from fingerpose_ros.msg import HandPoseArray
         from rclpy.node import Node
         from stand_in import make_hand
@@ -274,7 +275,7 @@ class TestWatch:
 
         from fingerpose_ros.ros.hand_messages import hand_pose_array
 
-        node = Node("talker", context=ros_context)
+        node = Node("publisher", context=ros_context)
         publisher = node.create_publisher(HandPoseArray, "hand_poses", 10)
         message = hand_pose_array(Header(frame_id="camera"), [make_hand((0, 0, 0.5))])
         watcher = subprocess.Popen(
@@ -295,10 +296,10 @@ class TestWatch:
             node.destroy_node()
         assert watcher.returncode == 0 and "right hand 1" in out
 
-    def test_silence_is_an_error_that_says_what_to_look_for(self, ros_context):
-        ended = subprocess.run(
+    def test_missing_messages_are_an_error_with_advice(self, ros_context):
+        result = subprocess.run(
             [sys.executable, "-m", "fingerpose_ros.cli", "watch", "--topic", "/nobody", "--timeout", "0.5"],
             cwd=ROOT, capture_output=True, text=True, timeout=40, check=False,
         )  # fmt: skip
-        assert ended.returncode == 2 and "nobody publishes /nobody" in ended.stderr
-        assert "--topic /NAMESPACE/hand_poses" in ended.stderr
+        assert result.returncode == 2 and "nobody publishes /nobody" in result.stderr
+        assert "--topic /NAMESPACE/hand_poses" in result.stderr

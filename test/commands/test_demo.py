@@ -1,4 +1,4 @@
-"""Recordings through the node as a process, and what is written about them; the sample that ships."""
+"""Replays of recordings through the node as a process, their results, and the sample recording."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ from fingerpose_ros.ros.rejection import Rejected
 from fingerpose_ros.share import share_folder
 
 CAMERA = Camera(WIDTH, HEIGHT, FOCAL, FOCAL, WIDTH / 2, HEIGHT / 2)
-COUNT, OFF = 15, np.array([0.0, 0.006, 0.008])
+COUNT, OFFSET = 15, np.array([0.0, 0.006, 0.008])
 has_model = (share_folder() / "models" / DEFAULT_NAME).exists()
 STAND_IN = (sys.executable, str(Path(__file__).parents[1] / "support" / "stand_in_node.py"))
 
@@ -50,24 +50,25 @@ def ros_environment(monkeypatch):
 
 @pytest.fixture
 def bag(tmp_path):
-    """Two blobs, and as the truth what the stand-in sees in them, 10 mm off."""
+    """A bag with two blobs. Its ground truth is the stand-in's estimate, moved by 10 mm."""
     estimator, frames = StandIn(smoothing=False), []
     for index in range(COUNT):
         depth = depth_frame(index, hands=2)
         hands = estimator.estimate(depth * np.float32(0.001), CAMERA, index / 30)
-        truth = {hand.handedness: hand.positions + OFF for hand in hands}
+        truth = {hand.handedness: hand.positions + OFFSET for hand in hands}
         frames.append((10**18 + round(index * 1e9 / 30), depth, truth))
     write_depth_bag(tmp_path / "bag", CAMERA, frames)
     return tmp_path / "bag"
 
 
-def test_a_replay_reports_the_error_against_the_truth_and_leaves_everything_to_look_at(ros_environment, bag, tmp_path):
+def test_a_replay_reports_the_error_against_the_ground_truth_and_writes_all_results(ros_environment, bag, tmp_path):
     out = tmp_path / "out"
     result = replay_bag(bag, out, parameters={"smoothing": "false"}, lockstep=True, command=STAND_IN)
 
     assert (result["images"], result["answered"], result["images_with_a_hand"]) == (COUNT, COUNT, COUNT)
     assert result["backend"] == "stand-in on cpu"
-    assert result["truth"]["hands"] > COUNT / 2 and result["truth"]["found"] == 1 and result["truth"]["surplus"] == 0
+    assert result["truth"]["hands"] > COUNT / 2
+    assert result["truth"]["detected"] == 1 and result["truth"]["false_positives"] == 0
     assert result["truth"]["error_mm"] == pytest.approx(10, abs=0.1)
     assert json.loads((out / "summary.json").read_text()) == result
 
@@ -81,28 +82,28 @@ def test_a_replay_reports_the_error_against_the_truth_and_leaves_everything_to_l
 
     sheet = cv2.imread(str(out / "sheet.png"))
     saturated = (sheet.max(axis=2).astype(int) - sheet.min(axis=2)) > 60
-    assert saturated.sum() > 1000  # skeletons are the only colour on grey depth
+    assert saturated.sum() > 1000  # only the skeletons are coloured
     pytest.importorskip("rerun", reason="rerun-sdk is not installed")
     assert (out / "recording.rrd").stat().st_size > 10_000
 
-    replay_bag(bag, out, parameters={}, lockstep=True, command=STAND_IN)  # replaces the first one
+    replay_bag(bag, out, parameters={}, lockstep=True, command=STAND_IN)  # replaces the first results
 
 
-def test_a_folder_with_something_else_in_it_is_left_alone(ros_environment, bag, tmp_path):
-    precious = tmp_path / "mine" / "precious.txt"
-    precious.parent.mkdir()
-    precious.write_text("keep me")
+def test_a_folder_with_other_files_is_not_changed(ros_environment, bag, tmp_path):
+    other_file = tmp_path / "mine" / "other_file.txt"
+    other_file.parent.mkdir()
+    other_file.write_text("keep me")
     with pytest.raises(CommandError, match="--out"):
-        replay_bag(bag, precious.parent, parameters={}, command=STAND_IN)
-    assert precious.read_text() == "keep me"
+        replay_bag(bag, other_file.parent, parameters={}, command=STAND_IN)
+    assert other_file.read_text() == "keep me"
 
 
-def test_a_node_that_cannot_be_configured_ends_the_replay_with_its_own_words(ros_environment, bag, tmp_path):
+def test_a_node_that_cannot_be_configured_ends_the_replay_with_its_error_message(ros_environment, bag, tmp_path):
     with pytest.raises(CommandError, match="no_such_model"):
         replay_bag(bag, tmp_path / "out", parameters={"model": "/no_such_model.safetensors"})
 
 
-def test_an_image_that_the_node_rejects_is_left_out_of_the_pictures(bag, tmp_path, monkeypatch):
+def test_a_rejected_image_is_left_out_of_the_sheet(bag, tmp_path, monkeypatch):
     read = recordings.depth_frame
 
     def reject_the_third(opened, recorded, distortion):
@@ -119,7 +120,7 @@ def test_an_image_that_the_node_rejects_is_left_out_of_the_pictures(bag, tmp_pat
     assert cv2.imread(str(tmp_path / "sheet.png")).shape[0] > 100
 
 
-def test_a_change_of_resolution_is_shown(tmp_path):
+def test_the_sheet_shows_a_change_of_resolution(tmp_path):
     frames = [depth_frame(i, width=160, height=(120, 90)[i % 2]) for i in range(4)]
     with DepthBag(write_bag(tmp_path / "bag", frames)) as opened:
         report.write_sheet(tmp_path / "sheet.png", opened, {}, None)
@@ -127,7 +128,7 @@ def test_a_change_of_resolution_is_shown(tmp_path):
 
 
 @pytest.mark.parametrize(("distortion", "fx"), [("auto", FOCAL), ("apply", FOCAL / 2)])
-def test_the_pictures_are_of_the_camera_that_the_node_takes(bag, monkeypatch, tmp_path, distortion, fx):
+def test_sheet_and_rerun_use_the_same_camera_as_the_node(bag, monkeypatch, tmp_path, distortion, fx):
     read, cameras = recordings.to_camera, []
 
     def with_another_k(info, chosen):
@@ -142,8 +143,8 @@ def test_the_pictures_are_of_the_camera_that_the_node_takes(bag, monkeypatch, tm
     assert len(cameras) == 2 * COUNT and {camera.fx for camera in cameras} == {fx}
 
 
-def test_what_is_to_be_played_is_not_replaced(ros_environment, bag, tmp_path):
-    (tmp_path / "node.log").write_text("of an earlier replay")
+def test_the_recording_itself_is_not_overwritten(ros_environment, bag, tmp_path):
+    (tmp_path / "node.log").write_text("log of an earlier replay")
     with pytest.raises(CommandError, match="choose another --out"):
         replay_bag(bag, tmp_path, parameters={}, command=STAND_IN)
     with DepthBag(bag) as opened:
@@ -151,26 +152,26 @@ def test_what_is_to_be_played_is_not_replaced(ros_environment, bag, tmp_path):
 
 
 @pytest.mark.parametrize("lockstep", (True, False))
-def test_a_recording_of_which_no_image_is_answered_ends_with_the_nodes_reason(ros_environment, tmp_path, lockstep):
+def test_a_replay_without_any_answer_ends_with_the_nodes_error(ros_environment, tmp_path, lockstep):
     frames = np.stack([depth_frame(i) for i in range(8)]).astype(np.float32) / 1000
     frames[:, 0, 0] = FAILING
     write_bag(tmp_path / "bag", frames)
-    with pytest.raises(CommandError, match=r"none of \d images was answered: .*the stand-in was told to fail"):
+    with pytest.raises(CommandError, match=r"none of \d images was answered: .*requested failure of the stand-in"):
         replay_bag(tmp_path / "bag", tmp_path / "out", parameters={}, lockstep=lockstep, command=STAND_IN)
 
 
-def test_parameters_that_the_node_does_not_have_are_named():
+def test_unknown_parameters_are_named():
     assert parse_settings(["max_hands=1", "model=a=b"]) == {"max_hands": "1", "model": "a=b"}
     with pytest.raises(CommandError, match="no parameter max_hand; it has .*max_hands"):
         parse_settings(["max_hand=1"])
 
 
 @pytest.mark.parametrize("storage", StoragePlugin)
-def test_a_damaged_recording_is_a_recording_with_an_error_not_a_crash(tmp_path, storage):
-    whole = tmp_path / "whole"
-    write_bag(whole, [depth_frame(i, width=32, height=24) for i in range(6)], storage=storage)
-    (file,) = (path for path in whole.iterdir() if path.suffix != ".yaml")
-    content, random, said = file.read_bytes(), np.random.default_rng(0), 0
+def test_a_damaged_recording_gives_an_error_not_a_crash(tmp_path, storage):
+    bag = tmp_path / "bag"
+    write_bag(bag, [depth_frame(i, width=32, height=24) for i in range(6)], storage=storage)
+    (file,) = (path for path in bag.iterdir() if path.suffix != ".yaml")
+    content, random, errors = file.read_bytes(), np.random.default_rng(0), 0
     for i in range(80):
         damaged = bytearray(content)
         at = random.integers(len(damaged), size=random.integers(1, 30))
@@ -178,22 +179,22 @@ def test_a_damaged_recording_is_a_recording_with_an_error_not_a_crash(tmp_path, 
             damaged[k] = random.integers(256)
         file.write_bytes(damaged[: at[0]] if i % 4 == 0 else damaged)
         try:
-            with DepthBag(whole) as opened:
+            with DepthBag(bag) as opened:
                 list(opened.images())
-            recorded_hands(whole, TRUTH_TOPIC)
+            recorded_hands(bag, TRUTH_TOPIC)
         except BagError as error:
-            assert str(whole) in str(error) or "depth" in str(error) or "camera" in str(error)
-            said += 1
-    assert said > 20
+            assert str(bag) in str(error) or "depth" in str(error) or "camera" in str(error)
+            errors += 1
+    assert errors > 20
 
 
-def test_a_node_that_ends_says_why(ros_environment, bag, tmp_path):
+def test_the_error_message_of_a_node_that_ends_is_reported(ros_environment, bag, tmp_path):
     failing = (sys.executable, "-c", "raise SystemExit('the stand-in broke down')")
     with pytest.raises(CommandError, match="broke down"):
         replay_bag(bag, tmp_path / "out", parameters={}, command=failing)
 
 
-def test_a_second_node_that_would_answer_too_is_told(ros_context, bag, tmp_path, monkeypatch):
+def test_a_second_node_on_the_same_topics_is_an_error(ros_context, bag, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.delenv("ROS_DOMAIN_ID")  # the replay's is then the same as this test's
     other = Node("other", context=ros_context)
@@ -208,13 +209,13 @@ def test_a_second_node_that_would_answer_too_is_told(ros_context, bag, tmp_path,
 @pytest.mark.parametrize(
     ("path", "arguments", "message"),
     [
-        ("nowhere", {}, "there is no .*nowhere"),
-        ("notes.txt", {}, "is no rosbag2 recording"),
+        ("nowhere", {}, "nowhere does not exist"),
+        ("notes.txt", {}, "is not a rosbag2 recording"),
         ("bag", {"image_topic": "/other"}, "/other"),
         ("bag", {"truth_topic": "/no"}, "/no"),
     ],
 )
-def test_what_is_not_in_the_bag_is_named(ros_environment, bag, tmp_path, path, arguments, message):
+def test_what_is_missing_in_the_bag_is_named(ros_environment, bag, tmp_path, path, arguments, message):
     (tmp_path / "notes.txt").write_text("not a bag")
     with pytest.raises(CommandError, match=message):
         replay_bag(tmp_path / path, tmp_path / "out", parameters={}, command=STAND_IN, **arguments)
@@ -227,17 +228,17 @@ def sample():
         return path, list(depth_frames(bag)), recorded_hands(path, TRUTH_TOPIC)
 
 
-def test_the_sample_is_small_and_shows_a_right_hand_then_a_left_one_then_both(sample):
+def test_the_sample_is_small_and_shows_a_right_hand_then_a_left_hand_then_both(sample):
     path, frames, truth = sample
     assert sum(file.stat().st_size for file in path.iterdir()) <= 10e6
     assert 200 <= len(frames) <= 600
-    sides = ["".join(sorted(hand.handedness[0] for hand in truth.get(frame.stamp, []))) for frame in frames]
-    runs = [side for side, before in zip(sides, [None, *sides], strict=False) if side and side != before]
+    handedness = ["".join(sorted(hand.handedness[0] for hand in truth.get(frame.stamp, []))) for frame in frames]
+    runs = [seen for seen, before in zip(handedness, [None, *handedness], strict=False) if seen and seen != before]
     assert [runs[0], runs[1]] == ["r", "l"] and "lr" in runs
     assert np.ptp(np.diff([frame.stamp for frame in frames])) <= 1  # 30 Hz
 
 
-def test_the_samples_true_joints_lie_just_under_the_surface_that_the_camera_saw(sample):
+def test_the_samples_true_joints_lie_just_behind_the_measured_surface(sample):
     _, frames, truth = sample
     behind = []
     for frame in frames[::10]:
@@ -252,16 +253,17 @@ def test_the_samples_true_joints_lie_just_under_the_surface_that_the_camera_saw(
 
 
 @pytest.mark.skipif(not has_model, reason="models/ holds no weights")
-def test_the_samples_hands_are_found_by_the_network_that_ships(ros_environment, sample, tmp_path):
+def test_the_package_model_detects_the_samples_hands(ros_environment, sample, tmp_path):
     result = replay_bag(sample[0], tmp_path / "out", parameters={}, lockstep=True)["truth"]
-    assert result["found"] > 0.8 and result["right_side"] > 0.9
+    assert result["detected"] > 0.8 and result["handedness_correct"] > 0.9
     assert result["error_mm"] < 20
 
 
-def test_the_sample_opens_closes_pinches_and_points(sample):
+def test_the_sample_shows_open_hand_fist_pinch_and_pointing(sample):
     _, _, truth = sample
-    for side in ("right", "left"):
-        hands = [hand for hands in truth.values() for hand in hands if hand.handedness == side and hand.valid.all()]
+    for handedness in ("right", "left"):
+        all_hands = [hand for hands in truth.values() for hand in hands]
+        hands = [hand for hand in all_hands if hand.handedness == handedness and hand.valid.all()]
         curls = np.array(
             [[hand.fingers[name].curl for name in ("index", "middle", "ring", "little")] for hand in hands]
         )
@@ -270,7 +272,7 @@ def test_the_sample_opens_closes_pinches_and_points(sample):
         assert min(hand.fingers["index"].thumb_distance for hand in hands) < 0.03  # pinch
 
 
-def test_a_node_does_not_outlive_what_started_it(tmp_path):
+def test_a_node_ends_with_the_process_that_started_it(tmp_path):
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"

@@ -1,4 +1,4 @@
-"""What the documents say of the node's parameters and rejections is what the code does."""
+"""The documented parameters and rejection reasons of the node match the code."""
 
 import re
 from pathlib import Path
@@ -15,9 +15,9 @@ from fingerpose_ros.ros.rejection import REASONS
 ROOT = Path(__file__).parents[2]
 
 
-def table_rows(heading: str) -> list[str]:
-    """The rows of the first table under a heading of docs/node.md, or under the paragraph that begins so."""
-    after = (ROOT / "docs" / "node.md").read_text().split(heading, 1)[1]
+def table_rows(text: str) -> list[str]:
+    """The rows of the first table after this text in docs/node.md."""
+    after = (ROOT / "docs" / "node.md").read_text().split(text, 1)[1]
     table = after[after.index("| --- |") :].split("\n\n")[0]
     return table.splitlines()[1:]
 
@@ -34,7 +34,7 @@ def in_yaml(value) -> str:
     return yaml.safe_dump(value).removesuffix("\n...\n").strip()
 
 
-def test_the_table_of_parameters():
+def test_the_table_of_parameters_matches_the_code():
     expected = [
         f"| `{setting.name}` | `{in_yaml(setting.default)}` | {allowed(setting)} | {setting.description} |"
         for setting in SETTINGS
@@ -42,7 +42,7 @@ def test_the_table_of_parameters():
     assert table_rows("## Parameters") == expected
 
 
-def test_the_options_of_play_bag(capsys):
+def test_the_documented_options_of_play_bag_exist(capsys):
     with pytest.raises(SystemExit):
         play_bag(["play_bag", "--help"])
     known = capsys.readouterr().out
@@ -51,8 +51,8 @@ def test_the_options_of_play_bag(capsys):
     assert options and all(option in known for option in options)
 
 
-def test_the_table_of_reasons():
-    expected = [f"| `{reason}` | {words[0].upper()}{words[1:]}. |" for reason, words in REASONS.items()]
+def test_the_table_of_rejection_reasons_matches_the_code():
+    expected = [f"| `{reason}` | {text[0].upper()}{text[1:]}. |" for reason, text in REASONS.items()]
     assert table_rows("The reasons:") == expected
 
 

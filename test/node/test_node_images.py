@@ -1,4 +1,4 @@
-"""What the node does with each image. The estimator is a stand-in."""
+"""Processing of images by the node. The estimator is a stand-in."""
 
 import threading
 from dataclasses import replace
@@ -11,7 +11,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 from bags import depth_frame
 from diagnostic_msgs.msg import DiagnosticStatus
 from messages import camera_info, compressed, header, image
-from observed_node import done, feed, feed_and_wait, make_node, stamps, transit, wait_for_subscriptions
+from observed_node import feed, feed_and_wait, make_node, processed, run_transitions, stamps, wait_for_subscriptions
 from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import Image
 from stand_in import FAILING, StandIn
@@ -45,16 +45,16 @@ def test_an_image_that_arrives_before_its_camera_info_waits_for_it(running):
     assert node.report().rejected == {}
 
 
-def test_images_without_any_camera_info_are_rejected(running):
+def test_images_without_a_camera_info_are_rejected(running):
     node, _ = running
     for i in range(4):
         node.image_input.receive_image(image(depth_frame(i), float(i)))
-    assert node.report().rejected == {"no_camera_info": 3}  # the last one still waits
-    transit(node, node.trigger_deactivate)
+    assert node.report().rejected == {"no_camera_info": 3}  # the last one still waits for a camera info
+    run_transitions(node, node.trigger_deactivate)
     assert node.report().rejected == {"no_camera_info": 4}
 
 
-def test_a_change_of_resolution_costs_no_image_whichever_topic_is_first(running):
+def test_a_change_of_resolution_loses_no_image_whichever_topic_is_first(running):
     node, recorder = running
     feed_and_wait(node, depth_frame(0), 1.0)
     small = depth_frame(1, width=80, height=60)
@@ -66,7 +66,7 @@ def test_a_change_of_resolution_costs_no_image_whichever_topic_is_first(running)
     assert node.report().rejected == {}
 
 
-def test_an_image_of_another_size_than_its_camera_info_is_rejected_naming_both(running):
+def test_an_image_whose_size_differs_from_the_camera_info_is_rejected_with_both_sizes(running):
     node, recorder = running
     node.image_input.receive_camera_info(camera_info(320, 240))
     node.image_input.receive_image(image(depth_frame(0), 1.0))
@@ -77,7 +77,7 @@ def test_an_image_of_another_size_than_its_camera_info_is_rejected_naming_both(r
     assert not recorder.hand_poses
 
 
-def test_a_broken_camera_info_is_counted_and_the_one_before_stays_in_use(running):
+def test_an_invalid_camera_info_is_rejected_and_the_previous_one_stays_in_use(running):
     node, _ = running
     node.image_input.receive_camera_info(camera_info())
     node.image_input.receive_camera_info(camera_info(k=[float("nan")] * 9))
@@ -86,15 +86,15 @@ def test_a_broken_camera_info_is_counted_and_the_one_before_stays_in_use(running
     assert node.report().rejected == {"camera_info_focal_length": 1}
 
 
-def test_only_the_newest_image_is_worked_on_and_the_estimator_told_if_it_waits(ros_context):
-    begun, go_on = threading.Event(), threading.Event()
+def test_only_the_newest_image_is_processed_and_the_estimator_knows_whether_one_waits(ros_context):
+    started, proceed = threading.Event(), threading.Event()
     seen, late = [], []
 
     class Slow(StandIn):
         def estimate(self, depth_m, camera, stamp):
             seen.append(stamp)
-            begun.set()
-            go_on.wait(5)
+            started.set()
+            proceed.wait(5)
             return super().estimate(depth_m, camera, stamp)
 
         def look_around(self, next_waits):
@@ -103,10 +103,10 @@ def test_only_the_newest_image_is_worked_on_and_the_estimator_told_if_it_waits(r
     node = make_node(ros_context, lambda settings: (Slow(False), "slow"))
     node.start()
     feed(node, depth_frame(0), 1.0)
-    assert begun.wait(5)
+    assert started.wait(5)
     for stamp in (2.0, 3.0, 4.0, 5.0):
         feed(node, depth_frame(0), stamp)
-    go_on.set()
+    proceed.set()
     assert wait_until(lambda: node.report().answered == 2)
     report = node.report()
     assert seen == [1.0, 5.0] and wait_until(lambda: late == [True, False])
@@ -114,7 +114,7 @@ def test_only_the_newest_image_is_worked_on_and_the_estimator_told_if_it_waits(r
     node.close()
 
 
-def test_a_jump_back_in_time_starts_tracking_anew(ros_context):
+def test_a_jump_back_in_time_restarts_tracking(ros_context):
     estimator = StandIn(False)
     node = make_node(ros_context, lambda settings: (estimator, "stand-in"))
     node.start()
@@ -128,29 +128,32 @@ def test_a_jump_back_in_time_starts_tracking_anew(ros_context):
     node.close()
 
 
-def test_images_of_another_frame_start_tracking_anew(ros_context, capfd):
+def test_a_change_of_frame_id_restarts_tracking(ros_context, capfd):
     estimator = StandIn(False)
     node = make_node(ros_context, lambda settings: (estimator, "stand-in"))
     node.start()
     before = estimator.resets
     for count, frame in enumerate(("wrist_camera", "wrist_camera", "head_camera", "head_camera")):
-        seen = done(node.report())
-        picture = image(depth_frame(0))
-        picture.header = header(10.0 + 0.1 * count, frame)
-        node.image_input.receive_camera_info(camera_info(header=picture.header))
-        node.image_input.receive_image(picture)
-        assert wait_until(lambda seen=seen: done(node.report()) > seen)
+        finished = processed(node.report())
+        message = image(depth_frame(0))
+        message.header = header(10.0 + 0.1 * count, frame)
+        node.image_input.receive_camera_info(camera_info(header=message.header))
+        node.image_input.receive_image(message)
+        assert wait_until(lambda finished=finished: processed(node.report()) > finished)
         assert estimator.resets == before + (frame == "head_camera")
     assert "from 'wrist_camera' to 'head_camera'; tracking restarts" in capfd.readouterr().err
     node.close()
 
 
 @pytest.mark.parametrize("restart", ("time jumps back", "it is activated again", "an image fails"))
-def test_a_hand_has_its_name_again_when_tracking_starts_anew(running, restart):
+def test_a_hand_has_the_same_label_after_tracking_restarts(running, restart):
     node, recorder = running
     feed_and_wait(node, depth_frame(0), 10.0)
     if restart == "it is activated again":
-        assert transit(node, node.trigger_deactivate, node.trigger_activate) == [TransitionCallbackReturn.SUCCESS] * 2
+        assert (
+            run_transitions(node, node.trigger_deactivate, node.trigger_activate)
+            == [TransitionCallbackReturn.SUCCESS] * 2
+        )
     elif restart == "an image fails":
         failing = depth_frame(0).astype(np.float32) / 1000
         failing[0, 0] = FAILING
@@ -161,48 +164,48 @@ def test_a_hand_has_its_name_again_when_tracking_starts_anew(running, restart):
     assert len(names) == 21 and all(name.startswith("right_hand_") for name in names)
 
 
-@pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf, -1.0])
-def test_an_image_without_a_reading_is_answered_with_no_hands_and_a_warning(running, nothing, capfd):
+@pytest.mark.parametrize("invalid", [0.0, np.nan, np.inf, -1.0])
+def test_an_image_without_depth_is_answered_without_hands_and_with_a_warning(running, invalid, capfd):
     node, recorder = running
-    report = feed_and_wait(node, np.full((120, 160), nothing, np.float32))
-    assert report.answered == 1 and report.nothing_read
+    report = feed_and_wait(node, np.full((120, 160), invalid, np.float32))
+    assert report.answered == 1 and report.no_depth
     assert wait_until(lambda: recorder.hand_poses)
     assert not recorder.hand_poses[0].hands
-    assert "holds no reading" in capfd.readouterr().err
+    assert "has no valid pixel" in capfd.readouterr().err
 
 
-def test_an_image_on_which_the_estimator_fails_gets_no_answer_and_the_next_one_does(running, capfd):
+def test_an_image_on_which_the_estimator_fails_gets_no_answer_but_the_next_one_does(running, capfd):
     node, recorder = running
-    bad = depth_frame(0).astype(np.float32) / 1000
-    bad[0, 0] = FAILING
-    report = feed_and_wait(node, bad, 1.0)
-    assert report.rejected == {"estimation_failed": 1} and "told to fail" in report.last_error
+    failing = depth_frame(0).astype(np.float32) / 1000
+    failing[0, 0] = FAILING
+    report = feed_and_wait(node, failing, 1.0)
+    assert report.rejected == {"estimation_failed": 1} and "requested failure" in report.last_error
     feed_and_wait(node, depth_frame(0), 2.0)
     assert wait_until(lambda: recorder.hand_poses)
     assert stamps(recorder.hand_poses) == [2.0]
-    assert "told to fail" in capfd.readouterr().err
+    assert "requested failure" in capfd.readouterr().err
 
 
-def test_an_image_is_answered_before_more_hands_are_looked_for_and_whether_or_not_that_fails(ros_context, capfd):
+def test_an_image_is_answered_before_the_search_for_new_hands_even_if_that_fails(ros_context, capfd):
     answered = []
 
     class Failing(StandIn):
         def look_around(self, late):
             answered.append(node.report().answered)
-            raise RuntimeError("nowhere to look")
+            raise RuntimeError("search failed")
 
     node = make_node(ros_context, lambda settings: (Failing(False), "failing"))
     node.start()
     for stamp in (1.0, 2.0):
         feed_and_wait(node, depth_frame(0), stamp)
     assert wait_until(lambda: len(answered) == 2) and answered == [1, 2]
-    assert "cannot look for more hands: nowhere to look" in node.report().last_error
+    assert "cannot search for new hands: search failed" in node.report().last_error
     assert node.report().rejected == {}
     node.close()
-    assert "nowhere to look" in capfd.readouterr().err
+    assert "search failed" in capfd.readouterr().err
 
 
-def test_images_whose_stamp_stands_still_are_answered_and_mentioned(running, capfd):
+def test_images_with_the_same_stamp_are_answered_with_a_warning(running, capfd):
     node, recorder = running
     for _ in range(3):
         feed_and_wait(node, depth_frame(0), 0.0)
@@ -211,12 +214,12 @@ def test_images_whose_stamp_stands_still_are_answered_and_mentioned(running, cap
 
 
 def test_a_hand_without_any_known_joint_has_neither_frames_nor_markers(ros_context, observer):
-    class Unsure(StandIn):
+    class AllInvalid(StandIn):
         def estimate(self, *arguments):
             hands = super().estimate(*arguments)
             return [replace(hand, valid=np.zeros(21, bool)) for hand in hands] if arguments[2] > 1 else hands
 
-    node, recorder = make_node(ros_context, lambda settings: (Unsure(False), "unsure")), Recorder(observer)
+    node, recorder = make_node(ros_context, lambda settings: (AllInvalid(False), "all invalid")), Recorder(observer)
     node.start()
     with spinning(node, observer):
         wait_for_subscriptions(node, observer)
@@ -227,7 +230,7 @@ def test_a_hand_without_any_known_joint_has_neither_frames_nor_markers(ros_conte
     assert {marker.action for marker in recorder.hand_markers[-1].markers} == {Marker.DELETE}
 
 
-def test_a_lost_hand_is_gone_from_every_topic(running):
+def test_a_lost_hand_is_removed_from_every_topic(running):
     node, recorder = running
     feed_and_wait(node, depth_frame(0, hands=2), 1.0)
     feed_and_wait(node, depth_frame(0, hands=1), 2.0)
@@ -241,7 +244,7 @@ def test_a_lost_hand_is_gone_from_every_topic(running):
     assert [any("left" in name for name in state.name) for state in recorder.hand_joint_states] == [True, False]
 
 
-def test_a_clock_that_is_far_off_is_said_once(running, capfd):
+def test_a_clock_difference_gives_one_warning(running, capfd):
     node, _ = running
     for stamp in (100.0, 101.0, 102.0):
         feed_and_wait(node, depth_frame(0), stamp)
@@ -250,13 +253,13 @@ def test_a_clock_that_is_far_off_is_said_once(running, capfd):
     assert "100.000 s" in error and "use_sim_time False" in error
 
 
-def test_a_clock_that_agrees_is_not_mentioned(running, capfd):
+def test_no_warning_if_the_clocks_agree(running, capfd):
     node, _ = running
     feed_and_wait(node, depth_frame(0), node.get_clock().now().nanoseconds * 1e-9 - 0.5)
     assert "use_sim_time" not in capfd.readouterr().err
 
 
-def test_image_and_camera_info_of_different_frames_are_mentioned(running, capfd):
+def test_different_frame_ids_of_image_and_camera_info_give_a_warning(running, capfd):
     node, _ = running
     info = camera_info()
     info.header.frame_id = "camera_color_optical_frame"
@@ -266,7 +269,7 @@ def test_image_and_camera_info_of_different_frames_are_mentioned(running, capfd)
     assert "camera_color_optical_frame" in capfd.readouterr().err
 
 
-def test_rejections_of_one_kind_are_logged_once_in_a_while(running, capfd):
+def test_rejections_with_the_same_reason_are_logged_at_a_limited_rate(running, capfd):
     node, _ = running
     for _ in range(50):
         node.image_input.receive_image(image(depth_frame(0).astype(np.float32), encoding="32FC3"))
@@ -277,21 +280,21 @@ def test_rejections_of_one_kind_are_logged_once_in_a_while(running, capfd):
 # Other inputs and outputs
 
 
-def test_the_overlay_is_drawn_for_whoever_looks(running, observer):
+def test_the_overlay_is_drawn_for_subscribers(running, observer):
     node, _ = running
     feed_and_wait(node, depth_frame(0), 1.0)
-    pictures = []
-    observer.create_subscription(Image, "overlay", pictures.append, 10)
+    overlays = []
+    observer.create_subscription(Image, "overlay", overlays.append, 10)
     wait_for_subscriptions(node, observer)
     feed_and_wait(node, depth_frame(0), 2.0)
-    assert wait_until(lambda: 2.0 in stamps(pictures))
-    picture = pictures[-1]  # the image before may have been drawn too, if it took so long
-    assert (picture.width, picture.height, picture.encoding, picture.step) == (160, 120, "bgr8", 480)
-    pixels = np.frombuffer(picture.data, np.uint8).reshape(120, 160, 3)
-    assert (np.ptp(pixels.astype(int), axis=2) > 60).sum() > 50  # colour, which only the hand has
+    assert wait_until(lambda: 2.0 in stamps(overlays))
+    overlay = overlays[-1]  # the previous image may have been drawn too, if it took that long
+    assert (overlay.width, overlay.height, overlay.encoding, overlay.step) == (160, 120, "bgr8", 480)
+    pixels = np.frombuffer(overlay.data, np.uint8).reshape(120, 160, 3)
+    assert (np.ptp(pixels.astype(int), axis=2) > 60).sum() > 50  # only the hand is coloured
 
 
-def test_compressed_images_come_on_the_transports_topic_of_the_remapped_image(ros_context):
+def test_compressed_images_arrive_on_the_transports_topic_of_the_remapped_image(ros_context):
     remap = ["--ros-args", "-r", "depth/image_rect_raw:=/robot/camera/depth/image"]
     node = make_node(ros_context, cli_args=remap, image_transport="compressedDepth")
     node.start()
@@ -302,23 +305,25 @@ def test_compressed_images_come_on_the_transports_topic_of_the_remapped_image(ro
     node.close()
 
 
-def test_diagnostics_tell_how_the_node_is(running):
+def test_diagnostics_report_the_nodes_state_and_statistics(running):
     node, recorder = running
     feed_and_wait(node, depth_frame(0), 1.0)
     node.image_input.receive_image(image(depth_frame(0).astype(np.float32), encoding="rgb8"))
 
-    def told():
+    def statuses():
         return [
             s for m in recorder.diagnostics for s in m.status if any("rejected: encoding" in v.key for v in s.values)
         ]
 
-    assert wait_until(told, 5)
-    status = told()[0]
+    assert wait_until(statuses, 5)
+    status = statuses()[0]
     values = {value.key: value.value for value in status.values}
     assert status.name == "hand_pose_node: hand pose"
     assert status.level == DiagnosticStatus.WARN and "rgb8" in status.message
     assert (values["received"], values["answered"], values["rejected: encoding"]) == ("2", "1", "1")
     assert values["backend"] == "stand-in on cpu" and values["state"] == "active"
     assert float(values["latency p50 (ms)"]) > 0 and "rgb8" in values["last error"]
-    assert recorder.diagnostics[-1].status[0].message != "no image arrives"  # a slow camera's comes soon enough
+    assert (
+        recorder.diagnostics[-1].status[0].message != "no image arrives"
+    )  # not yet: a slow camera's image may still come
     assert wait_until(lambda: recorder.diagnostics[-1].status[0].message == "no image arrives", 8)

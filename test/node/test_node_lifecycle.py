@@ -1,4 +1,4 @@
-"""The node's states and parameters, and how it ends. The estimator is a stand-in."""
+"""The node's lifecycle, parameters and shutdown. The estimator is a stand-in."""
 
 import itertools
 import signal
@@ -18,7 +18,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from messages import image
-from observed_node import feed, feed_and_wait, make_node, transit
+from observed_node import feed, feed_and_wait, make_node, run_transitions
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -35,18 +35,18 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 # Lifecycle
 
 
-def test_a_managed_node_works_only_while_it_is_active(ros_context):
+def test_a_managed_node_processes_images_only_while_it_is_active(ros_context):
     node = make_node(ros_context, autostart=False)
-    listens = lambda: [node.count_subscribers(f"depth/{name}") for name in ("image_rect_raw", "camera_info")]  # noqa: E731
+    subscriptions = lambda: [node.count_subscribers(f"depth/{name}") for name in ("image_rect_raw", "camera_info")]  # noqa: E731
     node.start()
-    assert listens() == [0, 0]
+    assert subscriptions() == [0, 0]
     assert node.trigger_configure() == SUCCESS
-    assert listens() == [0, 0]
+    assert subscriptions() == [0, 0]
     assert node.trigger_activate() == SUCCESS
-    assert listens() == [1, 1]
+    assert subscriptions() == [1, 1]
     assert feed_and_wait(node, depth_frame(0)).answered == 1
     assert node.trigger_deactivate() == SUCCESS
-    assert listens() == [0, 0] and node.report().received == 1
+    assert subscriptions() == [0, 0] and node.report().received == 1
     assert node.trigger_activate() == SUCCESS
     assert feed_and_wait(node, depth_frame(0)).answered == 2
     assert node.trigger_deactivate() == SUCCESS
@@ -57,17 +57,17 @@ def test_a_managed_node_works_only_while_it_is_active(ros_context):
     node.close()
 
 
-def test_a_transition_that_is_not_possible_is_answered_with_no_and_the_node_lives(running, observer):
+def test_an_invalid_transition_is_rejected_and_the_node_survives(running, observer):
     node, _ = running
     client = observer.create_client(ChangeState, "/hand_pose_node/change_state")
     assert client.wait_for_service(10)
     for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-        answer = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-        assert wait_until(answer.done) and not answer.result().success
+        response = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+        assert wait_until(response.done) and not response.result().success
     assert feed_and_wait(node, depth_frame(0)).answered == 1
 
 
-def test_a_closed_node_is_gone_from_the_network_at_once(ros_context, observer):
+def test_a_closed_node_disappears_from_the_graph_at_once(ros_context, observer):
     node = make_node(ros_context)
     node.start()
     assert wait_until(lambda: "hand_pose_node" in observer.get_node_names())
@@ -76,16 +76,16 @@ def test_a_closed_node_is_gone_from_the_network_at_once(ros_context, observer):
 
 
 @pytest.mark.parametrize("cleaned_up", (False, True), ids=("deactivated", "cleaned up"))
-def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(
+def test_a_node_whose_estimator_hangs_reports_it_and_cannot_be_activated_meanwhile(
     ros_context, observer, monkeypatch, cleaned_up
 ):
     monkeypatch.setattr(Worker.stop, "__defaults__", (0.1,))
-    monkeypatch.setattr(diagnostics, "PATIENCE", 0.5)
-    leave = threading.Event()
+    monkeypatch.setattr(diagnostics, "SILENCE_LIMIT", 0.5)
+    proceed = threading.Event()
 
     class Hanging(StandIn):
         def estimate(self, *arguments):
-            leave.wait(20)
+            proceed.wait(20)
             return super().estimate(*arguments)
 
     node, recorder = make_node(ros_context, lambda settings: (Hanging(False), "hanging")), Recorder(observer)
@@ -93,34 +93,36 @@ def test_a_node_whose_estimator_hangs_says_so_and_is_not_activated_beside_it(
     with spinning(node, observer):
         stamps = itertools.count(100.0)
 
-        def told():
+        def reported():
             feed(node, depth_frame(0), next(stamps))
-            said = [s.message for array in recorder.diagnostics for s in array.status]
-            return "images arrive, but none is answered" in said
+            messages = [s.message for array in recorder.diagnostics for s in array.status]
+            return "images arrive, but none is answered" in messages
 
-        assert wait_until(told, 5)
-        assert transit(node, node.trigger_deactivate) == [SUCCESS] != transit(node, node.trigger_activate)
+        assert wait_until(reported, 5)
+        assert (
+            run_transitions(node, node.trigger_deactivate) == [SUCCESS] != run_transitions(node, node.trigger_activate)
+        )
         if cleaned_up:
-            assert transit(node, node.trigger_cleanup) == [SUCCESS]
-            leave.set()
-            assert wait_until(lambda: transit(node, node.trigger_configure) == [SUCCESS], 5)
+            assert run_transitions(node, node.trigger_cleanup) == [SUCCESS]
+            proceed.set()
+            assert wait_until(lambda: run_transitions(node, node.trigger_configure) == [SUCCESS], 5)
             assert not wait_until(lambda: node.report().answered or node.report().last_error, 0.5)
-        leave.set()
-        assert wait_until(lambda: transit(node, node.trigger_activate) == [SUCCESS], 5)
+        proceed.set()
+        assert wait_until(lambda: run_transitions(node, node.trigger_activate) == [SUCCESS], 5)
         assert feed_and_wait(node, depth_frame(0), 200.0).answered >= 1
 
 
-def test_a_node_that_is_cleaned_up_is_not_in_error(running):
+def test_a_cleaned_up_node_reports_no_error(running):
     node, recorder = running
     node.image_input.receive_image(image(depth_frame(0).astype(np.float32), encoding="rgb8"))
-    assert transit(node, node.trigger_deactivate, node.trigger_cleanup) == [SUCCESS] * 2
+    assert run_transitions(node, node.trigger_deactivate, node.trigger_cleanup) == [SUCCESS] * 2
     before = len(recorder.diagnostics)
     assert wait_until(lambda: len(recorder.diagnostics) > before, 5)
     status = recorder.diagnostics[-1].status[0]
     assert (status.level, status.message) == (DiagnosticStatus.WARN, "not active (unconfigured)")
 
 
-def test_a_node_without_an_estimator_says_why_and_can_be_configured_again(ros_context, capfd):
+def test_a_node_without_an_estimator_reports_the_reason_and_can_be_configured_again(ros_context, capfd):
     missing = [True]
 
     def factory(settings):
@@ -139,36 +141,38 @@ def test_a_node_without_an_estimator_says_why_and_can_be_configured_again(ros_co
 
 
 @pytest.mark.parametrize(
-    ("remap", "transition", "left"),
+    ("remap", "transition", "publishers"),
     [("overlay:=hand_poses", "configure", 0), ("depth/image_rect_raw:=depth/camera_info", "activate", 1)],
 )
-def test_topics_that_cannot_be_one_are_said_and_nothing_is_left_of_them(ros_context, capfd, remap, transition, left):
+def test_conflicting_remappings_are_reported_and_leave_no_topic_behind(
+    ros_context, capfd, remap, transition, publishers
+):
     node = make_node(ros_context, cli_args=["--ros-args", "-r", remap])
     for _ in range(2):
         node.start()
         assert f"cannot {transition}: " in capfd.readouterr().err
         assert f"cannot {transition}: " in node.report().last_error
-        assert node.count_publishers("hand_poses") == left
+        assert node.count_publishers("hand_poses") == publishers
         assert node.count_subscribers("depth/camera_info") == 0
         if transition == "activate":
             assert node.trigger_cleanup() == SUCCESS
     node.close()
 
 
-def test_shutting_down_while_an_image_is_at_work_ends_in_time(ros_context):
-    begun, go_on = threading.Event(), threading.Event()
+def test_shutdown_during_an_estimate_ends_in_time(ros_context):
+    started, proceed = threading.Event(), threading.Event()
 
     class Slow(StandIn):
         def estimate(self, *frame):
-            begun.set()
-            go_on.wait(5)
+            started.set()
+            proceed.wait(5)
             return super().estimate(*frame)
 
     node = make_node(ros_context, lambda settings: (Slow(False), "slow"))
     node.start()
     feed(node, depth_frame(0))
-    assert begun.wait(5)
-    threading.Timer(0.2, go_on.set).start()
+    assert started.wait(5)
+    threading.Timer(0.2, proceed.set).start()
     assert node.trigger_shutdown() == SUCCESS
     node.close()
 
@@ -200,7 +204,7 @@ def test_every_parameter_is_described_and_its_default_is_allowed(ros_context):
         ("cube_half_size", 1.0, "cube_half_size"),
     ],
 )
-def test_a_number_out_of_range_is_rejected_at_the_start_and_later(ros_context, name, value, message):
+def test_a_number_out_of_range_is_rejected_at_startup_and_later(ros_context, name, value, message):
     with pytest.raises(InvalidParameterValueException, match=message):
         make_node(ros_context, **{name: value})
     node = make_node(ros_context, autostart=False)
@@ -228,7 +232,7 @@ def test_a_value_of_the_wrong_type_is_rejected(ros_context):
         ("frame_prefix", "my robot", "frame_prefix 'my robot'"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_rejected_when_set_and_when_configured(ros_context, name, value, message):
+def test_an_invalid_value_is_rejected_when_set_and_when_configured(ros_context, name, value, message):
     node = make_node(ros_context, autostart=False)
     result = node.set_parameters([Parameter(name, value=value)])[0]
     assert not result.successful and message in result.reason
@@ -240,24 +244,24 @@ def test_a_value_that_makes_no_sense_is_rejected_when_set_and_when_configured(ro
     node.close()
 
 
-def test_two_values_that_only_fit_together_are_set_together(ros_context):
+def test_two_values_that_are_only_valid_together_can_be_set_together(ros_context):
     node = make_node(ros_context, autostart=False)
     both = [Parameter("min_distance", value=1.6), Parameter("max_distance", value=2.0)]
     assert node.set_parameters_atomically(both).successful
     node.close()
 
 
-def test_a_configured_node_rejects_changes_and_says_how(running):
+def test_a_configured_node_rejects_changes_and_explains_how_to_make_them(running):
     node, _ = running
     result = node.set_parameters([Parameter("max_distance", value=1.0)])[0]
     assert not result.successful and "ros2 lifecycle set /hand_pose_node" in result.reason
     assert node.set_parameters([Parameter("use_sim_time", value=True)])[0].successful
-    assert transit(node, node.trigger_shutdown) == [SUCCESS]
+    assert run_transitions(node, node.trigger_shutdown) == [SUCCESS]
     result = node.set_parameters([Parameter("max_distance", value=1.0)])[0]
-    assert not result.successful and "start it anew" in result.reason
+    assert not result.successful and "start a new one" in result.reason
 
 
-def test_the_settings_reach_the_estimator(ros_context):
+def test_the_estimator_gets_the_settings(ros_context):
     seen = {}
 
     def factory(settings):
@@ -307,32 +311,32 @@ def test_signals_end_the_process_cleanly(ros_context, numbers):
         process.kill()
 
 
-@pytest.mark.parametrize(("level", "heard"), [("info", True), ("fatal", False)])
-def test_what_is_said_without_ros_goes_into_the_nodes_log(ros_context, observer, level, heard):
+@pytest.mark.parametrize(("level", "logged"), [("info", True), ("fatal", False)])
+def test_log_messages_of_code_without_ros_appear_in_the_nodes_log(ros_context, observer, level, logged):
     process = run_node("--log-level", level)
     try:
         assert wait_until(lambda: observer.count_subscribers("depth/image_rect_raw"), 20)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=15)
-        assert ("[hand_pose_node]: stand-in: chosen by the test" in said) == heard
-        assert heard or not said
+        _, output = process.communicate(timeout=15)
+        assert ("[hand_pose_node]: stand-in: selected by the test" in output) == logged
+        assert logged or not output
     finally:
         process.kill()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "parts"),
     [
         (("-p", "max_distance:=50.0"), ("max_distance", "50.0")),
         (("--params-file", "README.md"), ("README.md",)),
-        (("--bogus",), ("ROS does not know", "--bogus")),
+        (("--bogus",), ("unknown ROS arguments", "--bogus")),
     ],
 )
-def test_wrong_parameters_end_the_process_with_a_clear_message(ros_context, arguments, said):
+def test_invalid_parameters_end_the_process_with_a_clear_message(ros_context, arguments, parts):
     process = run_node(*arguments)
     try:
         _, error = process.communicate(timeout=15)
     finally:
         process.kill()
     assert process.returncode == 2
-    assert all(part in error for part in said) and "Traceback" not in error
+    assert all(part in error for part in parts) and "Traceback" not in error

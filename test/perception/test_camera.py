@@ -1,4 +1,4 @@
-"""The camera model, against OpenCV's own and against itself there and back."""
+"""The camera model, compared with OpenCV's, and its inverse."""
 
 import cv2
 import numpy as np
@@ -29,7 +29,7 @@ def vga(lens=("none", ()), **changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"width": 0}, "0x480"),
         ({"height": -3}, "640x-3"),
@@ -44,13 +44,13 @@ def vga(lens=("none", ()), **changes):
         ({"lens": ("kannala", ())}, "'kannala' is not one of none, plumb_bob"),
     ],
 )
-def test_what_is_no_camera_is_rejected_with_the_value(changes, said):
-    with pytest.raises(ValueError, match=said):
+def test_an_invalid_camera_is_rejected_with_the_value(changes, message):
+    with pytest.raises(ValueError, match=message):
         vga(**changes)
 
 
 @lenses
-def test_projection_is_opencvs(lens):
+def test_projection_is_that_of_opencv(lens):
     camera = vga(lens)
     random = np.random.default_rng(1)
     points = camera.back_project(random.uniform(0, 1, (200, 2)) * (639, 479), random.uniform(0.2, 2, 200))
@@ -65,7 +65,7 @@ def test_projection_is_opencvs(lens):
 @lenses
 @settings(max_examples=40, deadline=None)
 @given(pixel=st.tuples(st.floats(0, 639), st.floats(0, 479)), depth=st.floats(0.05, 20))
-def test_pixels_return_from_space(lens, pixel, depth):
+def test_back_projected_pixels_project_to_themselves(lens, pixel, depth):
     camera = vga(lens)
     point = camera.back_project(pixel, depth)
     assert point.shape == (3,) and point[2] == depth
@@ -73,8 +73,8 @@ def test_pixels_return_from_space(lens, pixel, depth):
 
 
 @lenses
-def test_nothing_outside_the_image_shows_inside(lens):
-    """A lens polynomial may fold back: a direction far aside must not appear in the image."""
+def test_points_outside_the_field_of_view_do_not_project_into_the_image(lens):
+    """A lens polynomial may fold back outside the image."""
     camera = vga(lens)
     around = np.linspace(0, 2 * np.pi, 60)
     edge = max(np.linalg.norm(camera.back_project((u, v), 1.0)[:2]) for u in (0, 639) for v in (0, 479))
@@ -86,11 +86,11 @@ def test_nothing_outside_the_image_shows_inside(lens):
 
 
 @lenses
-def test_a_view_looks_up_what_projection_says(lens):
+def test_look_up_is_the_projection_of_the_virtual_cameras_rays(lens):
     camera = vga(lens)
     rotation = cv2.Rodrigues(np.array([0.2, -0.35, 0.1]))[0]
     for to_view in (rotation, np.diag([-1.0, 1, 1]) @ rotation):
-        u, v = camera.look_up(to_view, focal=60.0, size=96)  # wide enough to look where a lens folds back
+        u, v = camera.look_up(to_view, focal=60.0, size=96)  # wide enough to include where a lens folds back
         axis = (np.arange(96) - 47.5) / 60.0
         x, y = np.meshgrid(axis, axis)
         pixels = camera.project(np.stack([x, y, np.ones_like(x)], axis=-1) @ to_view)
@@ -101,18 +101,18 @@ def test_a_view_looks_up_what_projection_says(lens):
         assert not (shown & ~inside & (np.abs(pixels - (320, 240)) > (322, 242)).any(axis=-1)).any()
 
 
-def test_a_view_behind_the_camera_sees_nothing():
+def test_a_view_behind_the_camera_has_no_pixels():
     u, v = vga().look_up(np.diag([-1.0, 1, -1]), focal=100.0, size=32)
     assert (u == -1).all() and (v == -1).all()
 
 
-def test_pixels_that_a_fisheye_cannot_have_are_unknown():
+def test_pixels_outside_a_fisheyes_image_circle_are_nan():
     camera = Camera(1000, 1000, 200.0, 200.0, 500.0, 500.0, "equidistant", (0.0, 0.0, 0.0, 0.0))
     corner, middle = camera.back_project([(0, 0), (500, 500)], np.array([1.0, 1.0]))
     assert np.isnan(corner).all() and np.allclose(middle, (0, 0, 1))
 
 
-def test_pixels_that_a_lens_model_folds_over_are_unknown():
+def test_pixels_where_a_lens_model_folds_over_are_nan():
     camera = vga(("plumb_bob", (0.1, -0.3, 0.0, 0.0, 0.0)), fx=380.0, fy=380.0)
     u, v = np.meshgrid(np.arange(0, 640, 8), np.arange(0, 480, 8))
     pixels = np.stack([u, v], axis=-1).astype(float)
@@ -125,7 +125,7 @@ def test_pixels_that_a_lens_model_folds_over_are_unknown():
 
 
 @pytest.mark.parametrize("step", (1, 2, 3, 4, 7))
-def test_a_scaled_camera_sees_every_nth_pixel(step):
+def test_a_scaled_camera_fits_every_nth_pixel(step):
     camera = vga(LENSES["barrel"])
     small = camera.scaled(step)
     image = np.zeros((480, 640))
@@ -134,5 +134,5 @@ def test_a_scaled_camera_sees_every_nth_pixel(step):
     assert np.allclose(small.back_project(pixel, 0.7), camera.back_project(pixel * step, 0.7), atol=1e-6)
 
 
-def test_every_model_is_tried_here():
+def test_every_distortion_model_is_tested_here():
     assert {model for model, _ in LENSES.values()} == set(DISTORTION_MODELS)

@@ -1,4 +1,4 @@
-"""The estimator following hands, with an oracle in the network's place (see `oracle`)."""
+"""The estimator tracking hands; an oracle replaces the network (see `oracle`)."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from fingerpose_ros.perception.estimator import MAX_GAP
 from fingerpose_ros.perception.kinematics import hand_centre, hand_direction
 
 
-def test_following_one_hand_costs_one_pass_of_one_crop_an_image(oracle):
+def test_tracking_one_hand_takes_one_crop_per_image(oracle):
     follow = estimator(oracle, max_hands=1)
     for i in range(30):
         see(follow, oracle, [right_at(0.01 * i - 0.15)], i / 30)
@@ -19,59 +19,60 @@ def test_following_one_hand_costs_one_pass_of_one_crop_an_image(oracle):
 
 @pytest.mark.parametrize("at", (right_at, left_at))
 @pytest.mark.parametrize("turn", (-0.6, 0.4, 2.5))
-def test_a_hand_is_shown_pointing_up_as_soon_as_it_is_known_where_it_points(oracle, at, turn):
+def test_crops_are_rotated_so_that_the_hand_points_up(oracle, at, turn):
     follow, turning = estimator(oracle), 0.1
     for i in range(10):
         oracle.crops.clear()
         scene = at(turn=turn + turning * i)
         assert len(see(follow, oracle, [scene], i / 30)) == 1
         x, y, _ = np.array([crop.to_crop @ hand_direction(scene[0]) for crop in oracle.crops.values()]).T
-        askew = np.abs(np.arctan2(x, -y))
+        angle = np.abs(np.arctan2(x, -y))
         if i == 0:
-            assert 1e-3 < askew[0] < 0.5 and askew[-1] < 1e-3  # the first crop is as the forearm points
+            assert 1e-3 < angle[0] < 0.5 and angle[-1] < 1e-3  # the first crop has the forearm's direction
         else:
-            assert len(askew) and askew.max() < 1.5 * turning
+            assert len(angle) and angle.max() < 1.5 * turning
 
 
-def test_whoever_does_not_look_around_gets_the_same_hands(oracle):
-    by_itself, told = estimator(oracle), estimator(oracle)
+def test_without_calls_of_look_around_the_hands_are_the_same(oracle):
+    implicit, explicit = estimator(oracle), estimator(oracle)
     for i in range(20):
         scene = [right_at(0.16 - 0.005 * i), left_at(-0.16)][: 1 + (i > 5)]
-        both = [see(which, oracle, scene, i / 30) for which in (by_itself, told)]
-        told.look_around()
+        both = [see(which, oracle, scene, i / 30) for which in (implicit, explicit)]
+        explicit.look_around()
         assert [(h.track_id, h.handedness) for h in both[0]] == [(h.track_id, h.handedness) for h in both[1]]
         assert all(np.array_equal(a.positions, b.positions) for a, b in zip(*both, strict=True))
     assert len(both[0]) == 2
 
 
 @pytest.mark.parametrize("speed", (0.3, 1.0))
-def test_a_moving_hand_stays_the_same_hand(oracle, speed):
-    follow, seen = estimator(oracle), []
+def test_a_moving_hand_keeps_its_track(oracle, speed):
+    follow, estimates = estimator(oracle), []
     for i in range(20):
         scene = right_at(-0.25 + speed * i / 30)
         if scene[0][:, 0].max() > 0.3:
             break
-        seen += [
+        estimates += [
             (hand.track_id, np.abs(hand.positions - scene[0]).max()) for hand in see(follow, oracle, [scene], i / 30)
         ]
-    assert len(seen) >= 10 and {track for track, _ in seen} == {1} and max(off for _, off in seen) < 1e-4
+    assert len(estimates) >= 10 and {track for track, _ in estimates} == {1}
+    assert max(error for _, error in estimates) < 1e-4
 
 
-def test_a_fast_hand_that_turns_back_all_at_once_is_not_lost(oracle, monkeypatch):
-    said = oracle._of
+def test_a_fast_hand_that_reverses_suddenly_keeps_its_track(oracle, monkeypatch):
+    original = oracle.predict
 
-    def knows_the_middle(crop):
-        off = min(np.linalg.norm(hand_centre(joints) - crop.centre) for joints, _ in oracle.hands)
-        return *said(crop)[:3], 0.97 if off < 0.05 else 0.1
+    def present_if_centred(crop):
+        offset = min(np.linalg.norm(hand_centre(joints) - crop.centre) for joints, _ in oracle.hands)
+        return *original(crop)[:3], 0.97 if offset < 0.05 else 0.1
 
-    monkeypatch.setattr(oracle, "_of", knows_the_middle)
+    monkeypatch.setattr(oracle, "predict", present_if_centred)
     follow = estimator(oracle, max_hands=1)
-    places = [*np.arange(-0.14, 0.15, 0.04), *np.arange(0.10, -0.15, -0.04)]  # 1.2 m/s, there and back
-    hands = [see(follow, oracle, [right_at(x)], i / 30) for i, x in enumerate(places)]
-    assert [hand.track_id for seen in hands for hand in seen] == [1] * len(places)
+    positions = [*np.arange(-0.14, 0.15, 0.04), *np.arange(0.10, -0.15, -0.04)]  # 1.2 m/s, forward and back
+    images = [see(follow, oracle, [right_at(x)], i / 30) for i, x in enumerate(positions)]
+    assert [hand.track_id for hands in images for hand in hands] == [1] * len(positions)
 
 
-def test_two_hands_keep_their_names(oracle):
+def test_two_hands_keep_their_tracks(oracle):
     follow = estimator(oracle)
     for i in range(12):
         scenes = [right_at(0.16 - 0.005 * i), left_at(-0.16 + 0.005 * i)]
@@ -82,7 +83,7 @@ def test_two_hands_keep_their_names(oracle):
     )
 
 
-def test_a_track_that_is_seen_now_and_then_is_not_sure(oracle):
+def test_a_track_that_is_often_missed_is_replaced(oracle):
     follow, oracle.present = estimator(oracle, max_hands=1), {}
     see(follow, oracle, [right_at(0.16)], 0.0)
     for i in range(1, 40):
@@ -91,8 +92,8 @@ def test_a_track_that_is_seen_now_and_then_is_not_sure(oracle):
     assert [hand.handedness for hand in hands] == ["left"]
 
 
-@pytest.mark.parametrize("planes", ((TABLE,), ()), ids=("a table is left", "nothing is left"))
-def test_a_lost_hand_is_gone_within_three_images_and_keeps_its_name_if_back_at_once(oracle, planes):
+@pytest.mark.parametrize("planes", ((TABLE,), ()), ids=("table", "no surface"))
+def test_a_lost_hand_is_absent_at_once_and_its_track_is_kept_for_two_images(oracle, planes):
     follow = estimator(oracle)
     see(follow, oracle, [right_at()], 0.0)
     assert see(follow, oracle, [], 1 / 30, planes) == []
@@ -102,7 +103,7 @@ def test_a_lost_hand_is_gone_within_three_images_and_keeps_its_name_if_back_at_o
     assert 2 in [hand.track_id for i in (7, 8) for hand in see(follow, oracle, [right_at()], i / 30)]
 
 
-def test_the_hands_that_are_followed_are_told_seen_or_not(oracle):
+def test_tracked_contains_hands_that_the_last_image_missed(oracle):
     follow = estimator(oracle)
     assert follow.tracked == set()
     (hand,) = see(follow, oracle, [right_at()], 0.0)
@@ -113,7 +114,7 @@ def test_the_hands_that_are_followed_are_told_seen_or_not(oracle):
 
 
 @pytest.mark.parametrize("step", (-0.01, -100.0, MAX_GAP + 0.01))
-def test_time_that_leaps_forgets_and_names_are_never_used_again(oracle, step):
+def test_a_jump_in_time_deletes_all_tracks_and_ids_are_never_reused(oracle, step):
     follow = estimator(oracle)
     assert [hand.track_id for hand in see(follow, oracle, [right_at()], 500.0)] == [1]
     assert [hand.track_id for hand in see(follow, oracle, [right_at()], 500.0 + step)] == [2]
@@ -121,19 +122,19 @@ def test_time_that_leaps_forgets_and_names_are_never_used_again(oracle, step):
     assert [hand.track_id for hand in see(follow, oracle, [right_at()], 500.1 + step)] == [3]
 
 
-def test_images_far_apart_are_not_searched_all_over_each_time(oracle):
-    """A machine that takes so long for one that hands are forgotten would take as long for the next."""
-    follow, looks = estimator(oracle), []
+def test_images_far_apart_do_not_predict_all_candidates_each_time(oracle):
+    """Else a machine so slow that its tracks time out would stay as slow."""
+    follow, crops = estimator(oracle), []
     oracle.present = {"right": 0.1, "left": 0.1}
     for i in range(4):
         oracle.crops.clear()
         see(follow, oracle, [right_at()], (MAX_GAP + 0.5) * i)
-        looks.append(len(oracle.crops))
-    assert looks[0] >= 2 and max(looks[1:]) < looks[0]
+        crops.append(len(oracle.crops))
+    assert crops[0] >= 2 and max(crops[1:]) < crops[0]
 
 
 def wrist_to_wrist(hand, degrees, apart=0.02):
-    """A left hand, its wrist `apart` metres beside that of `hand`, and turned by so much against it in the image."""
+    """A left hand with its wrist `apart` metres beside that of `hand`, rotated by `degrees` relative to it."""
     joints, _ = left_at()
     axes = joints[9] - joints[0], hand[0][9] - hand[0][0]
     turn = np.radians(degrees) + np.subtract(*(np.arctan2(axis[1], axis[0]) for axis in axes[::-1]))
@@ -142,58 +143,58 @@ def wrist_to_wrist(hand, degrees, apart=0.02):
 
 
 @pytest.mark.parametrize("forearm_first", (False, True))
-def test_a_forearm_is_not_taken_for_a_second_hand(oracle, forearm_first):
+def test_a_false_positive_on_a_forearm_is_not_a_second_hand(oracle, forearm_first):
     follow, hand, oracle.present = estimator(oracle), right_at(y=-0.05), {"left": 0.9}
     forearm = wrist_to_wrist(hand, 180)
     if forearm_first:
         assert len(see(follow, oracle, [forearm], 0.0)) == 1
-    answers = [see(follow, oracle, [hand, forearm], i / 30) for i in range(1, 31)]
-    assert all(len(hands) == 1 for hands in answers)
-    assert [hand.handedness for hand in answers[-1]] == ["right"]
-    assert forearm_first or {hand.track_id for hands in answers for hand in hands} == {1}
+    images = [see(follow, oracle, [hand, forearm], i / 30) for i in range(1, 31)]
+    assert all(len(hands) == 1 for hands in images)
+    assert [hand.handedness for hand in images[-1]] == ["right"]
+    assert forearm_first or {hand.track_id for hands in images for hand in hands} == {1}
 
 
 @pytest.mark.parametrize(("degrees", "apart"), [(90, 0.06), (180, 0.22)])
-def test_hands_that_cross_or_lie_apart_are_two(oracle, degrees, apart):
+def test_crossing_or_distant_hands_stay_two_tracks(oracle, degrees, apart):
     follow, hand = estimator(oracle), right_at(y=-0.05)
     for i in range(30):
         hands = see(follow, oracle, [hand, wrist_to_wrist(hand, degrees, apart)], i / 30)
     assert len(hands) == 2
 
 
-def test_two_tracks_that_come_to_one_hand_become_one(oracle):
+def test_two_tracks_on_one_hand_become_one(oracle):
     follow = estimator(oracle)
     for i in range(7):
         hands = see(follow, oracle, [right_at(0.12 - 0.012 * i), left_at(-0.12 + 0.012 * i)], i / 30)
         assert len(hands) == 2
     for i in range(7, 10):
-        hands = see(follow, oracle, [right_at(0.02)], i / 30)  # both tracks' cubes show this one
+        hands = see(follow, oracle, [right_at(0.02)], i / 30)  # both tracks' cubes show this hand
         assert [hand.handedness for hand in hands] == ["right"]
 
 
-def test_a_hand_is_renamed_left_only_on_lasting_evidence(oracle):
+def test_handedness_changes_only_after_several_contradicting_predictions(oracle):
     follow = estimator(oracle)
     see(follow, oracle, [right_at()], 0.0)
     oracle.right = 0.03
-    told = [see(follow, oracle, [right_at()], i / 30)[0] for i in range(1, 31)]
-    assert [hand.handedness for hand in told[:3]] == ["right"] * 3
-    assert told[-1].handedness == "left" and {hand.track_id for hand in told} == {1}
-    assert sum(a.handedness != b.handedness for a, b in zip(told, told[1:], strict=False)) == 1
-    assert all(0.5 <= hand.handedness_score <= 1 for hand in told)
+    hands = [see(follow, oracle, [right_at()], i / 30)[0] for i in range(1, 31)]
+    assert [hand.handedness for hand in hands[:3]] == ["right"] * 3
+    assert hands[-1].handedness == "left" and {hand.track_id for hand in hands} == {1}
+    assert sum(a.handedness != b.handedness for a, b in zip(hands, hands[1:], strict=False)) == 1
+    assert all(0.5 <= hand.handedness_score <= 1 for hand in hands)
 
 
-@pytest.mark.parametrize("leans", (-0.35, 0.35))
+@pytest.mark.parametrize("bias", (-0.35, 0.35))
 @pytest.mark.parametrize("scene", (right_at(), left_at()), ids=("right", "left"))
-def test_a_network_that_leans_to_one_side_is_seen_through(oracle, scene, leans):
+def test_a_bias_of_the_predicted_handedness_cancels_out(oracle, scene, bias):
     follow, (_, handedness) = estimator(oracle), scene
-    oracle.right, oracle.leans = 0.6 if handedness == "right" else 0.4, leans
+    oracle.right, oracle.bias = 0.6 if handedness == "right" else 0.4, bias
     for i in range(30):
         (hand,) = see(follow, oracle, [scene], i / 30)
         assert hand.handedness == handedness
 
 
 @pytest.mark.parametrize("handedness", ("right", "left"))
-def test_handedness_that_is_set_is_never_doubted(oracle, handedness):
+def test_a_fixed_handedness_never_changes(oracle, handedness):
     follow = estimator(oracle, handedness=handedness)
     other = left_at() if handedness == "right" else right_at()
     for i in range(20):
@@ -202,15 +203,15 @@ def test_handedness_that_is_set_is_never_doubted(oracle, handedness):
     assert {crop.mirrored for crop in oracle.crops.values()} == {handedness == "left"}
 
 
-def test_a_camera_of_one_image_a_second_keeps_its_hand(oracle):
+def test_a_track_is_kept_at_one_image_per_second(oracle):
     follow = estimator(oracle)
-    seen = [see(follow, oracle, [right_at(0.02 * i)], float(i)) for i in range(5)]
-    assert [hand.track_id for hands in seen for hand in hands] == [1] * 5
+    images = [see(follow, oracle, [right_at(0.02 * i)], float(i)) for i in range(5)]
+    assert [hand.track_id for hands in images for hand in hands] == [1] * 5
 
 
-def test_a_hand_that_is_followed_may_be_in_more_doubt_than_a_new_one(oracle):
+def test_a_tracked_hand_needs_less_confidence_than_a_new_one(oracle):
     follow = estimator(oracle, min_detection_confidence=0.7)
-    said = ((0.0, 0.6, 0), (0.1, 0.9, 1), (0.2, 0.6, 1), (0.3, 0.4, 0), (0.4, 0.6, 1), (4.0, 0.6, 0))
-    for stamp, present, seen in said:
+    predictions = ((0.0, 0.6, 0), (0.1, 0.9, 1), (0.2, 0.6, 1), (0.3, 0.4, 0), (0.4, 0.6, 1), (4.0, 0.6, 0))
+    for stamp, present, count in predictions:
         oracle.present = {"right": present}
-        assert len(see(follow, oracle, [right_at()], stamp)) == seen
+        assert len(see(follow, oracle, [right_at()], stamp)) == count

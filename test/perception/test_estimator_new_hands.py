@@ -111,13 +111,13 @@ def test_beside_a_tracked_hand_every_place_is_looked_at_as_either_hand(oracle, m
 
 @pytest.mark.parametrize("scene", (right_at(), left_at()), ids=("right", "left"))
 def test_a_hand_that_the_network_only_knows_as_what_it_is_is_found(oracle, monkeypatch, scene):
-    said, (_, handedness) = oracle._of, scene
+    said, (_, handedness) = oracle.predict, scene
 
     def knows(crop):
         uvd, sigma, right, present = said(crop)
         return uvd, sigma, right, present if crop.mirrored == (handedness == "left") else 0.1 * present
 
-    monkeypatch.setattr(oracle, "_of", knows)
+    monkeypatch.setattr(oracle, "predict", knows)
     assert len(see(estimator(oracle, min_tracking_confidence=0.4), oracle, [scene], 0.0)) == 1
     later = estimator(oracle, min_tracking_confidence=0.4)
     see(later, oracle, [], 0.0)
@@ -132,8 +132,8 @@ def test_a_hand_in_doubt_off_centre_is_what_all_looks_at_it_say_together(oracle,
     scene = right_at(0.16)
     off = Candidate(hand_centre(scene[0]) + (0.02, 0, 0), 0.3)
     monkeypatch.setattr(search, "find_hands", lambda *_, **__: [off])
-    told, said = iter(says), oracle._of
-    monkeypatch.setattr(oracle, "_of", lambda crop: (*said(crop)[:3], next(told)))
+    told, said = iter(says), oracle.predict
+    monkeypatch.setattr(oracle, "predict", lambda crop: (*said(crop)[:3], next(told)))
     sure = estimator(oracle, handedness="right", min_detection_confidence=0.7)
     hands = see(sure, oracle, [scene], 0.0)
     assert [hand.confidence for hand in hands] == ([pytest.approx(np.mean(says))] if found else [])

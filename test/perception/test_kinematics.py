@@ -1,4 +1,4 @@
-"""Joint frames and angles, against a hand built forwards from known angles."""
+"""Joint frames and angles, compared with a hand built by forward kinematics from known angles."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from fingerpose_ros.perception.skeleton import FINGER_JOINTS, FINGERS, JOINTS, O
 
 HANDS = ("right", "left")
 ALL = np.ones(21, bool)
-SOMEWHERE = Rotation.from_rotvec([0.4, -1.1, 2.0])
+ROTATION = Rotation.from_rotvec([0.4, -1.1, 2.0])
 angle = st.floats(-1, 1)
 motions = st.builds(
     lambda turn, shift: (Rotation.from_rotvec(np.array(turn) * 3), np.array(shift)),
@@ -29,11 +29,11 @@ motions = st.builds(
 
 
 def moved(hand):
-    return SOMEWHERE.apply(hand.positions()) + (0.1, -0.2, 0.6)
+    return ROTATION.apply(hand.positions()) + (0.1, -0.2, 0.6)
 
 
 def postures(bend):
-    """Hands over the whole range of motion; the hinges beyond the base bent by at least `bend` degrees."""
+    """Hands over the whole range of motion; the hinges are bent by at least `bend` degrees."""
     radians = lambda low, high: st.floats(np.radians(low), np.radians(high))  # noqa: E731
     finger = st.tuples(radians(-20, 95), radians(bend, 105), radians(bend, 70), radians(-10, 25))
     thumb = st.tuples(radians(-5, 60), radians(bend, 50), radians(bend, 75), radians(0, 70))
@@ -59,7 +59,7 @@ def test_centres_are_means_of_known_joints():
 
 @settings(max_examples=200, deadline=None)
 @given(postures(bend=26))
-def test_angles_of_a_bent_hand_are_the_ones_it_was_built_from(hand):
+def test_angles_of_a_bent_hand_are_those_it_was_built_from(hand):
     flexion, abduction = joint_angles(moved(hand), hand.handedness)
     assert np.allclose(flexion, [hand.flexion[f] for f in FINGERS], atol=1e-6)
     assert np.allclose(abduction, [hand.abduction[f] for f in FINGERS], atol=1e-6)
@@ -79,7 +79,7 @@ def test_a_straight_hand_has_no_flexion_and_a_fist_has(handedness):
 @pytest.mark.parametrize("finger", range(5))
 @pytest.mark.parametrize("hinge", range(3))
 @pytest.mark.parametrize("start", ("relaxed", "straight"))
-def test_flexing_one_knuckle_by_30_degrees_changes_that_angle_by_30_and_no_other(handedness, finger, hinge, start):
+def test_flexing_one_joint_by_30_degrees_changes_that_angle_by_30_and_no_other(handedness, finger, hinge, start):
     hand = ArticulatedHand(handedness)
     if start == "straight":
         hand.flexion = {f: np.zeros(3) for f in FINGERS}
@@ -88,7 +88,7 @@ def test_flexing_one_knuckle_by_30_degrees_changes_that_angle_by_30_and_no_other
     after = joint_angles(moved(hand), handedness)
     expected = np.zeros((5, 3))
     expected[finger, hinge] = 30
-    # A relaxed thumb bends by 12 to 15 degrees about an axis that is not the assumed one: its angle is a little off.
+    # A relaxed thumb bends by 12 to 15 degrees about an axis that is not quite the assumed one: its angle is inexact.
     tolerance = 0.5 if (start, FINGERS[finger]) == ("relaxed", "thumb") else 1e-6
     assert np.allclose(np.degrees(after[0] - before[0]), expected, atol=tolerance)
     assert np.allclose(after[1], before[1], atol=1e-9)
@@ -96,8 +96,8 @@ def test_flexing_one_knuckle_by_30_degrees_changes_that_angle_by_30_and_no_other
 
 @settings(max_examples=100, deadline=None)
 @given(postures(bend=-5), st.integers(0, 4), st.integers(0, 2))
-def test_a_turn_about_a_joints_own_y_is_its_flexion(hand, finger, hinge):
-    """What a frame's y is for: turning all beyond the joint about it adds to that flexion, on either hand."""
+def test_a_rotation_about_a_joints_y_axis_is_flexion(hand, finger, hinge):
+    """Rotating all joints beyond it about its y axis adds to its flexion, on either hand."""
     joints = moved(hand)
     chain = FINGER_JOINTS[FINGERS[finger]]
     axis = joint_frames(joints, hand.handedness)[chain[hinge], :, 1]
@@ -114,11 +114,11 @@ def test_a_turn_about_a_joints_own_y_is_its_flexion(hand, finger, hinge):
 
 @settings(max_examples=100, deadline=None)
 @given(postures(bend=-5), motions)
-def test_rigid_motion_turns_frames_and_leaves_angles(hand, motion):
+def test_rigid_motion_rotates_frames_and_keeps_angles(hand, motion):
     rotation, shift = motion
     joints = hand.positions()
-    still, turned = joint_frames(joints, hand.handedness), joint_frames(rotation.apply(joints) + shift, hand.handedness)
-    assert np.allclose(turned, rotation.as_matrix() @ still, atol=1e-6)
+    rotated = joint_frames(rotation.apply(joints) + shift, hand.handedness)
+    assert np.allclose(rotated, rotation.as_matrix() @ joint_frames(joints, hand.handedness), atol=1e-6)
     for a, b in zip(
         joint_angles(joints, hand.handedness),
         joint_angles(rotation.apply(joints) + shift, hand.handedness),
@@ -135,10 +135,10 @@ def test_left_and_right_are_mirror_images(hand):
     joints = moved(hand)
     for a, b in zip(joint_angles(joints, hand.handedness), joint_angles(joints * mirror, other), strict=True):
         assert np.allclose(a, b, atol=1e-9)
-    ours, theirs = joint_frames(joints, hand.handedness), joint_frames(joints * mirror, other)
-    assert np.allclose(theirs[..., 0], ours[..., 0] * mirror, atol=1e-9)  # along the bone
-    assert np.allclose(theirs[..., 1], -ours[..., 1] * mirror, atol=1e-9)  # an axis of rotation
-    assert np.allclose(theirs[..., 2], ours[..., 2] * mirror, atol=1e-9)  # dorsal
+    frames, mirrored = joint_frames(joints, hand.handedness), joint_frames(joints * mirror, other)
+    assert np.allclose(mirrored[..., 0], frames[..., 0] * mirror, atol=1e-9)  # along the bone
+    assert np.allclose(mirrored[..., 1], -frames[..., 1] * mirror, atol=1e-9)  # an axis of rotation
+    assert np.allclose(mirrored[..., 2], frames[..., 2] * mirror, atol=1e-9)  # dorsal
 
 
 @settings(max_examples=200, deadline=None)
@@ -158,14 +158,14 @@ def test_frames_are_rotations_with_x_along_the_bone(hand):
 
 
 @pytest.mark.parametrize("handedness", HANDS)
-def test_dorsal_is_the_back_of_the_hand(handedness):
+def test_z_points_out_of_the_back_of_the_hand(handedness):
     frames = joint_frames(ArticulatedHand(handedness).positions(), handedness)
     fingers = [j for name, chain in FINGER_JOINTS.items() if name != "thumb" for j in chain]
     assert (frames[[0, *fingers], 2, 2] > 0.3).all()
 
 
 @pytest.mark.parametrize("handedness", HANDS)
-def test_noise_on_a_straight_hand_does_not_turn_its_frames_over(handedness):
+def test_noise_on_a_straight_hand_does_not_flip_its_frames(handedness):
     flat = ArticulatedHand(handedness, {f: np.zeros(3) for f in FINGERS})
     clean = joint_frames(flat.positions(), handedness)
     random = np.random.default_rng(3)
@@ -187,7 +187,7 @@ RING, OTHERS = [f"ring_{joint}" for joint in ("mcp", "pip", "dip", "tip")], [f f
         ("ring_tip", RING[:2], [True, True, False], True, False),
     ],
 )
-def test_what_depends_on_an_unknown_joint_is_unknown_and_nothing_else_is(unknown, frames, flexion, abduction, distance):
+def test_exactly_what_depends_on_an_invalid_joint_is_nan(unknown, frames, flexion, abduction, distance):
     joints = ArticulatedHand().positions()
     whole, valid = known_parts(joints, ALL, "right"), ALL.copy()
     valid[JOINTS.index(unknown)] = False
@@ -196,7 +196,7 @@ def test_what_depends_on_an_unknown_joint_is_unknown_and_nothing_else_is(unknown
     assert {JOINTS[j] for j in np.flatnonzero(known)} == {j for j in JOINTS if not j.startswith("ring")} | set(frames)
     same = known & [unknown not in RING[:2] or not j.startswith("ring") for j in JOINTS]
     assert np.allclose(parts["rotations"][same], whole["rotations"][same])
-    # Turned about its bone as the palm is: a finger is spread, and so that far off.
+    # Without the finger's plane a frame is rolled about its bone as the palm is. Abducted fingers differ a little.
     assert np.allclose(parts["rotations"][known, :, 0], whole["rotations"][known, :, 0])
     turn = Rotation.from_matrix(np.swapaxes(whole["rotations"][known], -1, -2) @ parts["rotations"][known]).magnitude()
     assert np.degrees(turn).max() < 15
@@ -208,23 +208,23 @@ def test_what_depends_on_an_unknown_joint_is_unknown_and_nothing_else_is(unknown
 
 
 @pytest.mark.parametrize("joint", range(21))
-def test_where_an_unknown_joint_may_be_changes_nothing_that_is_told(joint):
+def test_the_estimate_of_an_invalid_joint_does_not_affect_the_result(joint):
     hand = ArticulatedHand("left", {f: np.radians([80, 40, 30]) for f in FINGERS})
     valid = ALL.copy()
     valid[joint] = False
-    guesses = moved(hand), moved(hand)
-    guesses[1][joint] += (0.01, 0.02, -0.02)
-    one, other = (known_parts(positions, valid, "left") for positions in guesses)
+    estimates = moved(hand), moved(hand)
+    estimates[1][joint] += (0.01, 0.02, -0.02)
+    first, second = (known_parts(positions, valid, "left") for positions in estimates)
     for name in ("positions", "rotations", "palm_position"):
-        np.testing.assert_allclose(one[name], other[name], atol=1e-9)
+        np.testing.assert_allclose(first[name], second[name], atol=1e-9)
     for finger in FINGERS:
-        a, b = (parts["fingers"][finger] for parts in (one, other))
+        a, b = (parts["fingers"][finger] for parts in (first, second))
         np.testing.assert_allclose(a.flexion, b.flexion, atol=1e-9)
         np.testing.assert_allclose([a.abduction, a.curl], [b.abduction, b.curl], atol=1e-9)
 
 
 @pytest.mark.parametrize("unknown", ["wrist", "index_mcp", "middle_mcp", "little_mcp"])
-def test_without_its_palm_a_hand_has_no_orientation_but_its_fingers_bend(unknown):
+def test_without_a_valid_palm_rotations_are_nan_but_hinges_have_flexion(unknown):
     valid = ALL.copy()
     valid[JOINTS.index(unknown)] = False
     parts = known_parts(ArticulatedHand().positions(), valid, "right")
@@ -233,10 +233,10 @@ def test_without_its_palm_a_hand_has_no_orientation_but_its_fingers_bend(unknown
     assert np.isnan(parts["fingers"]["ring"].abduction)
 
 
-def test_many_hands_at_once_are_each_measured_alike():
+def test_a_batch_of_hands_gives_the_same_results_as_single_hands():
     joints = np.stack([ArticulatedHand(scale=s).positions() for s in (0.8, 1.0, 1.2)])
-    for many, one in zip(joint_angles(joints, "right"), joint_angles(joints[1], "right"), strict=True):
-        assert np.allclose(many[1], one)
+    for batch, single in zip(joint_angles(joints, "right"), joint_angles(joints[1], "right"), strict=True):
+        assert np.allclose(batch[1], single)
     assert np.allclose(joint_frames(joints, "right")[2], joint_frames(joints[2], "right"))
 
 
@@ -247,11 +247,11 @@ def test_thumb_distance_is_from_tip_to_tip():
     assert states["little"].thumb_distance == pytest.approx(np.linalg.norm(joints[20] - joints[4]))
 
 
-def test_handedness_must_be_one_of_two():
+def test_handedness_must_be_right_or_left():
     with pytest.raises(ValueError, match="'both'"):
         joint_frames(ArticulatedHand().positions(), "both")
 
 
-def test_openxr_names_every_joint_of_ours_once():
+def test_every_joint_is_mapped_to_one_openxr_joint():
     assert len(OPENXR) == 26
     assert sorted(name for name in OPENXR.values() if name) == sorted(JOINTS)

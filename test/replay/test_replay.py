@@ -1,4 +1,4 @@
-"""Bags played into the running node: what must hold for every recording, here with a stand-in for the estimator."""
+"""Bags replayed through the running node, mostly with a stand-in for the estimator."""
 
 import subprocess
 import sys
@@ -40,10 +40,10 @@ def stamps(messages):
 
 def positions(array):
     """{handedness: (21, 3)} of one HandPoseArray."""
-    joints = {h.handedness: [h.wrist, *(j for f in h.fingers for j in f.joints)] for h in array.hands}
+    hands = {h.handedness: [h.wrist, *(j for f in h.fingers for j in f.joints)] for h in array.hands}
     return {
-        handedness: np.array([[j.pose.position.x, j.pose.position.y, j.pose.position.z] for j in seen])
-        for handedness, seen in joints.items()
+        handedness: np.array([[j.pose.position.x, j.pose.position.y, j.pose.position.z] for j in joints])
+        for handedness, joints in hands.items()
     }
 
 
@@ -53,7 +53,7 @@ def bag(tmp_path):
     return write_bag(tmp_path / "bag", [depth_frame(i, hands=1 + (i > 10)) for i in range(20)])
 
 
-# What must hold for any bag
+# Properties of every replay
 
 
 def test_every_image_is_answered_with_its_own_stamp_and_frame(replay_bag, bag):
@@ -66,22 +66,23 @@ def test_every_image_is_answered_with_its_own_stamp_and_frame(replay_bag, bag):
     assert not replay.report.rejected
 
 
-def test_the_frames_of_each_image_are_one_tree_that_matches_its_poses(replay_bag, bag):
+def test_the_transforms_of_each_image_are_one_tree_that_matches_its_poses(replay_bag, bag):
     replay = replay_bag(bag, parameters={"frame_prefix": "arm/"}, estimator_factory=stand_in)
     assert len(replay.transforms) == len(replay.hand_poses) == 20
     for array, message in zip(replay.hand_poses, replay.transforms, strict=True):
-        placed = {array.header.frame_id: (np.eye(3), np.zeros(3))}
+        frames = {array.header.frame_id: (np.eye(3), np.zeros(3))}
         for sent in message.transforms:
-            assert sent.header.stamp == array.header.stamp and sent.child_frame_id not in placed
-            turn, offset = placed[sent.header.frame_id]
+            assert sent.header.stamp == array.header.stamp and sent.child_frame_id not in frames
+            parent_rotation, parent_position = frames[sent.header.frame_id]
             q, t = sent.transform.rotation, sent.transform.translation
             rotation = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
-            placed[sent.child_frame_id] = turn @ rotation, turn @ (t.x, t.y, t.z) + offset
-        assert len(placed) == 1 + 21 * len(array.hands)
+            position = parent_rotation @ (t.x, t.y, t.z) + parent_position
+            frames[sent.child_frame_id] = parent_rotation @ rotation, position
+        assert len(frames) == 1 + 21 * len(array.hands)
         for handedness, joints in positions(array).items():
             label = {1: "right", 2: "left"}[handedness]
             for name, position in zip(JOINTS, joints, strict=True):
-                np.testing.assert_allclose(placed[f"arm/{label}_hand_{name}"][1], position, atol=1e-6)
+                np.testing.assert_allclose(frames[f"arm/{label}_hand_{name}"][1], position, atol=1e-6)
 
 
 def test_two_replays_in_lock_step_are_identical(replay_bag, bag):
@@ -92,9 +93,9 @@ def test_two_replays_in_lock_step_are_identical(replay_bag, bag):
 
 
 def test_at_real_speed_each_image_is_answered_or_dropped_and_the_poses_are_the_same(replay_bag, bag):
-    still = {"smoothing": False}
-    exact = replay_bag(bag, parameters=still, estimator_factory=stand_in)
-    live = replay_bag(bag, lockstep=False, parameters=still, estimator_factory=stand_in)
+    unsmoothed = {"smoothing": False}
+    exact = replay_bag(bag, parameters=unsmoothed, estimator_factory=stand_in)
+    live = replay_bag(bag, lockstep=False, parameters=unsmoothed, estimator_factory=stand_in)
     assert live.report.received <= 20
     assert live.report.answered + live.report.dropped == live.report.received
     assert live.report.answered == len(live.hand_poses) >= 10
@@ -104,19 +105,19 @@ def test_at_real_speed_each_image_is_answered_or_dropped_and_the_poses_are_the_s
             np.testing.assert_allclose(joints, answers[stamp][handedness], atol=1e-3)
 
 
-def test_a_node_that_cannot_start_says_why(replay_bag, bag):
+def test_a_node_that_cannot_start_raises_its_reason(replay_bag, bag):
     with pytest.raises(RuntimeError, match=r"cannot start: cannot configure: .*/none\.safetensors"):
         replay_bag(bag, parameters={"model": "/none.safetensors"})
 
 
-def test_the_topics_to_replay_can_be_named(replay_bag, bag):
-    named = {"image_topic": "/camera/depth/image_rect_raw", "info_topic": "/camera/depth/camera_info"}
-    assert len(replay_bag(bag, **named, estimator_factory=stand_in).hand_poses) == 20
+def test_the_topics_to_replay_can_be_chosen(replay_bag, bag):
+    topics = {"image_topic": "/camera/depth/image_rect_raw", "info_topic": "/camera/depth/camera_info"}
+    assert len(replay_bag(bag, **topics, estimator_factory=stand_in).hand_poses) == 20
     with pytest.raises(BagError, match="has no /other/depth; its image topics: /camera/depth/image_rect_raw"):
         replay_bag(bag, image_topic="/other/depth", estimator_factory=stand_in)
 
 
-def test_a_slow_estimator_drops_images_and_counts_them(replay_bag, bag):
+def test_with_a_slow_estimator_images_are_dropped_and_counted(replay_bag, bag):
     class Slow(StandIn):
         def estimate(self, *frame):
             wait_until(lambda: False, 0.1)
@@ -137,7 +138,7 @@ def test_an_image_without_an_answer_does_not_stop_a_replay(tmp_path, ros_context
     with DepthBag(path) as opened, spinning(node):
         player = Player(opened.transport, context=ros_context)
         player.wait_for_node()
-        playback = player.play(opened, lockstep=True, patience=0.5)
+        playback = player.play(opened, lockstep=True, answer_timeout=0.5)
         player.close()
         assert playback.answered == [playback.sent[0], playback.sent[2]]
         assert node.report().rejected == {"estimation_failed": 1}
@@ -151,7 +152,7 @@ def weights():
         pytest.skip(f"the network cannot be run: {error}")
 
 
-def test_the_estimator_itself_answers_every_image_and_twice_the_same(replay_bag, tmp_path, weights):
+def test_the_real_estimator_answers_every_image_and_is_deterministic(replay_bag, tmp_path, weights):
     small = CAMERA.scaled(2)
     hand = [render(small, hand_balls(placed(at=(0.002 * i, 0, 0.55), turn=(0, 0, -1.5)))) for i in range(15)]
     path = write_bag(tmp_path / "bag", [np.round(depth * 1000).astype(np.uint16) for depth in hand])
@@ -161,33 +162,33 @@ def test_the_estimator_itself_answers_every_image_and_twice_the_same(replay_bag,
     assert not first.report.rejected
 
 
-# Bags of every make
+# Different bags
 
 
 @pytest.mark.parametrize("topic", ["/depth/image_rect_raw", "/k4a/depth_to_rgb/image_raw", "/a"])
 @pytest.mark.parametrize("transport", ["raw", "compressedDepth"])
-def test_a_bag_is_played_whatever_its_topics_are_called(replay_bag, tmp_path, topic, transport):
+def test_a_bag_with_any_topic_names_is_played(replay_bag, tmp_path, topic, transport):
     path = write_bag(tmp_path / "bag", [depth_frame(i) for i in range(3)], transport=transport, topic=topic)
     replay = replay_bag(path, estimator_factory=stand_in)
     assert [len(array.hands) for array in replay.hand_poses] == [1, 1, 1]
 
 
-def test_a_compressed_bag_can_be_watched_uncompressed(ros_context, tmp_path):
+def test_a_compressed_bag_is_also_published_uncompressed(ros_context, tmp_path):
     frames = [depth_frame(i) for i in range(3)]
-    path, seen = write_bag(tmp_path / "bag", frames, transport="compressedDepth"), []
+    path, received = write_bag(tmp_path / "bag", frames, transport="compressedDepth"), []
     player, rviz = Player("compressedDepth", context=ros_context), Node("rviz", context=ros_context)
-    rviz.create_subscription(Image, "depth/image_rect_raw", seen.append, 10)
+    rviz.create_subscription(Image, "depth/image_rect_raw", received.append, 10)
     with DepthBag(path) as bag, spinning(rviz):
         assert wait_until(lambda: rviz.count_publishers("depth/image_rect_raw"))
         player.spin(0.3)
-        player.play(bag, patience=0.1)
-        assert wait_until(lambda: len(seen) == 3)
+        player.play(bag, answer_timeout=0.1)
+        assert wait_until(lambda: len(received) == 3)
     player.close()
-    for message, frame in zip(seen, frames, strict=True):
+    for message, frame in zip(received, frames, strict=True):
         np.testing.assert_array_equal(from_image(message).pixels, frame)
 
 
-def test_a_change_of_resolution_within_a_bag_costs_no_image(replay_bag, tmp_path):
+def test_every_image_is_answered_when_the_resolution_changes_within_a_bag(replay_bag, tmp_path):
     frames = [depth_frame(i, width=160 if i % 4 < 2 else 320, height=120 if i % 4 < 2 else 240) for i in range(8)]
     replay = replay_bag(write_bag(tmp_path / "bag", frames), estimator_factory=stand_in)
     assert len(replay.hand_poses) == 8
@@ -200,7 +201,7 @@ def test_simulated_time_follows_the_bag(replay_bag, bag, capfd):
     assert abs(stamps(replay.diagnostics)[-1] - START) < 2e9 if replay.diagnostics else True
 
 
-def test_a_bag_without_depth_says_what_it_has(tmp_path):
+def test_a_missing_topic_is_reported_with_the_bags_topics(tmp_path):
     path = write_bag(tmp_path / "bag", [depth_frame(0)])
     with pytest.raises(BagError, match=r"no /other; its image topics: /camera/depth/image_rect_raw"):
         DepthBag(path, "/other")
@@ -210,7 +211,7 @@ def test_a_bag_without_depth_says_what_it_has(tmp_path):
         DepthBag(tmp_path / "nothing")
 
 
-def test_a_recording_of_ros_1_is_rejected_and_how_to_convert_it_is_said(tmp_path):
+def test_a_ros_1_bag_is_rejected_with_the_command_that_converts_it(tmp_path):
     types = get_typestore(Stores.ROS1_NOETIC)
     with Writer(tmp_path / "old.bag") as writer:
         connection = writer.add_connection("/depth", "std_msgs/msg/Empty", typestore=types)
@@ -219,27 +220,27 @@ def test_a_recording_of_ros_1_is_rejected_and_how_to_convert_it_is_said(tmp_path
         DepthBag(tmp_path / "old.bag")
 
 
-def test_answers_are_taken_while_a_replay_is_behind_its_schedule(ros_context, tmp_path):
-    node, behind = HandPoseNode(stand_in, context=ros_context), []
+def test_answers_are_handled_while_a_replay_is_behind_schedule(ros_context, tmp_path):
+    node, answered = HandPoseNode(stand_in, context=ros_context), []
     node.start()
     path = write_bag(tmp_path / "bag", [depth_frame(i) for i in range(100)])
     with DepthBag(path) as opened, spinning(node):
         player = Player(opened.transport, context=ros_context)
         player.wait_for_node()
-        player.play(opened, rate=1e6, on_frame=lambda playback: behind.append(len(playback.answered)))
+        player.play(opened, rate=1e6, on_frame=lambda playback: answered.append(len(playback.answered)))
         player.close()
     node.close()
-    assert behind[-1] > 10
+    assert answered[-1] > 10
 
 
-def test_without_a_node_the_player_says_what_is_missing(ros_context):
+def test_without_a_node_the_player_names_the_unconnected_topics(ros_context):
     player = Player("raw", context=ros_context)
     with pytest.raises(TimeoutError, match=r"/depth/image_rect_raw, /depth/camera_info, /hand_poses"):
         player.wait_for_node(timeout=0.3)
     player.close()
 
 
-def test_the_program_plays_a_bag_into_simulated_time(ros_context, bag):
+def test_play_bag_publishes_simulated_time(ros_context, bag):
     node = HandPoseNode(
         stand_in, context=ros_context, namespace="arm", parameter_overrides=[Parameter("use_sim_time", value=True)]
     )
@@ -254,31 +255,31 @@ def test_the_program_plays_a_bag_into_simulated_time(ros_context, bag):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (("nothing",), "there is no nothing"),
-        (("README.md",), "README.md is no rosbag2 recording"),
+        (("nothing",), "nothing does not exist"),
+        (("README.md",), "README.md is not a rosbag2 recording"),
         (("sample/hands", "--rate", "0"), "0 is not a positive number"),
         (("sample/hands", "--rate", "fast"), "'fast'"),
         (("sample/hands", "--ros-args", "--params-file", "README.md"), "README.md"),
-        (("sample/hands", "--ros-args", "--bogus"), "ROS does not know ['--bogus']"),
+        (("sample/hands", "--ros-args", "--bogus"), "unknown ROS arguments after --ros-args: ['--bogus']"),
     ],
 )
-def test_the_program_names_what_is_wrong(ros_context, arguments, said):
+def test_play_bag_rejects_invalid_arguments_with_a_message(ros_context, arguments, message):
     command = [sys.executable, "-m", "fingerpose_ros.replay.player", *arguments]
     played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert played.returncode == 2 and said in played.stderr and "Traceback" not in played.stderr
+    assert played.returncode == 2 and message in played.stderr and "Traceback" not in played.stderr
 
 
-@pytest.mark.parametrize("robots", [None, *range(102)])
-def test_a_recording_is_not_played_where_a_robot_listens(robots):
-    environment = {} if robots is None else {"ROS_DOMAIN_ID": str(robots)}
+@pytest.mark.parametrize("robot_domain", [None, *range(102)])
+def test_a_replay_uses_another_domain_than_the_robot(robot_domain):
+    environment = {} if robot_domain is None else {"ROS_DOMAIN_ID": str(robot_domain)}
     isolate(environment)
-    assert environment["ROS_DOMAIN_ID"] not in ("0", str(robots))
+    assert environment["ROS_DOMAIN_ID"] not in ("0", str(robot_domain))
     assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
 
 
-# A node that dies
+# A node that is killed
 
 
 def start_node():
@@ -289,13 +290,13 @@ def start_node():
     return subprocess.Popen([sys.executable, "-c", code, "--ros-args", "-p", "reliability:=reliable"], cwd=ROOT)
 
 
-def test_a_node_that_is_killed_and_started_again_resumes(ros_context, tmp_path):
+def test_a_node_that_is_killed_and_restarted_resumes(ros_context, tmp_path):
     path = write_bag(tmp_path / "bag", [depth_frame(i) for i in range(60)])
     process, observer = start_node(), Node("observer", context=ros_context)
     recorder = Recorder(observer)
     events = {}
 
-    def interfere(playback):
+    def kill_and_restart(playback):
         nonlocal process
         if len(playback.answered) == 10 and "killed" not in events:
             process.kill()
@@ -309,10 +310,10 @@ def test_a_node_that_is_killed_and_started_again_resumes(ros_context, tmp_path):
         with DepthBag(path) as opened, spinning(observer):
             player = Player(opened.transport, context=ros_context)
             player.wait_for_node()
-            playback = player.play(opened, lockstep=True, patience=1.0, on_frame=interfere)
+            playback = player.play(opened, lockstep=True, answer_timeout=1.0, on_frame=kill_and_restart)
             player.close()
         assert "resumed" in events
-        # The observer may meet the new node an image or two later than the player does.
+        # The observer may discover the new node an image or two later than the player does.
         after = playback.sent[events["resumed"] + 5 :]
         assert len(after) > 10 and set(after) <= set(playback.answered)
         assert wait_until(lambda: set(after) <= set(stamps(recorder.hand_poses)))

@@ -1,4 +1,4 @@
-"""Camera info -> camera: which intrinsics count, what binning and regions of interest do, what is rejected."""
+"""Camera info -> camera: choice of intrinsics, binning, regions of interest, rejected messages."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def info(**changes):
     return camera_info(**{"width": 640, "height": 480, "k": K, "p": COPY_OF_K, "d": D, **changes})
 
 
-def test_a_p_that_is_a_copy_of_k_leaves_the_distortion_in():
+def test_a_p_that_is_a_copy_of_k_keeps_the_distortion():
     camera = to_camera(info())
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (500, 510, 320, 240)
     assert camera.distortion_model == "plumb_bob" and camera.distortion == tuple(D)
@@ -35,11 +35,11 @@ def test_a_rectified_image_has_the_camera_p_without_distortion():
     assert camera.distortion == ()
 
 
-def test_a_p_that_is_k_after_rounding_leaves_the_distortion_in():
+def test_a_p_that_is_a_rounded_k_keeps_the_distortion():
     assert to_camera(info(p=[np.float32(value) * (1 + 1e-7) for value in COPY_OF_K])).distortion == tuple(D)
 
 
-def test_a_camera_that_says_the_same_again_is_not_worked_out_again():
+def test_a_repeated_camera_info_is_not_converted_again():
     read = CameraReader("auto")
     first, new = read(info())
     assert new
@@ -57,18 +57,18 @@ def test_a_camera_that_says_the_same_again_is_not_worked_out_again():
         assert read(info()) == (first, True)
 
 
-def test_a_raw_image_has_the_camera_k_whatever_p_says():
+def test_with_apply_the_camera_is_k_even_if_p_differs():
     camera = to_camera(info(p=RECTIFIED), distortion="apply")
     assert camera.fx == 500 and camera.distortion == tuple(D)
 
 
 @pytest.mark.parametrize(("p", "fx"), [(RECTIFIED, 480), (COPY_OF_K, 500), ([0.0] * 12, 500)])
-def test_distortion_is_ignored_where_the_image_is_said_to_have_none(p, fx):
+def test_with_ignore_the_camera_has_no_distortion(p, fx):
     camera = to_camera(info(p=p), distortion="ignore")
     assert camera.fx == fx and camera.distortion == ()
 
 
-def test_without_p_k_counts():
+def test_without_p_the_camera_is_k():
     assert to_camera(info(p=[0.0] * 12)).fx == 500
 
 
@@ -82,7 +82,7 @@ def test_without_p_k_counts():
         ("pinhole", [], ()),
         ("Inverse Brown-Conrady", [0.0] * 5, ()),
         ("rational_polynomial", [0.1] * 8, (0.1,) * 8),
-        ("plumb_bob", [0.1] * 8, (0.1,) * 8),  # as Orbbec's driver calls them
+        ("plumb_bob", [0.1] * 8, (0.1,) * 8),  # Orbbec's driver
         ("equidistant", [0.0] * 4, (0.0,) * 4),
         ("equidistant", [0.1] * 4 + [0.0] * 4, (0.1,) * 4),
     ],
@@ -92,8 +92,8 @@ def test_distortion_models(model, d, expected):
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 100), st.integers(0, 100))
-def test_binning_and_region_move_a_pixel_as_they_move_the_image(bin_x, bin_y, x, y):
-    """A point falls on the pixel that the cut and binned image has there."""
+def test_binning_and_region_move_a_projected_point_with_the_image(bin_x, bin_y, x, y):
+    """A point projects to its pixel in the cropped and binned image."""
     width, height = 640 - x, 480 - y
     roi = RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height)
     camera = to_camera(info(roi=roi, binning_x=bin_x, binning_y=bin_y))
@@ -103,7 +103,7 @@ def test_binning_and_region_move_a_pixel_as_they_move_the_image(bin_x, bin_y, x,
     np.testing.assert_allclose(camera.project(point), (whole - (x, y)) / (bin_x, bin_y), atol=1e-9)
 
 
-def test_a_region_without_a_size_reaches_to_the_edge():
+def test_a_region_without_a_size_extends_to_the_edge():
     camera = to_camera(info(roi=RegionOfInterest(x_offset=40)))
     assert (camera.width, camera.height) == (600, 480)
 
@@ -134,12 +134,12 @@ NAN, INF = float("nan"), float("inf")
         ({"roi": RegionOfInterest(y_offset=480)}, "camera_info_roi"),
     ],
 )
-def test_a_broken_camera_info_is_rejected_by_name(changes, reason):
+def test_an_invalid_camera_info_is_rejected_with_its_reason(changes, reason):
     with pytest.raises(Rejected) as caught:
         to_camera(info(**changes))
     assert caught.value.reason == reason
 
 
-def test_an_uncalibrated_camera_is_told_so():
+def test_an_uncalibrated_camera_is_named_in_the_message():
     with pytest.raises(Rejected, match="not calibrated"):
         to_camera(info(k=[0.0] * 9, p=[0.0] * 12))

@@ -1,4 +1,4 @@
-"""Depth images as ROS sends them -> metres, and what is rejected."""
+"""Depth image messages -> metres, and rejected messages."""
 
 import array
 import importlib.util
@@ -32,14 +32,14 @@ def rejection(decode, message) -> str:
 
 
 @given(MILLIMETRES, st.integers(0, 7), st.booleans(), st.sampled_from(["16UC1", "mono16"]))
-def test_integers_are_millimetres_whatever_the_padding_and_byte_order(depth, padding, big, encoding):
+def test_integers_are_millimetres_with_any_padding_and_byte_order(depth, padding, big, encoding):
     metres = from_image(image(depth, padding=padding, big=big, encoding=encoding)).metres()
     assert metres.dtype == np.float32 and metres.flags.c_contiguous
     np.testing.assert_allclose(metres, depth / 1000, rtol=1e-6)
 
 
 @given(METRES, st.integers(0, 7), st.booleans())
-def test_floats_are_metres_and_whatever_is_no_distance_is_no_reading(depth, padding, big):
+def test_floats_are_metres_and_other_values_are_invalid_pixels(depth, padding, big):
     metres = from_image(image(depth, padding=padding, big=big)).metres()
     assert metres.dtype == np.float32 and metres.flags.c_contiguous
     with np.errstate(invalid="ignore"):
@@ -72,14 +72,14 @@ def test_pixels_are_not_copied_on_arrival():
         ({"header": header(frame="")}, "frame_id"),
     ],
 )
-def test_a_broken_image_is_rejected_by_name(changes, reason):
+def test_an_invalid_image_is_rejected_with_its_reason(changes, reason):
     message = image(np.full((4, 5), 700, np.uint16))
     for name, value in changes.items():
         setattr(message, name, value)
     assert rejection(from_image, message) == reason
 
 
-def test_a_rejections_names_the_value():
+def test_a_rejection_names_the_value():
     message = image(np.full((4, 5), 700, np.uint16))
     message.step = 9
     with pytest.raises(Rejected, match=r"step is 9 bytes, but a row of 5 16UC1 pixels takes 10"):
@@ -87,7 +87,7 @@ def test_a_rejections_names_the_value():
 
 
 @given(MILLIMETRES, st.sampled_from(["png", "rvl", ""]))
-def test_compressed_millimetres_come_back_exactly(depth, kind):
+def test_compressed_millimetres_are_decoded_exactly(depth, kind):
     if kind == "rvl":
         message = compressed(depth, kind="rvl")
     else:
@@ -97,12 +97,12 @@ def test_compressed_millimetres_come_back_exactly(depth, kind):
 
 @given(npst.arrays(np.uint16, (3, 4), elements=st.integers(0, 2000)), st.sampled_from(["png", "rvl"]))
 def test_compressed_floats_are_inverse_depth(values, kind):
-    # The transport's defaults: quantisation 100, furthest depth 10 m.
+    # The transport's defaults: quantisation 100, maximum depth 10 m.
     a, b = 100.0 * 101.0, 1.0 - 100.0 * 101.0 / 10.0
     metres = from_compressed(compressed(values, kind=kind, quantisation=(a, b))).metres()
-    read = values > 0
-    np.testing.assert_allclose(metres[read], a / (values[read] - b), rtol=1e-5)
-    assert not metres[~read].any()
+    valid = values > 0
+    np.testing.assert_allclose(metres[valid], a / (values[valid] - b), rtol=1e-5)
+    assert not metres[~valid].any()
 
 
 @pytest.mark.parametrize(
@@ -112,23 +112,23 @@ def test_compressed_floats_are_inverse_depth(values, kind):
         ({"format": "16UC1; jpeg compressed bgr8"}, "format"),
         ({"format": "16UC1; compressedDepth zstd"}, "format"),
         ({"format": "bgr8; compressedDepth png"}, "encoding"),
-        ({"format": "16UC1; compressedDepth rvl"}, "size"),  # a PNG's first bytes read as a size
+        ({"format": "16UC1; compressedDepth rvl"}, "size"),  # the PNG's first bytes, read as a size
         ({"data": array.array("B")}, "corrupt"),
         ({"data": array.array("B", bytes(12))}, "corrupt"),
         ({"data": array.array("B", bytes(40))}, "corrupt"),
         ({"header": header(frame="")}, "frame_id"),
     ],
 )
-def test_a_broken_compressed_image_is_rejected_by_name(changes, reason):
+def test_an_invalid_compressed_image_is_rejected_with_its_reason(changes, reason):
     assert rejection(from_compressed, compressed(np.full((4, 5), 700, np.uint16), **changes)) == reason
 
 
-def test_a_picture_that_is_not_depth_is_rejected():
-    for picture in (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.uint8)):
-        assert rejection(from_compressed, compressed(picture)) == "corrupt"
+def test_a_compressed_image_that_is_not_16_bit_depth_is_rejected():
+    for pixels in (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.uint8)):
+        assert rejection(from_compressed, compressed(pixels)) == "corrupt"
 
 
-def test_a_header_that_claims_gigabytes_costs_nothing():
+def test_a_header_with_a_huge_size_is_rejected_before_decoding():
     message = compressed(np.full((4, 5), 700, np.uint16))
     message.data[12 + 16 : 12 + 24] = array.array("B", (60000).to_bytes(4, "big") * 2)
     assert rejection(from_compressed, message) == "size"
@@ -150,7 +150,7 @@ def test_no_bytes_crash_the_decoder(data, kind, encoding):
 
 
 @given(MILLIMETRES, st.data())
-def test_cut_off_rvl_is_rejected(depth, data):
+def test_truncated_rvl_is_rejected(depth, data):
     stream = rvl_encode(depth)
     cut = data.draw(st.integers(0, len(stream) // 4 - 1)) * 4
     with pytest.raises(Rejected) as caught:
@@ -158,7 +158,7 @@ def test_cut_off_rvl_is_rejected(depth, data):
     assert caught.value.reason == "corrupt"
 
 
-def test_rvl_of_the_paper_by_hand():
+def test_an_rvl_image_coded_by_hand_is_decoded():
     # Two zeros, three values 5, 6, 4: numbers 2, 3, then zigzag of +5, +1, -2 = 10, 2, 3. 10 = 0b001_010: 2|8, 1.
     stream = bytes.fromhex("23a12300")[::-1]
     np.testing.assert_array_equal(rvl.decode(memoryview(stream), 5), [0, 0, 5, 6, 4])
@@ -171,19 +171,19 @@ def test_the_same_pixels_as_cv_bridge(dtype, big):
     import cv_bridge
 
     if not hasattr(cv_bridge, "boost"):
-        pytest.skip("this cv_bridge is the stand-in from PyPI, which is wrong for 16UC1")
+        pytest.skip("this cv_bridge is the substitute from PyPI, which decodes 16UC1 incorrectly")
     depth = (np.arange(12).reshape(3, 4) * 100 + 7).astype(dtype)
     message = image(depth, padding=4, big=big)
     theirs = cv_bridge.CvBridge().imgmsg_to_cv2(message, "passthrough")
     np.testing.assert_array_equal(from_image(message).pixels, theirs)
 
 
-def test_receiving_a_vga_image_takes_no_time():
-    """A guard against a copy byte by byte, which takes tens of milliseconds."""
+def test_decoding_a_vga_image_takes_less_than_5_ms():
+    """A byte-by-byte copy would take tens of milliseconds."""
     message = image(np.full((480, 640), 700, np.uint16))
-    took = []
+    durations = []
     for _ in range(20):
         begin = time.perf_counter()
         from_image(message).metres()
-        took.append(time.perf_counter() - begin)
-    assert min(took) < 0.005
+        durations.append(time.perf_counter() - begin)
+    assert min(durations) < 0.005

@@ -1,4 +1,4 @@
-"""Hands -> messages: poses, the tree of frames, joint states, markers; and nothing made up for what is not known."""
+"""Hands -> messages: poses, tree of frames, joint states, markers; unknown values are left out or NaN."""
 
 import importlib.util
 
@@ -39,7 +39,7 @@ def matrix(translation, rotation) -> np.ndarray:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_quaternions_turn_as_their_matrices_do(seed):
+def test_quaternions_equal_their_matrices(seed):
     rotations = Rotation.random(8, random_state=seed).as_matrix()
     quaternions = quaternion.from_matrices(rotations)
     assert (quaternions[:, 3] >= 0).all()
@@ -47,7 +47,7 @@ def test_quaternions_turn_as_their_matrices_do(seed):
     np.testing.assert_allclose(Rotation.from_quat(quaternions).as_matrix(), rotations, atol=1e-9)
 
 
-def test_quaternions_of_half_turns_and_of_nothing_known():
+def test_quaternions_of_half_turns_and_of_nan():
     half_turns = np.array([np.diag(d) for d in ((1.0, -1, -1), (-1, 1, -1), (-1, -1, 1), (1, 1, 1))])
     np.testing.assert_allclose(quaternion.from_matrices(half_turns), np.eye(4), atol=1e-12)
     assert np.isnan(quaternion.from_matrices(np.full((1, 3, 3), np.nan))).all()
@@ -66,7 +66,7 @@ def test_the_same_quaternions_as_tf_transformations():
 
 
 @given(VALIDITY)
-def test_a_hand_pose_holds_the_hand(valid):
+def test_a_hand_pose_message_contains_the_hand(valid):
     hand = make_hand(CENTRE, "left", track_id=7, valid=valid)
     message = hand_pose(HEADER, hand)
     assert message.header == HEADER
@@ -94,7 +94,7 @@ def test_no_hand_is_an_empty_array_with_the_images_header():
 
 
 @given(VALIDITY, VALIDITY)
-def test_the_frames_are_one_tree_and_stand_where_the_poses_do(first, second):
+def test_the_frames_are_one_tree_with_the_poses_of_the_joints(first, second):
     hands = [make_hand(CENTRE, valid=first, turn=0.4), make_hand(-CENTRE + (0, 0, 1.2), "left", 2, valid=second)]
     message = transforms(HEADER, "arm/", ["right", "left"], hands)
     placed = {HEADER.frame_id: np.eye(4)}
@@ -115,7 +115,7 @@ def test_the_frames_are_one_tree_and_stand_where_the_poses_do(first, second):
         np.testing.assert_allclose(placed[name][:3, :3], rotation, atol=1e-9)
 
 
-def test_frames_are_a_chain_along_each_finger():
+def test_the_frames_of_a_finger_are_a_chain():
     parents = {
         t.child_frame_id: t.header.frame_id for t in transforms(HEADER, "", ["right"], [make_hand(CENTRE)]).transforms
     }
@@ -125,17 +125,19 @@ def test_frames_are_a_chain_along_each_finger():
     assert parents["right_hand_index_tip"] == "right_hand_index_dip"
 
 
-def test_the_child_of_an_unknown_joint_hangs_from_the_next_known_one():
+def test_the_parent_frame_is_the_nearest_known_ancestor():
     valid = np.ones(21, bool)
     valid[[JOINTS.index("ring_mcp"), JOINTS.index("index_pip")]] = False
     hand = make_hand(CENTRE, valid=valid)
     parents = {t.child_frame_id: t.header.frame_id for t in transforms(HEADER, "", ["right"], [hand]).transforms}
     assert parents["right_hand_ring_pip"] == "right_hand_wrist"
-    assert parents["right_hand_index_dip"] == "right_hand_wrist"  # the knuckle's frame lies along a bone of unknown end
+    assert (
+        parents["right_hand_index_dip"] == "right_hand_wrist"
+    )  # the MCP's bone has an unknown end, so it has no frame
     assert "right_hand_index_mcp" not in parents
 
 
-def test_joint_states_name_each_angle_and_leave_out_the_unknown():
+def test_joint_states_name_each_angle_and_leave_out_unknown_angles():
     valid = np.ones(21, bool)
     valid[JOINTS.index("index_tip")] = False
     hand = make_hand(CENTRE, bend=0.7, valid=valid)
@@ -146,7 +148,7 @@ def test_joint_states_name_each_angle_and_leave_out_the_unknown():
     assert len(angles) == 5 * 4 - 1
 
 
-def test_labels_are_unique_kept_and_used_again():
+def test_labels_are_unique_constant_and_reused():
     labels = HandLabels()
     a, b, c = (make_hand(CENTRE, "right", i) for i in (1, 2, 3))
     left = make_hand(CENTRE, "left", 4)
@@ -157,7 +159,7 @@ def test_labels_are_unique_kept_and_used_again():
     assert labels.assign([c], {3}) == ["right"]
 
 
-def test_no_other_hand_takes_the_label_of_one_that_is_unseen_for_a_moment():
+def test_a_tracked_hand_that_is_not_seen_keeps_its_label():
     labels = HandLabels()
     a, b, c = (make_hand(CENTRE, "right", i) for i in (1, 2, 3))
     assert labels.assign([a, b], {1, 2}) == ["right", "right_2"]
@@ -166,20 +168,20 @@ def test_no_other_hand_takes_the_label_of_one_that_is_unseen_for_a_moment():
     assert labels.assign([a], {1, 2, 3}) == ["right"]
 
 
-def test_a_hand_found_again_after_all_were_forgotten_has_its_label_again():
+def test_after_a_reset_a_hand_gets_the_same_label():
     labels = HandLabels()
     assert labels.assign([make_hand(CENTRE, "right", 1)], {1}) == ["right"]
     assert labels.assign([make_hand(CENTRE, "right", 2)], {2}) == ["right"]
 
 
-def test_a_hand_that_turns_out_to_be_the_other_one_changes_its_label():
+def test_the_label_follows_the_handedness():
     labels = HandLabels()
     assert labels.assign([make_hand(CENTRE, "right", 1)], {1}) == ["right"]
     assert labels.assign([make_hand(CENTRE, "left", 1)], {1}) == ["left"]
 
 
 @given(VALIDITY)
-def test_markers_show_the_known_joints_and_hold_no_nan(valid):
+def test_markers_show_the_known_joints_without_nan(valid):
     hand = make_hand(CENTRE, valid=valid)
     for marker in markers(HEADER, ["right"], [hand], []).markers:
         assert (marker.action, marker.ns, marker.header) == (Marker.ADD, "right", HEADER)

@@ -1,4 +1,4 @@
-"""A hand built forwards from its angles, to hold against what the perception package measures backwards."""
+"""Forward kinematics: a hand built from known joint angles, to test the angles that `perception` computes."""
 
 from dataclasses import dataclass, field
 
@@ -7,8 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, FINGERS, WRIST
 
-# A right hand on its palm: x to the middle knuckle, y to the thumb's side, z out of the back. Metres.
-KNUCKLES = {
+# A right hand in the palm's frame: x to the middle finger's MCP, y towards the thumb, z dorsal. Metres.
+BASE_JOINTS = {
     "thumb": (0.030, 0.028, -0.010),
     "index": (0.088, 0.024, 0.000),
     "middle": (0.092, 0.000, 0.000),
@@ -32,7 +32,7 @@ def _angles(**degrees):
 
 @dataclass
 class ArticulatedHand:
-    """Angles in radians: flexion (3,) of each finger's hinges, base to tip, and abduction of its base."""
+    """Angles in radians: flexion (3,) of each finger's joints, base to tip, and abduction of its base joint."""
 
     handedness: str = "right"
     flexion: dict = field(
@@ -44,13 +44,13 @@ class ArticulatedHand:
     scale: float = 1.0
 
     def positions(self) -> np.ndarray:
-        """(21, 3) in the palm's frame; a left hand is the mirror image, y to the little finger's side."""
+        """(21, 3) in the palm's frame; a left hand is the mirror image, y away from the thumb."""
         joints = np.zeros((21, 3))
         joints[WRIST] = 0
         for finger, indices in FINGER_JOINTS.items():
             turn = Rotation.from_rotvec([0, 0, OUTWARDS[finger] * self.abduction[finger]])
             turn = turn * Rotation.from_rotvec([0, self.flexion[finger][0], 0])
-            point = np.array(KNUCKLES[finger])
+            point = np.array(BASE_JOINTS[finger])
             joints[indices[0]] = point
             roll = Rotation.from_rotvec([-THUMB_ROLL, 0, 0]) if finger == "thumb" else Rotation.identity()
             for i, length in enumerate(BONES[finger]):

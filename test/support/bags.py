@@ -1,4 +1,4 @@
-"""Small recordings for tests: depth images of one or two near blobs that wander over a wall."""
+"""Small recordings for tests: depth images of one or two near blobs that move in front of a wall."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def depth_frame(index: int, hands: int = 1, width: int = WIDTH, height: int = HE
 
 def write_bag(path, frames, *, transport="raw", topic="/camera/depth/image_rect_raw", period=1 / 30, start=START,
               storage=StoragePlugin.MCAP):  # fmt: skip
-    """Write frames (height, width), uint16 millimetres or float32 metres; the camera info comes after its image."""
+    """Write frames (height, width), uint16 millimetres or float32 metres; each camera info comes after its image."""
     types = STORE.types
     kind = "sensor_msgs/msg/Image" if transport == "raw" else "sensor_msgs/msg/CompressedImage"
     info_topic = topic.rpartition("/")[0] + "/camera_info"

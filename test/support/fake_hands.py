@@ -1,10 +1,10 @@
-"""Images whose joints can be read off them: stands in for rendered hands where the trainer, not the data, is tested."""
+"""Simple images with easily predicted joints, which replace rendered hands in tests of the trainer."""
 
 import numpy as np
 
 
 class FakeHands:
-    """Each image is a bright square patch; the joints lie in a fixed shape around it, at its depth."""
+    """Each image is a square patch. The joints have a fixed shape around it, at its depth."""
 
     def __init__(self, size: int, batch: int, seed: int, difficulty: float | str):
         self.size, self.batch, self.seed = size, batch, seed

@@ -1,6 +1,6 @@
-"""Malformed depth messages, and an oracle that says from the documentation alone why each must be rejected.
+"""Malformed depth messages, and an oracle that gives the expected reason for rejection, from the documentation alone.
 
-The oracle shares no code with the node: it reads PNG and RVL byte by byte, where the node uses OpenCV and NumPy.
+The oracle shares no code with the node: it reads PNG and RVL byte by byte; the node uses OpenCV and NumPy.
 """
 
 import array
@@ -19,39 +19,39 @@ COEFFICIENTS = dict.fromkeys(("plumb_bob", "rational_polynomial"), (4, 5, 8, 12,
 NAN, INF = float("nan"), float("inf")
 
 
-def good_depth() -> np.ndarray:
+def valid_depth() -> np.ndarray:
     return np.full((HEIGHT, WIDTH), 700, np.uint16)
 
 
 # The oracle
 
 
-def why_rejected(message) -> str | None:
-    """The reason by which the node must count this message while its camera is WIDTH x HEIGHT; None if it is fine."""
+def expected_reason(message) -> str | None:
+    """The expected reason for rejection while the camera is WIDTH x HEIGHT; None if the message is valid."""
     if isinstance(message, Image):
-        return _why_image(message)
-    return _why_compressed(message) if isinstance(message, CompressedImage) else _why_camera_info(message)
+        return _image_reason(message)
+    return _compressed_reason(message) if isinstance(message, CompressedImage) else _camera_info_reason(message)
 
 
-def _why_header(head) -> str | None:
-    if head.frame_id == "":
+def _header_reason(checked) -> str | None:
+    if checked.frame_id == "":
         return "frame_id"
-    return "stamp" if head.stamp.sec < 0 or head.stamp.nanosec > 999_999_999 else None
+    return "stamp" if checked.stamp.sec < 0 or checked.stamp.nanosec > 999_999_999 else None
 
 
-def _why_size(width: int, height: int) -> str | None:
+def _size_reason(width: int, height: int) -> str | None:
     fits = 1 <= width <= 32767 and 1 <= height <= 32767 and width * height <= 16777216
     return None if fits else "size"
 
 
-def _why_mismatch(width: int, height: int) -> str | None:
+def _mismatch_reason(width: int, height: int) -> str | None:
     return None if (width, height) == (WIDTH, HEIGHT) else "size_mismatch"
 
 
-def _why_image(message: Image) -> str | None:
-    if _why_header(message.header):
-        return _why_header(message.header)
-    if _why_size(message.width, message.height):
+def _image_reason(message: Image) -> str | None:
+    if _header_reason(message.header):
+        return _header_reason(message.header)
+    if _size_reason(message.width, message.height):
         return "size"
     if message.encoding not in BYTES_PER_PIXEL:
         return "encoding"
@@ -59,12 +59,12 @@ def _why_image(message: Image) -> str | None:
         return "step"
     if len(message.data) != message.step * message.height:
         return "data_size"
-    return _why_mismatch(message.width, message.height)
+    return _mismatch_reason(message.width, message.height)
 
 
-def _why_compressed(message: CompressedImage) -> str | None:
-    if _why_header(message.header):
-        return _why_header(message.header)
+def _compressed_reason(message: CompressedImage) -> str | None:
+    if _header_reason(message.header):
+        return _header_reason(message.header)
     encoding, semicolon, transport = message.format.partition(";")
     transport = transport.strip()
     if not semicolon or transport not in ("compressedDepth", "compressedDepth png", "compressedDepth rvl"):
@@ -75,20 +75,20 @@ def _why_compressed(message: CompressedImage) -> str | None:
     if len(data) <= 12:
         return "corrupt"
     _, a, b = struct.unpack("<iff", data[:12])
-    reason, size = (_why_rvl if transport.endswith("rvl") else _why_png)(data[12:])
+    reason, size = (_rvl_reason if transport.endswith("rvl") else _png_reason)(data[12:])
     if reason:
         return reason
     if encoding.strip() == "32FC1" and not (math.isfinite(a) and math.isfinite(b) and a > 0):
         return "corrupt"
-    return _why_mismatch(*size)
+    return _mismatch_reason(*size)
 
 
-def _why_png(data: bytes):
-    """A PNG is sound if its chunks have the right checksums and its header says 16 bits of grey."""
+def _png_reason(data: bytes):
+    """A PNG is valid if the checksums of its chunks are correct and its header declares 16-bit greyscale."""
     if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 24:
         return "corrupt", None
     size = struct.unpack(">II", data[16:24])
-    if _why_size(*size):
+    if _size_reason(*size):
         return "size", None
     at, pixels = 8, b""
     while True:
@@ -110,12 +110,12 @@ def _why_png(data: bytes):
     return (None if len(zlib.decompress(pixels)) == (2 * size[0] + 1) * size[1] else "corrupt"), size
 
 
-def _why_rvl(data: bytes):
-    """RVL, one nibble after the other."""
+def _rvl_reason(data: bytes):
+    """Reads RVL nibble by nibble."""
     if len(data) < 8:
         return "corrupt", None
     width, height = struct.unpack("<II", data[:8])
-    if _why_size(width, height):
+    if _size_reason(width, height):
         return "size", None
     words = struct.unpack(f"<{(len(data) - 8) // 4}I", data[8 : 8 + (len(data) - 8) // 4 * 4])
     nibbles = iter([word >> shift & 15 for word in words for shift in range(28, -1, -4)])
@@ -129,21 +129,21 @@ def _why_rvl(data: bytes):
                 return value
         raise EOFError
 
-    left = width * height
+    remaining = width * height
     try:
-        while left:
+        while remaining:
             zeros, values = number(), number()
-            if zeros + values == 0 or zeros + values > left:
+            if zeros + values == 0 or zeros + values > remaining:
                 return "corrupt", None
             for _ in range(values):
                 number()
-            left -= zeros + values
+            remaining -= zeros + values
     except EOFError:
         return "corrupt", None
     return None, (width, height)
 
 
-def _why_camera_info(message: CameraInfo) -> str | None:
+def _camera_info_reason(message: CameraInfo) -> str | None:
     if message.width == 0 or message.height == 0:
         return "camera_info_size"
     k, p = message.k, message.p
@@ -155,7 +155,7 @@ def _why_camera_info(message: CameraInfo) -> str | None:
             return "camera_info_focal_length"
         if not (math.isfinite(cx) and math.isfinite(cy)):
             return "camera_info_principal_point"
-    if len(matrices) == 1 or matrices[0] == matrices[1]:  # else p stands for a rectified image, without distortion
+    if len(matrices) == 1 or matrices[0] == matrices[1]:  # otherwise p is the camera, without distortion
         d, model = list(message.d), message.distortion_model
         if model == "equidistant" and all(value == 0 for value in d[4:]):
             d = d[:4]
@@ -177,17 +177,17 @@ def _why_camera_info(message: CameraInfo) -> str | None:
     return None
 
 
-# Made by hand: one fault each, of the kinds that drivers, bags and networks have made
+# One fault each, of kinds that occur with drivers, bags and network transports
 
 
-def by_hand(random: np.random.Generator):
-    """One message with one fault."""
+def faulty_message(random: np.random.Generator):
+    """A random message with one fault."""
     fault = _FAULTS[random.integers(len(_FAULTS))]
     return fault(random)
 
 
 def _image(random, **changes):
-    depth = good_depth() if random.random() < 0.5 else good_depth().astype(np.float32) / 1000
+    depth = valid_depth() if random.random() < 0.5 else valid_depth().astype(np.float32) / 1000
     message = image(depth, padding=int(random.integers(0, 5)), big=bool(random.integers(2)))
     for name, value in changes.items():
         setattr(message, name, value(message) if callable(value) else value)
@@ -205,7 +205,7 @@ def _cut(random, data):
 
 
 def _flip(random, data):
-    """One bit turned over, in the part of a PNG that holds the pixels."""
+    """Flips one bit in the pixel data of a PNG."""
     flipped = array.array("B", data)
     flipped[int(random.integers(12 + 8 + 25 + 8, len(data) - 16))] ^= 1 << int(random.integers(8))
     return flipped
@@ -243,17 +243,17 @@ _FAULTS = (
     lambda r: _image(r, header=_header_at(-int(r.integers(1, 2**31)), 0)),
     lambda r: _image(r, header=_header_at(5, int(r.integers(10**9, 2**32)))),
     lambda r: image(np.full((int(r.integers(7, 20)), int(r.integers(9, 20))), 700, np.uint16)),
-    lambda r: image(good_depth().T.copy()),
-    lambda r: compressed(good_depth(), format=str(r.choice(["", "png", "jpeg", "16UC1", "16UC1; jpeg", "; ;"]))),
-    lambda r: compressed(good_depth(), format="bgr8; compressedDepth png"),
-    lambda r: compressed(good_depth(), data=_cut(r, compressed(good_depth()).data)),
-    lambda r: compressed(good_depth(), data=_flip(r, compressed(good_depth()).data)),
-    lambda r: compressed(good_depth(), kind="rvl", data=_cut(r, compressed(good_depth(), kind="rvl").data)),
-    lambda r: compressed(good_depth().astype(np.uint8)),
-    lambda r: compressed(np.dstack([good_depth()] * 3)),
-    lambda r: compressed(good_depth(), quantisation=(_number(r) or -1.0, 1.0)),
+    lambda r: image(valid_depth().T.copy()),
+    lambda r: compressed(valid_depth(), format=str(r.choice(["", "png", "jpeg", "16UC1", "16UC1; jpeg", "; ;"]))),
+    lambda r: compressed(valid_depth(), format="bgr8; compressedDepth png"),
+    lambda r: compressed(valid_depth(), data=_cut(r, compressed(valid_depth()).data)),
+    lambda r: compressed(valid_depth(), data=_flip(r, compressed(valid_depth()).data)),
+    lambda r: compressed(valid_depth(), kind="rvl", data=_cut(r, compressed(valid_depth(), kind="rvl").data)),
+    lambda r: compressed(valid_depth().astype(np.uint8)),
+    lambda r: compressed(np.dstack([valid_depth()] * 3)),
+    lambda r: compressed(valid_depth(), quantisation=(_number(r) or -1.0, 1.0)),
     lambda r: compressed(np.full((HEIGHT + 1, WIDTH), 700, np.uint16), kind=str(r.choice(["png", "rvl"]))),
-    lambda r: compressed(good_depth(), header=header(frame="")),
+    lambda r: compressed(valid_depth(), header=header(frame="")),
     lambda r: _info(r, k=_k(r)),
     lambda r: _info(r, k=[0.0] * 9, p=[0.0] * 12),
     lambda r: _info(r, width=0),
@@ -267,7 +267,7 @@ _FAULTS = (
 )
 
 
-# By hypothesis: any mixture of values, sound and not
+# By hypothesis: any mixture of valid and invalid values
 
 _UINT = st.one_of(st.integers(0, 20), st.sampled_from([2**16, 2**31, 2**32 - 1]))
 _NUMBER = st.one_of(st.sampled_from([0.0, 1.0, 140.0, NAN, INF, -INF, -1.0]), st.floats())
@@ -293,10 +293,10 @@ def _compressed_images(draw):
         st.sampled_from([f"{e}; compressedDepth{c}" for e in BYTES_PER_PIXEL for c in ("", " png", " rvl", " jpg")]),
         st.text(max_size=8),
     ))  # fmt: skip
-    sound = bytes(compressed(good_depth(), kind=draw(st.sampled_from(["png", "rvl"]))).data)
-    head = draw(st.one_of(st.just(sound[:12]), st.binary(min_size=12, max_size=12)))
+    valid = bytes(compressed(valid_depth(), kind=draw(st.sampled_from(["png", "rvl"]))).data)
+    head = draw(st.one_of(st.just(valid[:12]), st.binary(min_size=12, max_size=12)))
     small = struct.pack("<II", draw(st.integers(0, 20)), draw(st.integers(0, 20)))
-    body = draw(st.one_of(st.just(sound[12:]), st.binary(max_size=80), st.binary(max_size=80).map(lambda b: small + b)))
+    body = draw(st.one_of(st.just(valid[12:]), st.binary(max_size=80), st.binary(max_size=80).map(lambda b: small + b)))
     return CompressedImage(header=header(frame=draw(_FRAME)), format=form, data=array.array("B", head + body))
 
 
@@ -316,5 +316,5 @@ def _camera_infos(draw):
     return message
 
 
-by_hypothesis = st.one_of(_images(), _compressed_images(), _camera_infos())
-"""Messages of all three kinds, most of them malformed."""
+arbitrary_messages = st.one_of(_images(), _compressed_images(), _camera_infos())
+"""Messages of all three types, most of them invalid."""

@@ -19,7 +19,7 @@ def header(stamp: float = 100.0, frame: str = FRAME) -> Header:
 
 
 def image(depth: np.ndarray, stamp: float = 100.0, encoding: str = "", padding: int = 0, big: bool = False) -> Image:
-    """Depth (height, width), uint16 or float32, with `padding` bytes of rubbish after each row."""
+    """Depth (height, width), uint16 or float32, with `padding` arbitrary bytes after each row."""
     encoding = encoding or {"uint16": "16UC1", "float32": "32FC1"}[depth.dtype.name]
     values = depth.astype(depth.dtype.newbyteorder(">" if big else "<"))
     rows = values.view(np.uint8).reshape(depth.shape[0], -1)
@@ -31,13 +31,13 @@ def image(depth: np.ndarray, stamp: float = 100.0, encoding: str = "", padding: 
 
 
 def compressed(depth: np.ndarray, stamp: float = 100.0, kind: str = "png", quantisation=(0.0, 0.0), **changes):
-    """As compressed_depth_image_transport would send it: uint16 millimetres, or with `quantisation` inverse depth."""
+    """As sent by compressed_depth_image_transport: uint16 millimetres, or inverse depth with `quantisation`."""
     if kind == "rvl":
-        picture = struct.pack("<II", depth.shape[1], depth.shape[0]) + rvl_encode(depth)
+        content = struct.pack("<II", depth.shape[1], depth.shape[0]) + rvl_encode(depth)
     else:
-        picture = cv2.imencode(".png", depth)[1].tobytes()
+        content = cv2.imencode(".png", depth)[1].tobytes()
     encoding = "32FC1" if any(quantisation) else "16UC1"
-    data = struct.pack("<iff", 0, *quantisation) + picture
+    data = struct.pack("<iff", 0, *quantisation) + content
     message = CompressedImage(header=header(stamp), format=f"{encoding}; compressedDepth {kind}".strip())
     message.data = array.array("B", data)
     for name, value in changes.items():
@@ -57,7 +57,7 @@ def camera_info(width: int = 160, height: int = 120, stamp: float = 100.0, **cha
 
 
 def rvl_encode(depth: np.ndarray) -> bytes:
-    """RVL by the letter of its description, one pixel at a time; the decoder under test works on whole arrays."""
+    """RVL coded pixel by pixel as in the paper; the decoder under test works on whole arrays."""
     nibbles = []
 
     def put(number):

@@ -1,4 +1,4 @@
-"""A node with a stand-in for its estimator, given images by hand, and who observes it: fixtures and helpers."""
+"""Fixtures and helpers: a node with a stand-in estimator that is fed directly, and an observer of its topics."""
 
 import pytest
 from messages import camera_info, image
@@ -24,7 +24,7 @@ def observer(ros_context):
 
 @pytest.fixture
 def running(ros_context, observer):
-    """A running node and what it publishes."""
+    """A running node and a recorder of its topics."""
     node, recorder = make_node(ros_context), Recorder(observer)
     node.start()
     with spinning(node, observer):
@@ -33,17 +33,17 @@ def running(ros_context, observer):
 
 
 def wait_for_subscriptions(node, observer):
-    """Wait until what a node publishes reaches an observer that both spin."""
+    """Wait until a node and an observer, both spinning, are connected."""
     topics = [subscription.topic_name for subscription in observer.subscriptions]
     assert wait_until(lambda: all(node.count_subscribers(topic) for topic in topics))
-    wait_until(lambda: False, 0.2)  # both ends of a connection learn of each other a little apart
+    wait_until(lambda: False, 0.2)  # the two ends of a connection are matched at slightly different times
 
 
-def transit(node, *triggers):
-    """What a spun node's transitions return, made where its services make them: in the thread that spins."""
-    made = node.executor.create_task(lambda: [trigger() for trigger in triggers])
-    assert wait_until(made.done)
-    return made.result()
+def run_transitions(node, *triggers):
+    """Run a spinning node's transitions in its executor's thread, like its services. Returns their results."""
+    task = node.executor.create_task(lambda: [trigger() for trigger in triggers])
+    assert wait_until(task.done)
+    return task.result()
 
 
 def feed(node, depth, stamp=100.0):
@@ -52,14 +52,14 @@ def feed(node, depth, stamp=100.0):
 
 
 def feed_and_wait(node, depth, stamp=100.0):
-    """Give the node an image and wait until it is done with it."""
+    """Give the node an image and wait until it is processed."""
     before = node.report()
     feed(node, depth, stamp)
-    assert wait_until(lambda: done(node.report()) > done(before))
+    assert wait_until(lambda: processed(node.report()) > processed(before))
     return node.report()
 
 
-def done(report):
+def processed(report):
     return report.answered + report.dropped + sum(report.rejected.values())
 
 

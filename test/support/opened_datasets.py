@@ -1,4 +1,4 @@
-"""The five benchmarks, written once for all tests in their official formats, and opened as their protocols have it."""
+"""Small datasets in the official formats of the five benchmarks, written once for all tests."""
 
 import shutil
 from pathlib import Path
@@ -12,19 +12,19 @@ from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.rendered import render
 
 OPTIONS: dict[str, dict] = {"msra": {"held_out": "P0"}}
-"""What a dataset must be told besides its split."""
+"""Required options of a dataset besides its split."""
 
 FRAMES = 4
 
 
 class Written(NamedTuple):
-    """A written dataset; half of its frames are to train on, where the format has splits."""
+    """A written dataset. Half of its frames are for training, if the format has splits."""
 
     root: Path
     frames: list
-    """What it was written of, see `training.datasets.rendered`."""
+    """The frames that were written, see `training.datasets.rendered`."""
     joints: np.ndarray
-    """(frames, J, 3), as `training.datasets.fixtures` gives them."""
+    """(frames, J, 3), as returned by `training.datasets.fixtures`."""
 
 
 def open_split(name: str, root: Path, split: str) -> HandDataset:
@@ -32,22 +32,22 @@ def open_split(name: str, root: Path, split: str) -> HandDataset:
 
 
 def write_all(folders: pytest.TempPathFactory, frames: int) -> dict[str, Written]:
-    """Each dataset, by name, with so many frames."""
+    """Write each dataset with this number of frames: name -> dataset."""
     datasets = {}
     for name, write in WRITERS.items():
-        root, shown = folders.mktemp(name), list(render(CAMERAS[name], frames, seed=11, right=name != "icvl"))
-        datasets[name] = Written(root, shown, write(root, shown))
+        root, content = folders.mktemp(name), list(render(CAMERAS[name], frames, seed=11, right=name != "icvl"))
+        datasets[name] = Written(root, content, write(root, content))
     return datasets
 
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory) -> dict[str, Written]:
-    """By name, of `FRAMES` frames. Their files are everybody's: who changes any takes those of `copies`."""
+    """Name -> dataset of `FRAMES` frames. All tests share the files; tests that change them use `copies`."""
     return write_all(tmp_path_factory, FRAMES)
 
 
 @pytest.fixture(scope="module")
 def copies(written, tmp_path_factory) -> dict[str, Path]:
-    """Folders by name, of this module's own."""
+    """Name -> folder with a copy for one test module."""
     folder = tmp_path_factory.mktemp("copies")
     return {name: shutil.copytree(dataset.root, folder / name) for name, dataset in written.items()}

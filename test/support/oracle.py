@@ -1,4 +1,4 @@
-"""A network that knows the truth, for tests of the estimator, and scenes to show it."""
+"""An oracle: a stand-in for the network that predicts the ground truth, for tests of the estimator, and its scenes."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,16 +20,22 @@ TABLE = ((0.0, 0.6, 0.8), 0.75)
 
 @dataclass
 class Oracle:
-    """A network that is always right about the hands (joints, handedness) of the scene, and unsure as it is told.
+    """A network that predicts the true joints and handedness of the scene's hands.
 
-    `present` says of right and left ones how likely it finds them to be hands, if not very.
-    If it `leans`, so much is added to the probability that a hand, as shown, is a right one.
+    Attributes:
+        hands: the scene: (joints, handedness) of each hand.
+        sigma: (21, 3) predicted standard deviations.
+        right: predicted probability of a right hand in the scene; None for one that fits the true handedness.
+        bias: added to the probability that the crop, mirrored or not, shows a right hand.
+        present: handedness -> predicted presence probability, where it is not the default.
+        batches: sizes of the batches so far.
+        crops: the bytes of a crop's image -> the crop.
     """
 
     hands: list = field(default_factory=list)
     sigma: np.ndarray = field(default_factory=lambda: np.full((21, 3), 0.03))
     right: float | None = None
-    leans: float = 0.0
+    bias: float = 0.0
     present: dict = field(default_factory=dict)
     input_size: int = 32
     description: str = "oracle"
@@ -39,23 +45,24 @@ class Oracle:
     def infer(self, images):
         assert images.dtype == np.float32 and images.shape[1:] == (1, self.input_size, self.input_size)
         self.batches.append(len(images))
-        said = [self._of(self.crops[image.tobytes()]) for image in images]
-        return Prediction(*(np.array(values) for values in zip(*said, strict=True)))
+        outputs = [self.predict(self.crops[image.tobytes()]) for image in images]
+        return Prediction(*(np.array(values) for values in zip(*outputs, strict=True)))
 
-    def _of(self, crop):
+    def predict(self, crop):
+        """Of one crop: uvd, sigma, right, present."""
         distances = [np.linalg.norm(hand_centre(joints) - crop.centre) for joints, _ in self.hands]
         if not distances or min(distances) > 0.1:
             return np.zeros((21, 3)), np.ones((21, 3)), 0.5, 0.03
         joints, handedness = self.hands[int(np.argmin(distances))]
         right = 0.95 if handedness == "right" else 0.05
         right = right if self.right is None else self.right
-        shown = (1 - right if crop.mirrored else right) + self.leans
-        return crop.to_uvd(joints), self.sigma, shown, self.present.get(handedness, 0.97)
+        in_crop = (1 - right if crop.mirrored else right) + self.bias
+        return crop.to_uvd(joints), self.sigma, in_crop, self.present.get(handedness, 0.97)
 
 
 @pytest.fixture(name="oracle")
-def listening(monkeypatch):
-    """An oracle that learns which crop an image is of by listening in."""
+def oracle_with_crops(monkeypatch):
+    """An oracle that knows the crop of each image: `Crop.image` is patched to tell it."""
     oracle, image_of = Oracle(), Crop.image
 
     def image(crop, *arguments):
@@ -72,14 +79,14 @@ def estimator(oracle, **changes):
 
 
 def see(estimator, oracle, hands, stamp, planes=(TABLE,)):
-    """One image of these hands, (joints, handedness) each."""
+    """The estimator's result for one image of these hands, (joints, handedness) each."""
     oracle.hands = hands
     return estimator.estimate(picture(tuple(joints.tobytes() for joints, _ in hands), planes), CAMERA, stamp)
 
 
 @lru_cache(maxsize=32)
 def picture(hands, planes):
-    """The depth image of hands given as the bytes of their joints."""
+    """The depth image of hands, given as the bytes of their joints so that it can be cached."""
     joints = [np.frombuffer(hand).reshape(21, 3) for hand in hands]
     return render(CAMERA, [ball for hand in joints for ball in hand_balls(hand, forearm=0.6)], planes)
 

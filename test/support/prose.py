@@ -1,6 +1,7 @@
 """The sentences of the code and of the documents: docstrings, comments, paragraphs, cells of tables."""
 
 import ast
+import inspect
 import io
 import re
 import tokenize
@@ -44,7 +45,7 @@ def _python(text: str) -> Iterator[str]:
         for statement in body if isinstance(body, list) else ():
             value = getattr(statement, "value", None)
             if isinstance(statement, ast.Expr) and isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield value.value
+                yield inspect.cleandoc(value.value)
     lines: list[str] = []
     last = 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -79,10 +80,13 @@ def _markdown(text: str) -> Iterator[str]:
 def _paragraphs(block: str) -> Iterator[str]:
     """Lines that belong together; a blank line, an indented example or a new entry ends what was before."""
     lines: list[str] = []
+    after_blank = example = False
     for line in [*block.splitlines(), ""]:
-        if not line.strip() or _ENTRY.match(line):
+        example = line.startswith("    ") and (after_blank or example)
+        after_blank = not line.strip()
+        if after_blank or example or _ENTRY.match(line):
             yield " ".join(lines)
             lines = []
-        if line.strip():
+        if not (after_blank or example):
             lines.append(line.strip())
     yield " ".join(lines)

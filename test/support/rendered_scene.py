@@ -1,4 +1,4 @@
-"""Depth images of simple scenes, exact and quick: balls and planes. A hand is a string of balls along its bones."""
+"""Exact depth images of simple scenes: spheres and planes. A hand is made of spheres along its bones."""
 
 import json
 from functools import lru_cache
@@ -22,7 +22,7 @@ def _rays(camera):
 
 
 def render(camera, balls=(), planes=()):
-    """Balls (centre (3,), radius) and planes (normal (3,), offset: normal . point = offset) -> depth in metres."""
+    """Spheres (centre (3,), radius) and planes (normal (3,), offset: normal . point = offset) -> depth in metres."""
     rays = _rays(camera)
     depth = np.full(rays.shape[:2], np.inf)
     for normal, offset in planes:
@@ -42,12 +42,12 @@ def render(camera, balls=(), planes=()):
 
 
 def along(start, end, radius, count):
-    """A string of so many balls."""
+    """`count` spheres from `start` to `end`."""
     return [(start + (end - start) * t, radius) for t in np.linspace(0, 1, count)]
 
 
 def hand_balls(joints, forearm=0.25):
-    """Joints (21, 3) -> a hand's skin, and so many metres of its forearm."""
+    """Joints (21, 3) -> the spheres of the hand, and of `forearm` metres of its forearm."""
     balls = []
     for joint, parent in enumerate(PARENTS):
         if parent == 0:
@@ -63,7 +63,7 @@ def hand_balls(joints, forearm=0.25):
 
 
 def placed(hand=None, at=(0.0, 0.0, 0.6), turn=(0.0, 0.0, 0.0)):
-    """The joints (21, 3) of a hand whose back faces the camera, fingers to the right before it is turned."""
+    """The joints (21, 3) of a hand whose back faces the camera; before `turn`, its fingers point to the right."""
     joints = (hand or ArticulatedHand()).positions()
     facing = Rotation.from_euler("x", 180, degrees=True)
     joints = (Rotation.from_rotvec(turn) * facing).apply(joints - joints.mean(axis=0))
@@ -71,7 +71,7 @@ def placed(hand=None, at=(0.0, 0.0, 0.6), turn=(0.0, 0.0, 0.0)):
 
 
 def record(path: Path, joints: np.ndarray) -> Path:
-    """Leave a recording in the folder `path`: of each of these hands (frames, 21, 3) an image, and the true joints."""
+    """Write a frame folder to `path`: an image of each of these hands (frames, 21, 3), and the true joints."""
     (path / "depth").mkdir(parents=True)
     for i, hand in enumerate(joints):
         depth = render(CAMERA, hand_balls(hand, forearm=0.8), [((0.0, 0.0, 1.0), 1.4)])

@@ -1,4 +1,4 @@
-"""A small network with random weights as a model file, made the way the real one is."""
+"""A small network with random weights, exported to a model file like the real one."""
 
 import json
 from dataclasses import asdict
@@ -19,7 +19,7 @@ CALIBRATION = Calibration((2.0, 1.5, 0.5), (1.25, 1.0, 1.1), 1.5, 0.75)
 
 
 def random_network(name: str = "small") -> FingerPoseNet:
-    """A network that says something different about every image, its weights such as 16 bits hold."""
+    """A network whose predictions differ from image to image, with weights that 16 bits can represent."""
     torch.manual_seed(1)
     network = FingerPoseNet(config_named(name)).eval()
     with torch.no_grad():
@@ -31,7 +31,7 @@ def random_network(name: str = "small") -> FingerPoseNet:
 
 
 def write_model(folder: Path, network: FingerPoseNet) -> Path:
-    """Write `network` with its graphs and checksum to `folder`; the model's path."""
+    """Write `network` with its graphs and checksum to `folder`; returns the model's path."""
     path = folder / DEFAULT_NAME
     header = {CONFIG_KEY: json.dumps(asdict(network.config)), "input_size": str(SIZE)}
     header["calibration"] = json.dumps(asdict(CALIBRATION))
@@ -42,5 +42,5 @@ def write_model(folder: Path, network: FingerPoseNet) -> Path:
 
 
 def sign(path: Path) -> None:
-    """Write the checksum that belongs to the file."""
+    """Write the file's checksum beside it."""
     checksum_file(path).write_text(f"{checksum(path)}  {path.name}\n")

@@ -1,4 +1,4 @@
-"""Stands in for the estimator where the node is tested, not the network: hands that can be read off the image."""
+"""A stand-in for the estimator in tests of the node: simple hands at near blobs of the image."""
 
 import logging
 
@@ -11,17 +11,17 @@ from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.kinematics import known_parts
 
 NEAR = 1.0
-"""Metres up to which a stand-in hand is looked for."""
+"""Maximum depth of a stand-in hand, metres."""
 
 FAILING = 4.321
-"""Metres: an image with this depth in its first pixel makes the estimator fail."""
+"""Metres. An image with this depth in its first pixel makes the estimator raise an error."""
 
 FACING = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
-"""A right hand held up before the camera, its back turned away from it: palm frame -> optical frame."""
+"""Rotation palm frame -> optical frame of a raised right hand with its palm towards the camera."""
 
 
 def make_hand(centre, handedness="right", track_id=1, bend=0.3, valid=None, turn=0.0) -> Hand:
-    """A well-formed hand whose wrist is at `centre`, its index finger bent by `bend` radians at the middle hinge."""
+    """A well-formed hand whose wrist is at `centre`, its index PIP flexed by `bend` radians."""
     articulated = ArticulatedHand(handedness)
     articulated.flexion = {**articulated.flexion, "index": np.array([0.1, bend, 0.2])}
     rotation = Rotation.from_euler("xyz", [turn, 0.5 * turn, 0]).as_matrix() @ FACING
@@ -39,7 +39,7 @@ def make_hand(centre, handedness="right", track_id=1, bend=0.3, valid=None, turn
 
 
 class StandIn:
-    """A hand at the middle of every near blob; a right one in the left half of the picture. It glides if smoothed."""
+    """Detects a hand at the centre of each near blob: a right hand in the left half of the image, else a left hand."""
 
     def __init__(self, smoothing: bool):
         self.smoothing = smoothing
@@ -53,7 +53,7 @@ class StandIn:
 
     def estimate(self, depth_m, camera, stamp) -> list[Hand]:
         if abs(depth_m[0, 0] - FAILING) < 1e-3:
-            raise RuntimeError("the stand-in was told to fail")
+            raise RuntimeError("requested failure of the stand-in")
         near = ((depth_m > 0) & (depth_m < NEAR)).astype(np.uint8)
         count, _, boxes, centres = cv2.connectedComponentsWithStats(near)
         hands, tracks = [], {}
@@ -79,10 +79,10 @@ class StandIn:
         return {track for track, _ in self.tracks.values()}
 
     def look_around(self, late: bool) -> None:
-        """It sees all there is at once."""
+        """`estimate` has already detected all hands."""
 
 
 def stand_in(settings):
     """An estimator factory for the node."""
-    logging.getLogger("fingerpose_ros.perception").info("stand-in: chosen by the test")
+    logging.getLogger("fingerpose_ros.perception").info("stand-in: selected by the test")
     return StandIn(settings["smoothing"]), "stand-in on cpu"

@@ -1,4 +1,4 @@
-"""The node with a stand-in for the estimator, as a process."""
+"""Runs the node with a stand-in estimator as a process."""
 
 import sys
 

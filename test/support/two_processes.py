@@ -1,4 +1,4 @@
-"""A training script run by one process, and by two of `torchrun`'s."""
+"""Runs a training script in one process and in two with `torchrun`."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ TIMEOUT = 300
 
 
 def run_both(script: str, folder: Path, *arguments: str) -> tuple[Path, Path]:
-    """The folders in which one process, and two, leave what the script makes of its first argument and these."""
+    """Run `script` in one and in two processes. Its first argument is the output folder; returns both folders."""
     path, outs = folder / "script.py", (folder / "one", folder / "two")
     path.write_text(script)
     environment = {
@@ -20,7 +20,9 @@ def run_both(script: str, folder: Path, *arguments: str) -> tuple[Path, Path]:
         "PYTHONPATH": ":".join(map(str, (ROOT, SUPPORT, *ROOT.glob("test/training/*")))),
         "OMP_NUM_THREADS": "1",
     }
-    commands = [[sys.executable, *how, str(path), str(out)] for how, out in zip(((), TORCHRUN), outs, strict=True)]
+    commands = [
+        [sys.executable, *launcher, str(path), str(out)] for launcher, out in zip(((), TORCHRUN), outs, strict=True)
+    ]
     runs = [subprocess.Popen([*command, *arguments], env=environment) for command in commands]
     try:
         assert [run.wait(TIMEOUT) for run in runs] == [0, 0]

@@ -1,7 +1,7 @@
 """The five benchmarks of the paper, read from their official files: ICVL, NYU, MSRA, HANDS2019 Task 1 and HO-3D v3.
 
-Here: one loader for each format, and batches of their samples. Each module's docstring names the source of its facts.
-Not here: rendered images (`rendering`), and the benchmarks' scores (`evaluation`).
+Here: one loader for each format, and batches of samples. Each loader's docstring names the sources of its facts.
+Not here: rendering (`rendering`) and benchmark scores (`evaluation`).
 """
 
 import inspect
@@ -22,14 +22,14 @@ __all__ = ["DATASETS", "SPLITS", "DatasetError", "HandDataset", "Sample", "open_
 
 
 def open_dataset(name: str, root: Path, split: str, **options: object) -> HandDataset:
-    """The split "train" or "test" of the dataset `name`: its official files under `root`, or what `pack` made of them.
+    """The split "train" or "test" of the dataset `name`, from its official files under `root` or from a packed folder.
 
     Args:
-        options: what the loader takes besides: `centres`, MSRA's `held_out`.
+        options: further arguments of the loader: `centres`, MSRA's `held_out`.
 
     Raises:
-        ValueError: there is no such dataset or split, or it takes no such option, or was packed with another.
-        DatasetError: its files are missing or not in the format.
+        ValueError: an unknown dataset, split or option, or the dataset was packed with other options.
+        DatasetError: its files are missing or invalid.
     """
     if name not in DATASETS or split not in SPLITS:
         raise ValueError(f"no dataset {name!r} with a split {split!r}: {', '.join(DATASETS)}; {', '.join(SPLITS)}")

@@ -1,4 +1,4 @@
-"""Where the cube around the hand has its centre."""
+"""The centre of the cube around the hand."""
 
 from pathlib import Path
 
@@ -11,31 +11,31 @@ from .sample import DatasetError, Joints
 
 
 def cube_centre(
-    centres: np.ndarray | None, index: int, joints: Joints, own: np.ndarray, valid: np.ndarray
+    centres: np.ndarray | None, index: int, joints: Joints, points: np.ndarray, valid: np.ndarray
 ) -> np.ndarray:
-    """The precomputed centre (3,) of a frame, NaN if it is invalid; without any the mean of the hand's labelled joints.
+    """The precomputed centre (3,) of a frame, NaN if it is invalid. Without `centres`, the mean of the labelled joints.
 
-    The latter is fit for training only. What a test reports with it says so.
+    That mean is meant for training only; an evaluation that uses it states so.
     """
     if centres is not None:
         return centres[index]
-    return hand_centre(joints.hand(own, valid)[0])
+    return hand_centre(joints.to_hand(points, valid)[0])
 
 
 def read_centres(path: Path, count: int, y_up: bool = False) -> np.ndarray:
     """Precomputed centres in the text format of V2V-PoseNet (Moon et al., CVPR 2018), `center_test_refined.txt`.
 
-    A line a frame, in the dataset's order: `x y z` in millimetres, or `invalid`, which gives NaN.
+    One line per frame, in the dataset's order: `x y z` in millimetres, or `invalid`, which becomes NaN.
 
     Args:
-        count: how many frames the split has.
-        y_up: whether the file's y points up, as it does for NYU and MSRA.
+        count: number of frames in the split.
+        y_up: whether the file's y axis points up, as for NYU and MSRA.
 
     Returns:
         (count, 3) metres in the camera's optical frame.
 
     Raises:
-        DatasetError: the file is missing, or not in the format, or of another split.
+        DatasetError: the file is missing, invalid, or for another split.
     """
     lines = read_lines(path)
     if len(lines) != count:
@@ -47,5 +47,5 @@ def read_centres(path: Path, count: int, y_up: bool = False) -> np.ndarray:
             continue
         centre[:] = numbers(fields, 3, path, line) / 1000
         if not NEAR_M < centre[2] < FAR_M:
-            raise DatasetError(path, f"a centre {centre[2]:.3f} m before the camera", line=line)
+            raise DatasetError(path, f"a centre {centre[2]:.3f} m in front of the camera", line=line)
     return centres * (1, -1, 1) if y_up else centres

@@ -1,7 +1,7 @@
-"""Writes files in the official formats of the five benchmarks, of frames from anywhere: `rendered`, or a recording.
+"""Writers for the official formats of the five benchmarks, for frames from `rendered` or from a recording.
 
-Each writer takes frames of the dataset's own camera and hand, and returns the labels it wrote, (frames, J, 3) in
-metres in the optical frame before the format rounds them: what a loader must give back.
+Each writer takes frames with the dataset's camera and handedness. It returns the written labels before the format
+rounds them, (frames, J, 3) in metres in the optical frame. A loader must return the same.
 """
 
 import pickle
@@ -23,14 +23,14 @@ from .sample import Joints
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 
 
-def _at(hand: np.ndarray, name: str) -> np.ndarray:
+def _joint(hand: np.ndarray, name: str) -> np.ndarray:
     return hand[HAND.index(name)]
 
 
-def _own(joints: Joints, hand: np.ndarray) -> np.ndarray:
-    """(21, 3) in our order -> a dataset's order, for one whose joints are all ours."""
-    slot_of = {own: name for name, own in joints.slots.items()}
-    return np.array([_at(hand, slot_of[name]) for name in joints.names])
+def _dataset_order(joints: Joints, hand: np.ndarray) -> np.ndarray:
+    """(21, 3) in our order -> the order of a dataset with the same joints."""
+    slot_of = {theirs: ours for ours, theirs in joints.slots.items()}
+    return np.array([_joint(hand, slot_of[name]) for name in joints.names])
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:
@@ -49,17 +49,17 @@ def _split_in_two(frames: Iterable[Frame]) -> tuple[list[Frame], list[Frame]]:
 
 
 def icvl_joints(hand: np.ndarray) -> np.ndarray:
-    """(21, 3) -> ICVL's 16: the palm's centre and the middles of the phalanges."""
-    middles = []
+    """(21, 3) -> ICVL's 16: the palm's centre and the midpoints of the phalanges."""
+    midpoints = []
     for finger in _FINGERS:
-        chain = [_at(hand, name) for name in HAND if name.startswith(finger)]
-        middles += [(a + b) / 2 for a, b in pairwise(chain)]
-    palm = np.mean([_at(hand, "wrist"), *(_at(hand, f"{finger}_mcp") for finger in _FINGERS[1:])], axis=0)
-    return np.array([palm, *middles])
+        chain = [_joint(hand, name) for name in HAND if name.startswith(finger)]
+        midpoints += [(a + b) / 2 for a, b in pairwise(chain)]
+    palm = np.mean([_joint(hand, "wrist"), *(_joint(hand, f"{finger}_mcp") for finger in _FINGERS[1:])], axis=0)
+    return np.array([palm, *midpoints])
 
 
 def write_icvl(root: Path, frames: Iterable[Frame]) -> np.ndarray:
-    """The first half goes to training, the second to the two test sequences."""
+    """The first half is for training, the second for the two test sequences."""
     training, testing = _split_in_two(frames)
     half = len(testing) // 2
     parts = (
@@ -83,24 +83,24 @@ def write_icvl(root: Path, frames: Iterable[Frame]) -> np.ndarray:
 
 
 def nyu_joints(hand: np.ndarray) -> np.ndarray:
-    """(21, 3) -> NYU's 36: along each finger the knuckles and points between, the palm's around its centre."""
+    """(21, 3) -> NYU's 36: the joints of each finger and points between them, and points of the palm."""
     names = {"F1": "little", "F2": "ring", "F3": "middle", "F4": "index", "TH": "thumb"}
     points = {}
-    for own, finger in names.items():
-        base, second, third, tip = (_at(hand, name) for name in HAND if name.startswith(finger))
+    for code, finger in names.items():
+        base, second, third, tip = (_joint(hand, name) for name in HAND if name.startswith(finger))
         points |= {
-            f"{own}_KNU3_A": tip, f"{own}_KNU3_B": third, f"{own}_KNU2_A": (second + third) / 2,
-            f"{own}_KNU2_B": second, f"{own}_KNU1_A": (base + second) / 2, f"{own}_KNU1_B": base,
+            f"{code}_KNU3_A": tip, f"{code}_KNU3_B": third, f"{code}_KNU2_A": (second + third) / 2,
+            f"{code}_KNU2_B": second, f"{code}_KNU1_A": (base + second) / 2, f"{code}_KNU1_B": base,
         }  # fmt: skip
-    wrist, across = _at(hand, "wrist"), _at(hand, "index_mcp") - _at(hand, "little_mcp")
-    knuckles = np.mean([_at(hand, f"{finger}_mcp") for finger in _FINGERS[1:]], axis=0)
-    palm = (wrist - across / 3, wrist + across / 3, (wrist + knuckles) / 2, wrist, knuckles, (wrist + 3 * knuckles) / 4)
+    wrist, across = _joint(hand, "wrist"), _joint(hand, "index_mcp") - _joint(hand, "little_mcp")
+    mcps = np.mean([_joint(hand, f"{finger}_mcp") for finger in _FINGERS[1:]], axis=0)
+    palm = (wrist - across / 3, wrist + across / 3, (wrist + mcps) / 2, wrist, mcps, (wrist + 3 * mcps) / 4)
     points |= {f"PALM_{i}": point for i, point in enumerate(palm, 1)}
     return np.array([points[name] for name in nyu.JOINTS.names])
 
 
 def write_nyu(root: Path, frames: Iterable[Frame]) -> np.ndarray:
-    """The first half goes to training, the second to testing. The labels are given for all three cameras alike."""
+    """The first half is for training, the second for testing. All three cameras get the same labels."""
     written = []
     for split, part in zip(("train", "test"), _split_in_two(frames), strict=True):
         joints = np.array([nyu_joints(frame.joints_m) for frame in part])
@@ -119,7 +119,7 @@ def write_nyu(root: Path, frames: Iterable[Frame]) -> np.ndarray:
 
 
 def write_msra(root: Path, frames: Iterable[Frame], per_gesture: int = 1) -> np.ndarray:
-    """`per_gesture` frames for each of the nine subjects' 17 gestures; when they run out, they begin again."""
+    """`per_gesture` frames for each of the 17 gestures of each of the nine subjects; frames are repeated as needed."""
     source, written = cycle(frames), []
     for subject in msra.CUBES_M:
         for gesture in msra.GESTURES:
@@ -127,8 +127,8 @@ def write_msra(root: Path, frames: Iterable[Frame], per_gesture: int = 1) -> np.
             folder.mkdir(parents=True, exist_ok=True)
             for number in range(per_gesture):
                 frame = next(source)
-                joints = _own(msra.JOINTS, frame.joints_m)
-                # Only the hand's box is recorded, and in it only the hand.
+                joints = _dataset_order(msra.JOINTS, frame.joints_m)
+                # The files contain only the hand's box, and in it only the hand.
                 u, v = msra.CAMERA.project(joints).T
                 left, top = max(int(u.min()) - 12, 0), max(int(v.min()) - 12, 0)
                 right, bottom = min(int(u.max()) + 13, msra.CAMERA.width), min(int(v.max()) + 13, msra.CAMERA.height)
@@ -144,17 +144,17 @@ def write_msra(root: Path, frames: Iterable[Frame], per_gesture: int = 1) -> np.
 
 
 def write_hands2019(root: Path, frames: Iterable[Frame]) -> np.ndarray:
-    """The first half goes to training, the second to testing, where only the boxes are given."""
+    """The first half is for training, the second for testing, where only the boxes are written."""
     written = []
     for prefix, part in zip(("training", "test"), _split_in_two(frames), strict=True):
         labels, boxes = [], []
         for number, frame in enumerate(part, 1):
             name = f"image_D{number:08d}.png"
             _write_png(root / f"{prefix}_images" / name, _millimetres(frame.depth_m))
-            joints = _own(hands2019.JOINTS, frame.joints_m)
+            joints = _dataset_order(hands2019.JOINTS, frame.joints_m)
             numbers = "".join(f"{value:.4f}\t" for value in (joints * 1000).ravel())
             labels.append(f"{name}\t{numbers}\n")
-            boxes.append(" ".join([name, *map(str, _hands2019_box(_at(frame.joints_m, "middle_mcp")))]) + "\n")
+            boxes.append(" ".join([name, *map(str, _hands2019_box(_joint(frame.joints_m, "middle_mcp")))]) + "\n")
             written.append(joints)
         (root / f"{prefix}_bbs.txt").write_text("".join(boxes))
         if prefix == "training":
@@ -162,17 +162,17 @@ def write_hands2019(root: Path, frames: Iterable[Frame]) -> np.ndarray:
     return np.array(written)
 
 
-def _hands2019_box(knuckle: np.ndarray) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of 300 mm around the middle finger's knuckle, cut at the image's edge."""
+def _hands2019_box(mcp: np.ndarray) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of 300 mm around the middle finger's MCP, clipped to the image."""
     camera = hands2019.CAMERA
-    u, v = np.round(camera.project(knuckle))
-    half = hands2019.CUBE_M / knuckle[2] * camera.fx // 2
+    u, v = np.round(camera.project(mcp))
+    half = hands2019.CUBE_M / mcp[2] * camera.fx // 2
     low, high = (max(0, int(u - half)), max(0, int(v - half))), (int(u + half), int(v + half))
     return *low, min(camera.width, high[0]), min(camera.height, high[1])
 
 
 def write_ho3d(root: Path, frames: Iterable[Frame]) -> np.ndarray:
-    """The first half goes to training, the second to the evaluation split, where only wrist and box are given."""
+    """The first half is for training, the second for the evaluation split, with only the wrist and the box."""
     written = []
     for split, part in zip(("train", "evaluation"), _split_in_two(frames), strict=True):
         for number, frame in enumerate(part):
@@ -180,7 +180,7 @@ def write_ho3d(root: Path, frames: Iterable[Frame]) -> np.ndarray:
             units = np.round(frame.depth_m / ho3d.DEPTH_UNIT_M).astype(np.uint16)
             image = np.stack([np.zeros_like(units), units >> 8, units & 255], axis=-1).astype(np.uint8)
             _write_png(folder / "depth" / f"{name}.png", image)
-            joints = _own(ho3d.JOINTS, frame.joints_m)
+            joints = _dataset_order(ho3d.JOINTS, frame.joints_m)
             gl = (joints * ho3d.TO_OPTICAL).astype(np.float32)
             meta = {"camMat": HO3D_CAMERA.matrix, "handJoints3D": gl if split == "train" else gl[ho3d.WRIST]}
             if split == "evaluation":
@@ -194,11 +194,11 @@ def write_ho3d(root: Path, frames: Iterable[Frame]) -> np.ndarray:
 
 
 HO3D_CAMERA = Camera(640, 480, 614.627, 614.101, 320.262, 238.469)
-"""Intrinsics of the order of HO-3D's, which differ by sequence and are in each frame's metadata."""
+"""Intrinsics similar to HO-3D's, which differ by sequence and are in each frame's metadata."""
 
 
 def _official_pickle(meta: dict) -> bytes:
-    """Pickled as the dataset's is: protocol 2, by a NumPy before 2.0, whose modules were named without underscore."""
+    """Pickled as in the dataset: protocol 2, by NumPy before 2.0, whose module names have no underscore."""
     return pickle.dumps(meta, protocol=2).replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
 
 

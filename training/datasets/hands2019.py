@@ -1,19 +1,25 @@
 """HANDS2019 Task 1: Armagan et al., ECCV 2020, on BigHand2.2M; 175,951 training and 124,999 test frames, 21 joints.
 
-Files, under the task's folder: depth as 16-bit PNG, millimetres, 640x480, 0 = no reading, in `training_images` and
-`test_images` as `image_DNNNNNNNN.png`; `training_joint_annotation.txt`, tab-separated, a line a frame: the image's
-name and 21 times `x y z` in millimetres, x right, y down, z away; `training_bbs.txt` and `test_bbs.txt`: the name and
-the hand's box, left top right bottom, in pixels (of no size where no hand was found): 300 mm around the middle
-finger's knuckle, cut at the image's edge. The test split's joints were not published with it: they are NaN and not
-valid, unless there is a `test_joint_annotation.txt` of the same form. Camera: 475.065948, 475.065857, 315.944855,
-245.287079, of the challenge's toolbox.
+Files, under the task's folder:
 
-Joints: wrist, the five base joints (thumb, index, middle, ring, little), then the three farther joints of each finger
-in the same order. Right hands.
+- `training_images/` and `test_images/image_DNNNNNNNN.png`: depth as 16-bit PNG, millimetres, 640x480, 0 = invalid
+  pixel.
+- `training_joint_annotation.txt`: tab-separated, one line per frame. The image's name and 21 times `x y z` in
+  millimetres, x right, y down, z away.
+- `training_bbs.txt` and `test_bbs.txt`: one line per frame. The image's name and the hand's box, left top right bottom,
+  in pixels. It spans 300 mm around the middle finger's MCP, clipped to the image. It is empty where no hand was
+  detected.
+- `test_joint_annotation.txt`, optional, in the same format as for training. It was not published with the test split.
+  Without it the test joints are NaN and not valid.
 
-The cube is 300 mm around the centre of the box, at the distance at which 300 mm are as wide as the box's longer side:
-HandAugment (Zhang et al. 2020), who won the task. A box that one image edge cuts is made square away from that edge
-first.
+Camera: 475.065948, 475.065857, 315.944855, 245.287079, from the challenge's toolbox.
+
+Joints: wrist, the five base joints (thumb, index, middle, ring, little), then the three distal joints of each finger in
+the same order. Right hands.
+
+The cube has an edge of 300 mm. It is centred on the box, at the distance where 300 mm are as wide as the box's longer
+side. Source: HandAugment (Zhang et al. 2020), the winner of the task. A box that is clipped at one image edge is first
+extended to a square, away from that edge.
 
 Verified: the challenge's toolbox (HANDS19-Challenge-Toolbox, utils/reader.py) and, for the centres, HandAugment
 (data/hands19task1.py) read the fixtures to the same depth and joints as this loader.
@@ -31,26 +37,26 @@ from .sample import DatasetError, Joints, Sample
 
 CAMERA = Camera(640, 480, 475.065948, 475.065857, 315.944855, 245.287079)
 CUBE_M = 0.30
-MOST_DEPTH_MM = 10_000
+MAX_DEPTH_MM = 10_000
 IMAGE_NAME = r"[\w-]+\.png"
 
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 _BASE = {"thumb": "thumb_cmc", **{finger: f"{finger}_mcp" for finger in _FINGERS[1:]}}
-_FARTHER = {"thumb": ("mcp", "ip", "tip"), **{finger: ("pip", "dip", "tip") for finger in _FINGERS[1:]}}
-_NAMES = ("wrist", *_BASE.values(), *(f"{finger}_{part}" for finger in _FINGERS for part in _FARTHER[finger]))
+_DISTAL = {"thumb": ("mcp", "ip", "tip"), **{finger: ("pip", "dip", "tip") for finger in _FINGERS[1:]}}
+_NAMES = ("wrist", *_BASE.values(), *(f"{finger}_{part}" for finger in _FINGERS for part in _DISTAL[finger]))
 JOINTS = Joints(
-    names=_NAMES, slots={name: name for name in _NAMES}, evaluated=tuple(range(21)), alike=frozenset(_NAMES)
+    names=_NAMES, slots={name: name for name in _NAMES}, evaluated=tuple(range(21)), equivalent=frozenset(_NAMES)
 )
 
 TEST_FRAMES = 124_999
-"""How many a submission must hold."""
+"""Number of frames that a submission must contain."""
 
 
 class Hands2019:
     """A split, "train" or "test".
 
     Raises:
-        DatasetError: labels or boxes that are missing, not in the format, or not of the same frames.
+        DatasetError: labels or boxes are missing, invalid, or for different frames.
     """
 
     joints = JOINTS
@@ -63,10 +69,12 @@ class Hands2019:
         frames = [(text.split(), line) for line, text in read_lines(boxes)]
         for (name, *_), line in frames:
             if not re.fullmatch(IMAGE_NAME, name):
-                raise DatasetError(boxes, f"{name[:60]!r} is no image's name", line=line)
+                raise DatasetError(boxes, f"{name[:60]!r} is not an image name", line=line)
         self._frames = [(name, cube_centre(numbers(box, 4, boxes, line))) for (name, *box), line in frames]
         if split == "train" and (bad := [name for name, centre in self._frames if not np.isfinite(centre).all()]):
-            raise DatasetError(boxes, f"the box of {bad[0]} (and of {len(bad) - 1} more) has no size to train on")
+            raise DatasetError(
+                boxes, f"the box of {bad[0]} (and of {len(bad) - 1} more) is empty and cannot be trained on"
+            )
         self._labels = np.full((len(frames), 21, 3), np.nan)
         labels = Path(root) / f"{prefix}_joint_annotation.txt"
         if split == "train" or labels.exists():
@@ -77,15 +85,15 @@ class Hands2019:
         if len(lines) != len(self._frames):
             raise DatasetError(path, f"{len(lines)} frames, but {boxes} has {len(self._frames)}", line=lines[-1][0])
         for joints, (name, _), (line, text) in zip(self._labels, self._frames, lines, strict=True):
-            own, *fields = text.split()
-            if own != name:
-                raise DatasetError(path, f"is of {own[:40]!r} where {boxes} has {name!r}", line=line)
+            label_name, *fields = text.split()
+            if label_name != name:
+                raise DatasetError(path, f"has {label_name[:40]!r} where {boxes} has {name!r}", line=line)
             joints[:] = numbers(fields, 63, path, line).reshape(21, 3) / 1000
             check_joints(joints, CAMERA, path, line)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The images' names, in order: that of a submission."""
+        """The names of the images, in the order of a submission."""
         return tuple(name for name, _ in self._frames)
 
     def __len__(self) -> int:
@@ -95,8 +103,8 @@ class Hands2019:
         name, centre = self._frames[index]
         path = self._folder / name
         depth = read_png(path, CAMERA.width, CAMERA.height, np.uint16, 1)
-        if depth.max() > MOST_DEPTH_MM:
-            raise DatasetError(path, f"a depth of {depth.max()} mm, which the camera cannot read")
+        if depth.max() > MAX_DEPTH_MM:
+            raise DatasetError(path, f"a depth of {depth.max()} mm, beyond the camera's range")
         joints = self._labels[index]
         return Sample(
             depth_m=metres(depth, 0.001), camera=CAMERA, joints_m=joints, valid=np.isfinite(joints).all(-1),
@@ -105,7 +113,7 @@ class Hands2019:
 
 
 def cube_centre(box: np.ndarray) -> np.ndarray:
-    """The centre (3,) in metres of the cube around a hand's box (left, top, right, bottom); NaN for one of no size."""
+    """The centre (3,) in metres of the cube around a hand's box (left, top, right, bottom); NaN for an empty box."""
     left, top, right, bottom = (float(side) for side in box)
     longer = max(right - left, bottom - top)
     if right <= left or bottom <= top:

@@ -1,16 +1,20 @@
 """HO-3D version 3: Hampali et al., CVPR 2020, and arXiv 2107.00887; right hands holding objects, 21 joints.
 
-Files, under the folder that holds `train` and `evaluation`: `train.txt` and `evaluation.txt`, a line a frame,
-`SEQUENCE/NNNN`; depth in `<split>/SEQUENCE/depth/NNNN.png`, 640x480, 8-bit RGB with the low byte in red and the high
-byte in green, in units of 0.00012498664727900177 m; `meta/NNNN.pkl`, a pickled dictionary with `camMat` (3, 3) and
-`handJoints3D`, metres in OpenGL axes (x right, y up, z towards the camera): (21, 3), and in the evaluation split,
-whose joints came later (`evaluation_xyz.json`), (3,), the wrist's alone, beside `handBoundingBox` (left, top, right,
-bottom). 78,297 training and 20,137 evaluation frames. All of it as the dataset's own scripts read it
-(shreyashampali/ho3d).
+Files, under the folder with `train` and `evaluation`, as the dataset's own scripts read them (shreyashampali/ho3d):
+
+- `train.txt` and `evaluation.txt`: one line per frame, `SEQUENCE/NNNN`; 78,297 training and 20,137 evaluation frames.
+- `<split>/SEQUENCE/depth/NNNN.png`: 640x480, 8-bit RGB with the low byte in red and the high byte in green, in units of
+  0.00012498664727900177 m.
+- `<split>/SEQUENCE/meta/NNNN.pkl`: a pickled dictionary with `camMat` (3, 3) and `handJoints3D`. The joints are in
+  metres in OpenGL axes (x right, y up, z towards the camera). In the training split they are (21, 3). In the evaluation
+  split there is only the wrist (3,), and `handBoundingBox` (left, top, right, bottom).
+- `evaluation_xyz.json`, optional: the joints of the evaluation split, published later.
 
 Joints, MANO's order: wrist; three of index, middle, little and ring finger and thumb; the tips of thumb, index,
-middle, ring and little finger. The cube is ours, 300 mm around the middle of the joints' box in the image, at the
-wrist's depth: more is not known of an evaluation frame, and it is trained with what it is tested with.
+middle, ring and little finger.
+
+The cube is our choice: 300 mm around the centre of the joints' box in the image, at the wrist's depth. An evaluation
+frame provides no more, and training uses the same cubes as the evaluation.
 
 Verified: the authors' scripts (shreyashampali/ho3d, utils/vis_utils.py) read the fixtures to the same depth and joints
 as this loader.
@@ -31,30 +35,30 @@ WIDTH, HEIGHT = 640, 480
 DEPTH_UNIT_M = 0.00012498664727900177
 CUBE_M = 0.30
 TO_OPTICAL = np.array([1.0, -1.0, -1.0])
-"""OpenGL axes to the optical frame's, and back."""
+"""Factors from OpenGL axes to the optical frame, and back."""
 
 _THREE = {"index": ("mcp", "pip", "dip"), "middle": ("mcp", "pip", "dip"), "little": ("mcp", "pip", "dip"),
           "ring": ("mcp", "pip", "dip"), "thumb": ("cmc", "mcp", "ip")}  # fmt: skip
 _TIPS = ("thumb", "index", "middle", "ring", "little")
 _NAMES = ("wrist", *(f"{f}_{p}" for f, parts in _THREE.items() for p in parts), *(f"{f}_tip" for f in _TIPS))
 JOINTS = Joints(
-    names=_NAMES, slots={name: name for name in _NAMES}, evaluated=tuple(range(21)), alike=frozenset(_NAMES)
+    names=_NAMES, slots={name: name for name in _NAMES}, evaluated=tuple(range(21)), equivalent=frozenset(_NAMES)
 )
 WRIST, MIDDLE_MCP = 0, 4
-"""The joints of the scale-and-translation alignment."""
+"""Joints used by the scale-and-translation alignment."""
 
 PUBLISHED = "evaluation_xyz.json"
-"""The evaluation split's joints, which the authors published in 2024; put beside `evaluation.txt` it is used."""
+"""The joints of the evaluation split, published in 2024; used if the file is beside `evaluation.txt`."""
 
 EVALUATION_FRAMES = 20_137
-"""How many a submission must hold."""
+"""Number of frames that a submission must contain."""
 
 
 class Ho3d:
     """A split, "train" or "test" (the dataset's `evaluation`).
 
     Raises:
-        DatasetError: the list of frames is missing or not in the format.
+        DatasetError: the list of frames is missing or invalid.
     """
 
     joints = JOINTS
@@ -71,8 +75,8 @@ class Ho3d:
                 raise DatasetError(path, f"{text[:40]!r} is not SEQUENCE/NNNN", line=line)
             self._frames.append((sequence, frame))
         published = Path(root) / PUBLISHED
-        there = split == "test" and published.exists()
-        self._published = _read_published(published, len(self._frames)) if there else None
+        is_published = split == "test" and published.exists()
+        self._published = _read_published(published, len(self._frames)) if is_published else None
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -107,9 +111,9 @@ def _read_published(path: Path, frames: int) -> np.ndarray:
     try:
         joints = np.array(json.loads(read_bytes(path)), np.float64)
     except (ValueError, TypeError, RecursionError) as error:
-        raise DatasetError(path, f"is no list of joints ({error})") from error
+        raise DatasetError(path, f"is not a list of joints ({error})") from error
     if joints.shape != (frames, 21, 3) or not np.isfinite(joints).all():
-        raise DatasetError(path, f"holds {joints.shape} numbers, not {(frames, 21, 3)} finite ones")
+        raise DatasetError(path, f"has the shape {joints.shape}, not {(frames, 21, 3)}, or values that are not finite")
     return joints * TO_OPTICAL
 
 

@@ -1,15 +1,19 @@
 """ICVL: Tang et al., "Latent Regression Forest", CVPR 2014; 22,067 training and 1,596 test frames, 16 joints.
 
-Files, under the folder that holds `Training` and `Testing`: depth as 16-bit PNG, millimetres, 320x240, background
-32001, in `Depth/<folder>/image_NNNN.png`; labels in `Training/labels.txt`, `Testing/test_seq_1.txt` and
-`test_seq_2.txt`, a line a frame: the image's path under `Depth`, then `u v d` (pixel, pixel, millimetre) a joint.
-Folders of training images whose name is no date hold in-plane rotated copies: they are left out, as DeepPrior++ does
-(our augmentation rotates). Camera: 240.99, 240.96, 160, 120, as in the common evaluation code (REN; Guo et al. 2017).
+Files, under the folder with `Training` and `Testing`:
 
-Joints: the palm's centre, then of each finger, thumb first, root, middle and tip. Going by the distances between them
-(medians over the test labels: palm to root 57, root to middle 29, middle to tip 19 mm for the index finger) the three
-are the middles of the phalanges: none is one of our 21 points, each stands in its finger's place. The images show left
-hands: bent fingers turn the other way round in the test labels than those of NYU's right hands.
+- `Depth/<folder>/image_NNNN.png`: depth as 16-bit PNG, millimetres, 320x240, background 32001.
+- `Training/labels.txt`, `Testing/test_seq_1.txt` and `test_seq_2.txt`: one line per frame. The image's path under
+  `Depth`, then `u v d` (pixel, pixel, millimetre) for each joint.
+
+Folders of training images whose name is not a date contain in-plane rotated copies. They are skipped, as in
+DeepPrior++, because our augmentation rotates. Camera: 240.99, 240.96, 160, 120, as in the common evaluation code (REN;
+Guo et al. 2017).
+
+Joints: the palm's centre, then root, middle and tip of each finger, thumb first. Their distances show that these are
+the midpoints of the phalanges (index finger, medians over the test labels: palm to root 57, root to middle 29, middle
+to tip 19 mm). So none is one of our 21 points; each replaces a joint of the same finger. The images show left hands:
+fingers flex in the opposite direction to those of NYU's right hands.
 
 Cube 250 mm: DeepPrior++ (Oberweger and Lepetit, ICCVW 2017).
 
@@ -30,7 +34,7 @@ from .sample import DatasetError, Joints, Sample
 
 CAMERA = Camera(320, 240, 240.99, 240.96, 160.0, 120.0)
 FAR_MM = 32000
-"""Values from here on mean that nothing was seen."""
+"""Values from here on are invalid pixels."""
 
 IMAGE_NAME = r"[\w-]+(/[\w-]+)*\.png"
 
@@ -44,7 +48,7 @@ JOINTS = Joints(
            for ours, own in (("mcp", "root"), ("pip", "mid"), ("tip", "tip"))},
     },
     evaluated=tuple(range(16)),
-    alike=frozenset(),
+    equivalent=frozenset(),
 )  # fmt: skip
 
 SPLITS = {
@@ -57,7 +61,7 @@ class Icvl:
     """A split, "train" or "test". `centres`: a text file of precomputed cube centres, see `centres.read_centres`.
 
     Raises:
-        DatasetError: labels that are missing or not in the format.
+        DatasetError: labels are missing or invalid.
     """
 
     joints = JOINTS
@@ -72,7 +76,7 @@ class Icvl:
             for line, text in read_lines(path):
                 name, *fields = text.split()
                 if not re.fullmatch(IMAGE_NAME, name):
-                    raise DatasetError(path, f"{name[:60]!r} is no image's path", line=line)
+                    raise DatasetError(path, f"{name[:60]!r} is not an image path", line=line)
                 if not _is_original(name):
                     continue
                 uvd = numbers(fields, 48, path, line).reshape(16, 3)
@@ -81,7 +85,7 @@ class Icvl:
                 self._frames.append((path.parent / "Depth" / name, name))
                 labels.append(joints)
             if not labels:
-                raise DatasetError(path, "names no frame that is no rotated copy")
+                raise DatasetError(path, "contains only rotated copies")
         self._labels = np.array(labels)
         self._centres = read_centres(centres, len(labels)) if centres else None
 
@@ -102,6 +106,6 @@ class Icvl:
 
 
 def _is_original(name: str) -> bool:
-    """Whether an image is as the camera saw it: its folder is named by date and time, or is a test sequence."""
+    """Whether an image is not a rotated copy: its folder is named by date and time, or is a test sequence."""
     folder = name.partition("/")[0]
     return folder.startswith("test_seq_") or (folder.isdigit() and len(folder) > 6)

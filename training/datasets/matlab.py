@@ -1,6 +1,6 @@
-"""Reading one array of numbers from a MATLAB 5 file (`save -v6` and `-v7`), every length checked before it is used.
+"""Reader for one numeric array in a MATLAB 5 file (`save -v6` and `-v7`). Every length is checked before it is used.
 
-Ours, and not `scipy.io.loadmat`, because that ends the process with a segmentation fault on some damaged files. Source:
+`scipy.io.loadmat` is not used because it crashes the process with a segmentation fault on some damaged files. Source:
 MathWorks, "MAT-File Format", version 5.
 """
 
@@ -18,47 +18,47 @@ _MATRIX, _COMPRESSED = 14, 15
 _TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _NUMERIC_CLASSES = range(6, 16)
 _COMPLEX = 0x0800
-_LARGEST = 2_000_000_000
-"""Bytes that an array may take; the largest of the benchmarks' takes 0.2 GB."""
-_GLANCE = 512
-"""So many bytes of a compressed array are unpacked to read its name."""
+_MAX_ARRAY_BYTES = 2_000_000_000
+"""The largest array of the benchmarks takes 0.2 GB."""
+_NAME_BYTES = 512
+"""Number of bytes of a compressed array that are unpacked to read its name."""
 
 
 class _Damaged(ValueError):
-    """What is wrong with the bytes at hand; who asked knows the file and the place."""
+    """Describes the invalid bytes; the caller adds the file and the offset."""
 
 
 def read_array(path: Path, name: str) -> np.ndarray:
     """The array of real numbers called `name`.
 
     Raises:
-        DatasetError: no such file or array, no MATLAB 5 file, truncated or damaged, or not an array of real numbers.
+        DatasetError: the file or the array is missing, truncated, damaged, not MATLAB 5, or not real numbers.
     """
     raw = read_bytes(path)
     if len(raw) < _HEADER or raw[124:128] != b"\x00\x01IM":
         hint = " (7.3 files are HDF5: save it with -v7)" if raw[:10] == b"MATLAB 7.3" else ""
-        raise DatasetError(path, f"is no little-endian MATLAB 5 file{hint}", offset=min(len(raw), 124))
-    place = _HEADER
-    while place < len(raw):
+        raise DatasetError(path, f"is not a little-endian MATLAB 5 file{hint}", offset=min(len(raw), 124))
+    offset = _HEADER
+    while offset < len(raw):
         try:
-            kind, start, end = _element(raw, place, len(raw))
+            kind, start, end = _element(raw, offset, len(raw))
             array = _array_if_named(kind, memoryview(raw)[start:end], name)
         except _Damaged as damage:
-            raise DatasetError(path, str(damage), offset=place) from damage
+            raise DatasetError(path, str(damage), offset=offset) from damage
         if array is not None:
             return array
-        place = end if kind == _COMPRESSED else min(len(raw), start + -(-(end - start) // 8) * 8)
+        offset = end if kind == _COMPRESSED else min(len(raw), start + -(-(end - start) // 8) * 8)
     raise DatasetError(path, f"has no variable {name}", offset=len(raw))
 
 
-def _element(raw: bytes | memoryview, place: int, limit: int) -> tuple[int, int, int]:
-    """The element at `place`: its type, and where its data start and end."""
-    if place + 8 > limit:
-        raise _Damaged("the file ends within an element's head")
-    kind, size = struct.unpack_from("<II", raw, place)
-    start = place + 8
+def _element(raw: bytes | memoryview, offset: int, limit: int) -> tuple[int, int, int]:
+    """The element at `offset`: its type, and the start and end of its data."""
+    if offset + 8 > limit:
+        raise _Damaged("the file ends within the header of an element")
+    kind, size = struct.unpack_from("<II", raw, offset)
+    start = offset + 8
     if kind >> 16:  # a small element: size and type share the first four bytes, the data are the next four
-        kind, size, start = kind & 0xFFFF, kind >> 16, place + 4
+        kind, size, start = kind & 0xFFFF, kind >> 16, offset + 4
         if size > 4:
             raise _Damaged(f"a small element of {size} bytes")
     if start + size > limit:
@@ -67,16 +67,16 @@ def _element(raw: bytes | memoryview, place: int, limit: int) -> tuple[int, int,
 
 
 def _array_if_named(kind: int, data: memoryview, name: str) -> np.ndarray | None:
-    """The array in an element at the file's top, or None if it is another variable's."""
+    """The array in a top-level element, or None if it is another variable."""
     if kind == _MATRIX:
         return _array(data) if _name(data) == name else None
     if kind != _COMPRESSED:
-        raise _Damaged(f"an element of type {kind} where a variable belongs")
+        raise _Damaged(f"an element of type {kind} instead of a variable")
     unpacker = zlib.decompressobj()
     try:
-        head = unpacker.decompress(data, _GLANCE)
+        head = unpacker.decompress(data, _NAME_BYTES)
         inner, size = struct.unpack_from("<II", head) if len(head) >= 8 else (0, 0)
-        if inner != _MATRIX or size > _LARGEST:
+        if inner != _MATRIX or size > _MAX_ARRAY_BYTES:
             raise _Damaged(f"a compressed element of type {inner} and {size} bytes")
         if _name(memoryview(head)[8 : 8 + size]) != name:
             return None
@@ -90,16 +90,16 @@ def _array_if_named(kind: int, data: memoryview, name: str) -> np.ndarray | None
 
 def _parts(data: memoryview, count: int) -> list[tuple[int, memoryview]]:
     """The first `count` elements within a variable: type and data."""
-    parts, place = [], 0
+    parts, offset = [], 0
     for _ in range(count):
-        kind, start, end = _element(data, place, len(data))
+        kind, start, end = _element(data, offset, len(data))
         parts.append((kind, data[start:end]))
-        place += 8 if start == place + 4 else 8 + -(-(end - start) // 8) * 8
+        offset += 8 if start == offset + 4 else 8 + -(-(end - start) // 8) * 8
     return parts
 
 
 def _name(data: memoryview) -> str:
-    """Of a variable: what it is called. It comes after the array's flags and size."""
+    """The name of a variable. It follows the array's flags and size."""
     return bytes(_parts(data, 3)[2][1]).decode("ascii", "replace")
 
 

@@ -1,14 +1,17 @@
 """MSRA (MSRA15): Sun et al., "Cascaded Hand Pose Regression", CVPR 2015; 9 subjects, 17 gestures, 76,375 frames.
 
-Files, under the folder that holds `P0` to `P8`, in a folder a gesture: `NNNNNN_depth.bin`, counted from 0, of six
-32-bit integers (image width and height, left, top, right and bottom of the hand's box, right and bottom exclusive) and
-the box's depths row by row as 32-bit floats, little-endian, millimetres, 0 = no reading; `joint.txt`: the number of
-frames, then a line a frame of 21 times `x y z` in millimetres, x right, y up, z towards the camera. Camera: 241.42,
-241.42, 160, 120, 320x240. All of it is in the dataset's readme.
+Files, under the folder with `P0` to `P8`, one folder per gesture, as in the dataset's readme:
+
+- `NNNNNN_depth.bin`, counted from 0, little-endian. Six 32-bit integers: image width and height, and the hand's box
+  (left, top, right, bottom; right and bottom exclusive). Then the depths in the box, row by row, as 32-bit floats in
+  millimetres, 0 = invalid pixel.
+- `joint.txt`: the number of frames, then one line per frame with 21 times `x y z` in millimetres, x right, y up, z
+  towards the camera.
+
+Camera: 241.42, 241.42, 160, 120, 320x240.
 
 Joints: wrist, then index, middle, ring and little finger and thumb, each from base to tip. Right hands. Protocol:
-leave one subject out; the mean over all nine. Cubes by subject (P0 to P8): DeepPrior++ (Oberweger and Lepetit, ICCVW
-2017).
+leave-one-subject-out, mean over all nine. Cubes by subject (P0 to P8): DeepPrior++ (Oberweger and Lepetit, ICCVW 2017).
 
 Verified: deep-prior-pp (src/data/importers.py, MSRA15Importer) and V2V-PoseNet-pytorch (datasets/msra_hand.py) read
 the fixtures to the same depth and joints as this loader.
@@ -35,18 +38,18 @@ JOINTS = Joints(
     names=("wrist", *_NAMES, *_THUMB),
     slots={name: name for name in ("wrist", *_NAMES, *_THUMB)},
     evaluated=tuple(range(21)),
-    alike=frozenset(("wrist", *_NAMES, *_THUMB)),
+    equivalent=frozenset(("wrist", *_NAMES, *_THUMB)),
 )
 
 
 class Msra:
-    """A split, "train" or "test", with subject `held_out` ("P0" to "P8") in the test split and the others in training.
+    """A split, "train" or "test". Subject `held_out` ("P0" to "P8") is the test split, the others are for training.
 
     `centres`: a text file of precomputed cube centres for the split, see `centres.read_centres`.
 
     Raises:
-        ValueError: `held_out` is none of them: there is no split without.
-        DatasetError: labels that are missing or not in the format.
+        ValueError: `held_out` is not one of the subjects.
+        DatasetError: labels are missing or invalid.
     """
 
     joints = JOINTS
@@ -85,7 +88,7 @@ def read_depth(path: Path) -> np.ndarray:
     """A `_depth.bin` file -> the image (240, 320) float32 in metres, 0 outside the box.
 
     Raises:
-        DatasetError: truncated, too long, a box that is not in the image, or depths that are none.
+        DatasetError: truncated, too long, a box outside the image, or invalid depths.
     """
     raw = read_bytes(path)
     if len(raw) < 24:
@@ -99,17 +102,17 @@ def read_depth(path: Path) -> np.ndarray:
     if len(raw) != expected:
         raise DatasetError(path, f"{len(raw)} bytes where the box needs {expected}", offset=min(len(raw), expected))
     box = np.frombuffer(raw, "<f4", offset=24) / np.float32(1000)
-    good = (box >= 0) & (box <= FAR_M)
-    if not good.all():
-        bad = int(np.argmin(good))
-        raise DatasetError(path, f"a depth of {box[bad] * 1000} mm", offset=24 + 4 * bad)
+    valid = (box >= 0) & (box <= FAR_M)
+    if not valid.all():
+        first = int(np.argmin(valid))
+        raise DatasetError(path, f"a depth of {box[first] * 1000} mm", offset=24 + 4 * first)
     depth = np.zeros((height, width), np.float32)
     depth[top:bottom, left:right] = box.reshape(bottom - top, right - left)
     return depth
 
 
 def _read_labels(path: Path) -> list[np.ndarray]:
-    """`joint.txt` -> (21, 3) a frame, metres in the optical frame."""
+    """`joint.txt` -> (21, 3) for each frame, metres in the optical frame."""
     (line, text), *lines = read_lines(path)
     if not text.isdecimal() or int(text) != len(lines):
         raise DatasetError(path, f"announces {text[:20]!r} frames and has {len(lines)}", line=line)

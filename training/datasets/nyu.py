@@ -1,17 +1,20 @@
 """NYU: Tompson et al., ACM ToG 33(5), 2014; 72,757 training and 8,252 test frames, 36 joints of which 14 are scored.
 
-Files, under the folder that holds `train` and `test`: the first camera's depth as `depth_1_NNNNNNN.png`, counted from
-1, 640x480, 8-bit RGB with the high byte of the millimetres in green and the low byte in blue; `joint_data.mat` (MATLAB
-5) with `joint_xyz` (3 cameras, frames, 36, 3) in millimetres, x right, y up, z away. Camera: 588.036865, 587.075073,
-320, 240, of the dataset's `convert_xyz_to_uvd.m`.
+Files, under the folder with `train` and `test`:
 
-Joints: six of each finger (`F1` is the little one, `F4` the index, `TH` the thumb; KNU3_A is the tip), six of the
-palm. Scored are the 14 of Tompson et al., indices 0 3 6 9 12 15 18 21 24 25 27 30 31 32. PALM_1 and PALM_2 are the two
-sides of the wrist and PALM_3 is the palm's centre, so these stand for our wrist, thumb CMC and middle knuckle. Right
+- `depth_1_NNNNNNN.png`, counted from 1: depth of the first camera, 640x480, 8-bit RGB. Green is the high byte of the
+  millimetres, blue the low byte.
+- `joint_data.mat` (MATLAB 5) with `joint_xyz` (3 cameras, frames, 36, 3) in millimetres, x right, y up, z away.
+
+Camera: 588.036865, 587.075073, 320, 240, from the dataset's `convert_xyz_to_uvd.m`.
+
+Joints: six of each finger (`F1` is the little finger, `F4` the index finger, `TH` the thumb; KNU3_A is the tip) and six
+of the palm. Scored are the 14 of Tompson et al., indices 0 3 6 9 12 15 18 21 24 25 27 30 31 32. PALM_1 and PALM_2 are
+the two sides of the wrist and PALM_3 is the palm's centre. They replace our wrist, thumb CMC and middle MCP. Right
 hands.
 
-Cubes 300 mm, and 250 mm for the second test subject, frames 2,441 to 8,252: DeepPrior++ (Oberweger and Lepetit, ICCVW
-2017), and 5/6 of the cube in V2V-PoseNet (Moon et al., CVPR 2018).
+Cubes: 300 mm; 250 mm for the second test subject, frames 2,441 to 8,252. Sources: DeepPrior++ (Oberweger and Lepetit,
+ICCVW 2017), and a factor of 5/6 in V2V-PoseNet (Moon et al., CVPR 2018).
 
 Verified: deep-prior-pp (src/data/importers.py, NYUImporter) and AWR (dataloader/nyu_loader.py) read the fixtures to
 the same depth and joints as this loader.
@@ -30,10 +33,10 @@ from .sample import DatasetError, Joints, Sample
 
 CAMERA = Camera(640, 480, 588.036865, 587.075073, 320.0, 240.0)
 FAR_MM = 32000
-NEAREST_ERROR_MM = 10_000
-"""A Kinect reads up to 10 m; what lies between that and `FAR_MM` is no depth of this camera."""
+MAX_DEPTH_MM = 10_000
+"""A Kinect measures up to 10 m. Values from there to `FAR_MM` are an error; from `FAR_MM` on, invalid pixels."""
 FIRST_SUBJECT_FRAMES = 2440
-"""The test split's first frames, of the subject that is also in the training split."""
+"""Number of test frames, at the start, with the subject of the training split."""
 
 _PARTS = ("KNU3_A", "KNU3_B", "KNU2_A", "KNU2_B", "KNU1_A", "KNU1_B")
 _FINGERS = {"little": "F1", "ring": "F2", "middle": "F3", "index": "F4"}
@@ -51,7 +54,7 @@ JOINTS = Joints(
         **{f"{finger}_tip": f"{own}_KNU3_A" for finger, own in _FINGERS.items()},
     },
     evaluated=(0, 3, 6, 9, 12, 15, 18, 21, 24, 25, 27, 30, 31, 32),
-    alike=frozenset(f"{finger}_tip" for finger in (*_FINGERS, "thumb")),
+    equivalent=frozenset(f"{finger}_tip" for finger in (*_FINGERS, "thumb")),
 )  # fmt: skip
 
 
@@ -59,7 +62,7 @@ class Nyu:
     """A split, "train" or "test". `centres`: a text file of precomputed cube centres, see `centres.read_centres`.
 
     Raises:
-        DatasetError: labels that are missing or not in the format, or are not of as many frames as there are images.
+        DatasetError: labels are missing or invalid, or their number differs from that of the images.
     """
 
     joints = JOINTS
@@ -70,10 +73,10 @@ class Nyu:
         path = self._folder / "joint_data.mat"
         self._labels = _read_labels(path)
         count = len(self._labels)
-        for number, there in ((count, True), (count + 1, False)):
+        for number, expected in ((count, True), (count + 1, False)):
             image = self._image(number)
-            if image.is_file() != there:
-                raise DatasetError(path, f"labels {count} frames, but {image} is {'missing' if there else 'there'}")
+            if image.is_file() != expected:
+                raise DatasetError(path, f"labels {count} frames, but {image} {'is missing' if expected else 'exists'}")
         self._centres = read_centres(centres, count, y_up=True) if centres else None
 
     def _image(self, number: int) -> Path:
@@ -88,8 +91,8 @@ class Nyu:
         image = read_png(path, CAMERA.width, CAMERA.height, np.uint8, 3)
         depth = two_byte_depth(image, high=1, low=0)
         depth[depth >= FAR_MM] = 0
-        if depth.max() > NEAREST_ERROR_MM:
-            raise DatasetError(path, f"a depth of {depth.max()} mm, which no Kinect reads")
+        if depth.max() > MAX_DEPTH_MM:
+            raise DatasetError(path, f"a depth of {depth.max()} mm, beyond the range of a Kinect")
         subject = subject_of(self._split, index)
         joints, valid = self._labels[index], np.ones(len(JOINTS.names), bool)
         return Sample(
@@ -100,7 +103,7 @@ class Nyu:
 
 
 def subject_of(split: str, index: int) -> str:
-    """The subject of a split's frame: "2" is seen in testing only."""
+    """The subject of a frame: "2" is in the test split only."""
     return "2" if split == "test" and index >= FIRST_SUBJECT_FRAMES else "1"
 
 
@@ -117,8 +120,8 @@ def _read_labels(path: Path) -> np.ndarray:
     joints = labels[0].astype(np.float64) * (0.001, -0.001, 0.001)
     try:
         check_joints(joints.reshape(-1, 3), CAMERA, path)
-    except DatasetError:  # find the frame, for the message
-        for frame, one in enumerate(joints):
-            check_joints(one, CAMERA, Path(f"{path}, frame {frame + 1}"))
+    except DatasetError:  # find the frame for the message
+        for frame, points in enumerate(joints):
+            check_joints(points, CAMERA, Path(f"{path}, frame {frame + 1}"))
         raise
     return joints

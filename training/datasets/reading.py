@@ -1,4 +1,4 @@
-"""Reading the datasets' files: everything that comes from disk is checked before anything is computed from it."""
+"""Readers for the datasets' files. All content is checked before it is used."""
 
 import zlib
 from pathlib import Path
@@ -12,16 +12,16 @@ from .sample import DatasetError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FAR_M, NEAR_M = 10.0, 0.02
-"""No joint of a benchmark is farther from its camera, or nearer."""
-OUTSIDE = 0.5
-"""How far outside the image, in image sizes, a label may lie: hands at the edge are labelled too."""
+"""Range of the joints' distance from the camera in the benchmarks."""
+OUTSIDE_MARGIN = 0.5
+"""How far outside the image a label may lie, in image sizes: hands at the edge are labelled too."""
 
 
 def read_bytes(path: Path) -> bytes:
     """The whole file.
 
     Raises:
-        DatasetError: it is not there or cannot be read.
+        DatasetError: it is missing or cannot be read.
     """
     try:
         return path.read_bytes()
@@ -30,13 +30,13 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_lines(path: Path, ended: bool = True) -> list[tuple[int, str]]:
-    """The lines of a text file that are not blank, each with its number, the first being 1.
+    """The lines of a text file that are not blank, each with its number, counted from 1.
 
     Args:
-        ended: the last line must end in a line break, because without it a number cut short would go unnoticed.
+        ended: require a line break at the end of the last line. Without one, a truncated number would go unnoticed.
 
     Raises:
-        DatasetError: it cannot be read, is not text, has no line or does not end as it must.
+        DatasetError: it cannot be read, is not text, has no lines, or lacks the last line break.
     """
     raw = read_bytes(path)
     try:
@@ -47,7 +47,7 @@ def read_lines(path: Path, ended: bool = True) -> list[tuple[int, str]]:
     if not lines:
         raise DatasetError(path, "is empty")
     if ended and not text.endswith("\n"):
-        problem = "the last line has no end: the file is cut short (if you know it is whole, add a line break)"
+        problem = "the last line has no line break: the file is truncated (if it is complete, add a line break)"
         raise DatasetError(path, problem, line=lines[-1][0])
     return lines
 
@@ -56,10 +56,10 @@ def numbers(fields: list[str], count: int, path: Path, line: int) -> np.ndarray:
     """`count` finite numbers of a line, float64.
 
     Raises:
-        DatasetError: there are more or fewer of them, or one is no finite number.
+        DatasetError: there are more or fewer of them, or one is not a finite number.
     """
     if len(fields) != count:
-        raise DatasetError(path, f"{len(fields)} numbers where {count} belong", line=line)
+        raise DatasetError(path, f"{len(fields)} numbers, expected {count}", line=line)
     try:
         values = np.array([float(field) for field in fields])
     except ValueError as error:
@@ -70,45 +70,45 @@ def numbers(fields: list[str], count: int, path: Path, line: int) -> np.ndarray:
 
 
 def check_joints(joints_m: np.ndarray, camera: Camera, path: Path, line: int | None = None) -> None:
-    """Reject joints (J, 3) that no hand before this camera can have.
+    """Check that joints (J, 3), in metres in the optical frame, are plausible for this camera.
 
     Raises:
-        DatasetError: one is not finite, not between 2 cm and 10 m before the camera, or far outside the image.
+        DatasetError: one is not finite, not between 2 cm and 10 m in front of the camera, or far outside the image.
     """
     if not np.isfinite(joints_m).all():
         raise DatasetError(path, "a joint is not finite", line=line)
     z = joints_m[:, 2]
     if (z < NEAR_M).any() or (z > FAR_M).any():
         worst = z[np.argmax(np.abs(z - 0.5))]
-        raise DatasetError(path, f"a joint lies {worst:.3f} m before the camera", line=line)
+        raise DatasetError(path, f"a joint lies {worst:.3f} m in front of the camera", line=line)
     pixels, size = camera.project(joints_m), np.array([camera.width, camera.height])
-    outside = ((pixels < -OUTSIDE * size) | (pixels > (1 + OUTSIDE) * size)).any(-1)
+    outside = ((pixels < -OUTSIDE_MARGIN * size) | (pixels > (1 + OUTSIDE_MARGIN) * size)).any(-1)
     if outside.any():
         u, v = pixels[np.argmax(outside)]
         raise DatasetError(path, f"a joint lies at pixel ({u:.0f}, {v:.0f}), far outside the image", line=line)
 
 
 def read_png(path: Path, width: int, height: int, dtype: type, channels: int) -> np.ndarray:
-    """A PNG of exactly this form, (height, width) or (height, width, channels) with the channels as blue, green, red.
+    """A PNG of exactly this format: (height, width), or (height, width, channels) in the order blue, green, red.
 
     Raises:
-        DatasetError: not a PNG, truncated, corrupt (any checksum wrong), or of another size or depth.
+        DatasetError: not a PNG, truncated, corrupt (a wrong checksum), or of another size or depth.
     """
     raw = read_bytes(path)
     if raw[:8] != PNG_SIGNATURE:
         raise DatasetError(path, "is not a PNG file", offset=0)
-    place, kind = 8, b""
+    position, kind = 8, b""
     while kind != b"IEND":
-        head = raw[place : place + 8]
-        end = place + 12 + int.from_bytes(head[:4], "big")
+        head = raw[position : position + 8]
+        end = position + 12 + int.from_bytes(head[:4], "big")
         if len(head) < 8 or end > len(raw):
-            raise DatasetError(path, "the PNG file ends early", offset=len(raw))
+            raise DatasetError(path, "the PNG file is truncated", offset=len(raw))
         kind = head[4:]
-        if zlib.crc32(raw[place + 4 : end - 4]) != int.from_bytes(raw[end - 4 : end], "big"):
-            raise DatasetError(path, f"the checksum of the PNG's {kind!r} chunk is wrong", offset=place)
-        if place == 8:
+        if zlib.crc32(raw[position + 4 : end - 4]) != int.from_bytes(raw[end - 4 : end], "big"):
+            raise DatasetError(path, f"the checksum of the PNG's {kind!r} chunk is wrong", offset=position)
+        if position == 8:
             _check_header(path, raw[16 : end - 4] if kind == b"IHDR" else b"", width, height, dtype, channels)
-        place = end
+        position = end
     image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
     shape = (height, width, channels) if channels > 1 else (height, width)
     if image is None or image.dtype != dtype or image.shape != shape:
@@ -117,7 +117,7 @@ def read_png(path: Path, width: int, height: int, dtype: type, channels: int) ->
 
 
 def two_byte_depth(image: np.ndarray, high: int, low: int) -> np.ndarray:
-    """(height, width, 3) uint8 -> (height, width) uint16, its bytes from the channels `high` and `low`."""
+    """(height, width, 3) uint8 -> (height, width) uint16 with the bytes from the channels `high` and `low`."""
     return cv2.merge([cv2.extractChannel(image, low), cv2.extractChannel(image, high)]).view("<u2")[..., 0]
 
 
@@ -129,9 +129,9 @@ def metres(depth: np.ndarray, unit_m: float) -> np.ndarray:
 
 
 def _check_header(path: Path, header: bytes, width: int, height: int, dtype: type, channels: int) -> None:
-    """The PNG's IHDR: size, bit depth and colour type (0 grey, 2 RGB)."""
+    """Check the PNG's IHDR: size, bit depth and colour type (0 grey, 2 RGB)."""
     expected = (width, height, 8 * np.dtype(dtype).itemsize, 2 if channels == 3 else 0)
-    found = (int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big"), *header[8:10])
-    if found != expected:
+    actual = (int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big"), *header[8:10])
+    if actual != expected:
         names = "width {} height {} bits {} colour type {}"
-        raise DatasetError(path, f"is a PNG of {found}, not of {names.format(*expected)}", offset=16)
+        raise DatasetError(path, f"is a PNG of {actual}, not of {names.format(*expected)}", offset=16)

@@ -1,4 +1,4 @@
-"""What every dataset loader gives, and how each one's joints are the 21 of `fingerpose_ros.perception.skeleton`."""
+"""Common types of the dataset loaders, and the mapping of their joints to those of `perception.skeleton`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
 
 
 class DatasetError(ValueError):
-    """A file of a dataset that is missing, truncated or not in the format; the message names it and the place in it."""
+    """A file of a dataset is missing, truncated or invalid. The message names the file and the line or byte."""
 
     def __init__(self, path: Path, problem: str, line: int | None = None, offset: int | None = None):
         where = f", line {line}" if line is not None else f", byte {offset}" if offset is not None else ""
@@ -23,14 +23,14 @@ class Sample:
     """One depth image of one hand.
 
     Attributes:
-        depth_m: (height, width) float32, metres; 0 where there is no reading.
+        depth_m: (height, width) float32, metres; 0 is an invalid pixel.
         camera: of that image.
         joints_m: (J, 3) in the dataset's own order, metres in the camera's optical frame; NaN where not valid.
-        valid: (J,) bool, which joints are labelled.
-        centre_m: (3,) the centre of the cube around the hand that the dataset's protocol crops.
-        cube_m: the cube's edge.
-        right: whether the image shows a right hand (a left hand, or a right one recorded mirrored, if not).
-        subject, sequence, name: whose hand, in which recording, which frame; as the dataset calls them.
+        valid: (J,) bool, the labelled joints.
+        centre_m: (3,) centre of the cube around the hand that the dataset's protocol crops, metres.
+        cube_m: the cube's edge, metres.
+        right: whether the image shows a right hand. If not, it shows a left hand or a mirrored right hand.
+        subject, sequence, name: person, recording and frame, as the dataset names them.
     """
 
     depth_m: np.ndarray
@@ -47,54 +47,56 @@ class Sample:
 
 @dataclass(frozen=True)
 class Joints:
-    """A dataset's own joints, and where each of our 21 is among them.
+    """The joints of a dataset, and their mapping to our 21.
 
     Attributes:
-        names: the J joints, in the dataset's order, by the dataset's names.
-        slots: our joint's name -> the dataset's joint that stands for it, as far as there is one.
+        names: the dataset's names of its J joints, in its order.
+        slots: our joint's name -> the dataset's joint that replaces it, if there is one.
         evaluated: indices of the joints that the dataset's protocol scores, in the protocol's order.
-        alike: those of our names whose joint is the same anatomical point there, so that its labels may be mixed with
-            another dataset's; the others only stand in the same finger or in the palm.
+        equivalent: our names of the joints that are the same anatomical points in the dataset. Their labels may be
+            mixed with those of another dataset. The other joints are only in the same finger or in the palm.
     """
 
     names: tuple[str, ...]
     slots: dict[str, str]
     evaluated: tuple[int, ...]
-    alike: frozenset[str]
+    equivalent: frozenset[str]
 
     @property
     def evaluated_names(self) -> tuple[str, ...]:
-        """The names of the evaluated joints."""
+        """The dataset's names of the evaluated joints."""
         return tuple(self.names[i] for i in self.evaluated)
 
-    def hand(self, joints: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(J, 3), (J,) of the dataset -> (21, 3) in our order, NaN where unknown, and (21,) bool."""
+    def to_hand(self, joints: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(J, 3), (J,) of the dataset -> (21, 3) in our order, NaN where unknown, and (21,) bool, known joints."""
         hand, known = np.full((len(JOINTS), 3), np.nan), np.zeros(len(JOINTS), bool)
         for i, name in enumerate(JOINTS):
             if name in self.slots:
-                own = self.names.index(self.slots[name])
-                hand[i], known[i] = joints[own], valid[own]
+                index = self.names.index(self.slots[name])
+                hand[i], known[i] = joints[index], valid[index]
         return hand, known
 
     def evaluated_from_hand(self, hand: np.ndarray) -> np.ndarray:
         """(..., 21, 3) in our order -> (..., E, 3), the joints that the protocol scores."""
-        slot_of = {own: JOINTS.index(name) for name, own in self.slots.items()}
+        slot_of = {theirs: JOINTS.index(ours) for ours, theirs in self.slots.items()}
         return np.asarray(hand)[..., [slot_of[name] for name in self.evaluated_names], :]
 
     def groups(self) -> dict[str, tuple[int, ...]]:
-        """Finger or palm -> places of its joints among the evaluated ones; a shared knuckle counts in both."""
-        slot_of = {own: JOINTS.index(name) for name, own in self.slots.items()}
+        """Finger or palm -> indices of its joints among the evaluated ones. An MCP can belong to both."""
+        slot_of = {theirs: JOINTS.index(ours) for ours, theirs in self.slots.items()}
         slots = [slot_of[name] for name in self.evaluated_names]
         return {task: tuple(i for i, slot in enumerate(slots) if slot in members) for task, members in SUBTASKS.items()}
 
 
 class HandDataset(Protocol):
-    """A split of a dataset on disk: `len(dataset)` and `dataset[index] -> Sample`. Reading a sample may raise
-    `DatasetError`; opening the dataset reads and checks its annotations."""
+    """A split of a dataset on disk: `len(dataset)` and `dataset[index] -> Sample`.
+
+    Opening the dataset reads and checks its annotations. Reading a sample may raise `DatasetError`.
+    """
 
     joints: Joints
     camera: Camera | None
-    """Of all images; None where each sequence has its own."""
+    """The camera of all images; None if each sequence has its own."""
 
     def __len__(self) -> int: ...
 
@@ -102,8 +104,8 @@ class HandDataset(Protocol):
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some frames of a dataset, in order, as a dataset."""
+class Subset:
+    """A dataset of some frames of another dataset, in order."""
 
     whole: HandDataset
     frames: range
@@ -123,17 +125,17 @@ class Part:
         return self.whole[self.frames[index]]
 
 
-HELD_OUT = 50
-"""One frame in so many is kept from training: the last ones of the split, as neighbours in a sequence are alike."""
+HOLD_OUT_EVERY = 50
+"""One frame in this many is held out for validation: the last ones, because neighbours in a sequence are similar."""
 
 
-def hold_out(dataset: HandDataset) -> tuple[Part, Part]:
-    """A training split -> what to train on, and what to measure progress on. Only the test split is for results.
+def hold_out(dataset: HandDataset) -> tuple[Subset, Subset]:
+    """Divide a training split into training and validation frames. Final results come from the test split only.
 
     Raises:
-        ValueError: a single frame cannot be both.
+        ValueError: the dataset has a single frame.
     """
     if len(dataset) < 2:
-        raise ValueError("a dataset of one frame leaves none to measure progress on")
-    first = len(dataset) - max(1, len(dataset) // HELD_OUT)
-    return Part(dataset, range(first)), Part(dataset, range(first, len(dataset)))
+        raise ValueError("a dataset of one frame leaves none for validation")
+    first = len(dataset) - max(1, len(dataset) // HOLD_OUT_EVERY)
+    return Subset(dataset, range(first)), Subset(dataset, range(first, len(dataset)))

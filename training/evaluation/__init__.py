@@ -1,4 +1,4 @@
-"""Evaluation: figures of weights that are final, each with the command that gives it.
+"""Evaluation of final weights.
 
-Here: errors, detections, scores and submissions. Not here: validation while a network trains (`learning`).
+Here: errors, detections, scores and submissions. Not here: validation during training (`learning`).
 """

@@ -1,10 +1,11 @@
-"""The paper's claim, tested: what the six subtasks, the sharing between them and the fusion layer each bring.
+"""Ablation of the paper's claim: the contribution of the six subtasks, residual feature sharing and the fusion layer.
 
     ./run training ablation --out runs/ablation --jobs 2
 
-Trains the registry's four ablations with several seeds. A seed is of the weights and of the hands: all four see the
-same images in the same order, rendered once and kept in `--out`, for as many steps, and are measured on the same other
-images. What is finished is not done again. Prints the tables of `docs/ablation.md`.
+Trains the registry's four ablation networks with several seeds. A seed sets the initial weights and the rendered hands.
+All four see the same images in the same order for the same number of steps. They are tested on the same other images.
+The images are rendered once and stored in `--out`. Finished runs are not repeated. Prints the tables of
+`docs/ablation.md`.
 """
 
 import argparse
@@ -37,20 +38,20 @@ CONFIG = Path(__file__).parents[1] / "configs" / "ablation.yaml"
 VARIANTS = {
     "ablation_a": "(A) shared map, one head for 21 joints",
     "ablation_b": "(B) six subtasks",
-    "ablation_c": "(C) and residual sharing",
-    "ablation_d": "(D) and the fusion layer",
+    "ablation_c": "(C) with residual sharing",
+    "ablation_d": "(D) with the fusion layer",
 }
 PAIRS = (*pairwise(VARIANTS), ("ablation_a", "ablation_d"))
 
 TEST_SEED, TEST_BATCHES = 20_250_611, 64
-"""Of the images that are measured on: no run's seed, and how many batches."""
+"""Seed of the test images, which no run uses, and their number of batches."""
 
 RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The first batches of a stream, rendered by `render` and read from its folder ever after."""
+class StoredBatches:
+    """The batches that `render` stored in a folder."""
 
     folder: Path
 
@@ -59,26 +60,26 @@ class Kept:
             return dict(batch)
 
 
-def render(folder: Path, count: int, kind: dict) -> None:
-    """Leave the first `count` batches of the synthetic stream `kind` in `folder`, as far as they are not there."""
+def render(folder: Path, count: int, options: dict) -> None:
+    """Store the first `count` batches of the synthetic dataset with these `options` in `folder`, if missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    stream = synthetic(**kind)
+    dataset = synthetic(**options)
     for index in range(count):
         path = folder / f"{index}.npz"
         if not path.exists():
-            batch = stream[index]
+            batch = dataset[index]
             part = path.with_suffix(".part.npz")
             np.savez(part, **{name: batch[name] for name in ("image", "uvd", "present", "right")})
             part.replace(path)
 
 
 def train(out: Path, config: TrainingConfig) -> None:
-    """Train one network of one seed on the images kept for it, and leave its errors on the test's in `out`."""
+    """Train one network with one seed on its stored images; save its errors on the test images in `out`, mm."""
     result = out / f"{config.network}_{config.seed}.npy"
     if result.exists():
         return
     torch.set_num_threads(1)
-    images, test = Kept(out / f"images_{config.seed}"), Kept(out / "images_test")
+    images, test = StoredBatches(out / f"images_{config.seed}"), StoredBatches(out / "images_test")
     folder = out / result.stem
     trainer = Trainer(config, folder, torch.device("cpu"), lambda **_: images, lambda **_: test)
     folder.mkdir(exist_ok=True)
@@ -93,23 +94,23 @@ def train(out: Path, config: TrainingConfig) -> None:
     np.save(result, torch.cat(errors).numpy())
 
 
-def claim(out: Path, config: TrainingConfig) -> None:
-    """Make `out` the folder of these runs.
+def prepare_folder(out: Path, config: TrainingConfig) -> None:
+    """Create `out` and record the configuration of its runs there.
 
     Raises:
-        ValueError: it holds those of another configuration, which would be taken for these.
+        ValueError: `out` holds runs of another configuration or other code; their results must not be mixed.
     """
     networks = {name: dataclasses.asdict(config_named(name)) for name in VARIANTS}
-    own = {"training": dataclasses.asdict(config), "networks": networks, "code": fingerprint()}
-    own, note = json.dumps(own, indent=1), out / "config.json"
-    if note.exists() and note.read_text() != own:
+    current = {"training": dataclasses.asdict(config), "networks": networks, "code": fingerprint()}
+    current, record = json.dumps(current, indent=1), out / "config.json"
+    if record.exists() and record.read_text() != current:
         raise ValueError(f"{out} holds runs of another configuration, or other code (config.json); use another --out")
     out.mkdir(parents=True, exist_ok=True)
-    note.write_text(own)
+    record.write_text(current)
 
 
 def fingerprint() -> str:
-    """Of the code that the runs rest on, and the hands that are rendered."""
+    """SHA-256 of the code that the results depend on, and of the rendered hands."""
     training, perception = Path(__file__).parents[1], Path(inspect.getfile(FingerPoseNet)).parents[2]
     sources = [*training.glob("learning/*.py"), *training.glob("rendering/*.py"), BANK]
     sources += perception.rglob("*.py")
@@ -117,7 +118,7 @@ def fingerprint() -> str:
 
 
 def interval(differences: np.ndarray) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of paired differences (seeds, images): seeds and images are both drawn."""
+    """95 % bootstrap interval of the mean of paired differences (seeds, images); resamples both seeds and images."""
     rng = np.random.default_rng(0)
     seeds, images = differences.shape
     means = [
@@ -128,9 +129,9 @@ def interval(differences: np.ndarray) -> tuple[float, float]:
 
 
 def interval_over_seeds(means: np.ndarray) -> tuple[float, float]:
-    """95 % t-interval of the mean of what a few seeds say (seeds,), taken as drawn from a normal distribution."""
-    reach = stats.t.ppf(0.975, len(means) - 1) * stats.sem(means)
-    return float(means.mean() - reach), float(means.mean() + reach)
+    """95 % t-interval of the mean of a few seeds' `means` (seeds,), assuming a normal distribution."""
+    half_width = stats.t.ppf(0.975, len(means) - 1) * stats.sem(means)
+    return float(means.mean() - half_width), float(means.mean() + half_width)
 
 
 def multiply_adds(config: NetworkConfig, size: int) -> int:
@@ -142,7 +143,7 @@ def multiply_adds(config: NetworkConfig, size: int) -> int:
 
 
 def tables(errors: dict[str, np.ndarray], seeds: list[int], size: int) -> str:
-    """Errors of the variants, (seeds, images) each, and what each step brings, for people."""
+    """Two Markdown tables: the variants' `errors`, (seeds, images) each in mm, and the change by each step."""
     cost = {name: multiply_adds(config_named(name), size) / 1e6 for name in VARIANTS}
     head = ["network", "multiply-adds", *(f"seed {seed}" for seed in seeds), "mean, mm"]
     body = [
@@ -155,8 +156,8 @@ def tables(errors: dict[str, np.ndarray], seeds: list[int], size: int) -> str:
         intervals = interval(difference), interval_over_seeds(difference.mean(1))
         letters = " to ".join(VARIANTS[name][1] for name in (before, after))
         each = ", ".join(f"{d:+.2f}" for d in difference.mean(1))
-        said = (f"{low:+.2f} to {high:+.2f}" for low, high in intervals)
-        steps.append([letters, f"{difference.mean():+.2f}", *said, each])
+        bounds = (f"{low:+.2f} to {high:+.2f}" for low, high in intervals)
+        steps.append([letters, f"{difference.mean():+.2f}", *bounds, each])
     changes = rows(
         ["step", "error changes by, mm", "bootstrap interval", "t-interval over seeds", "seed by seed"], steps
     )
@@ -168,27 +169,27 @@ def main(argv: list[str]) -> None:
         prog="./run training ablation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for images, logs and results")
-    parser.add_argument("--config", type=Path, default=CONFIG, help="of each run, but for its network and seed")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="of each run, except network and seed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each on one thread")
+    parser.add_argument("--jobs", type=int, default=1, help="number of parallel runs, one thread each")
     arguments = parser.parse_args(argv)
     try:
         config = load_config(arguments.config)
         if len(config.stages) != 1:
-            raise ValueError(f"{arguments.config} has {len(config.stages)} stages: variants are compared over one")
+            raise ValueError(f"{arguments.config} has {len(config.stages)} stages; the ablation needs exactly one")
         if config.workers or config.pretrained or config.stages[0].batches_per_step > 1:
-            raise ValueError(f"{arguments.config} must say workers 0, and neither pretrained nor batches_per_step")
-        claim(arguments.out, config)
+            raise ValueError(f"{arguments.config} must set workers to 0, and neither pretrained nor batches_per_step")
+        prepare_folder(arguments.out, config)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     (stage,) = config.stages
-    # Each image is looked at once: hands point anywhere.
-    kind = {"size": stage.size, "batch": stage.batch, "difficulty": stage.difficulty, "aligned_share": 0}
+    # Each image is predicted once, without a second crop that is aligned with the hand.
+    options = {"size": stage.size, "batch": stage.batch, "difficulty": stage.difficulty, "aligned_fraction": 0}
     images = [("test", TEST_SEED, TEST_BATCHES), *((seed, 1000 * seed, stage.steps) for seed in arguments.seeds)]
     runs = [dataclasses.replace(config, network=name, seed=seed) for seed in arguments.seeds for name in VARIANTS]
     with multiprocessing.get_context("spawn").Pool(arguments.jobs, maxtasksperchild=1) as pool:
-        streams = [(arguments.out / f"images_{name}", count, kind | {"seed": seed}) for name, seed, count in images]
-        pool.starmap(render, streams, chunksize=1)
+        datasets = [(arguments.out / f"images_{name}", count, options | {"seed": seed}) for name, seed, count in images]
+        pool.starmap(render, datasets, chunksize=1)
         pool.starmap(train, [(arguments.out, run) for run in runs], chunksize=1)
     errors = {
         name: np.stack([np.load(arguments.out / f"{name}_{seed}.npy") for seed in arguments.seeds]) for name in VARIANTS

@@ -2,16 +2,20 @@
 
     ./run training evaluate dataset --dataset nyu --root DIR --weights average.safetensors --centres FILE --json OUT
     ./run training evaluate dataset --dataset msra --root DIR --held-out P3 --weights average.safetensors
+
     ./run training evaluate dataset --dataset hands2019 --root DIR --weights ... --submission result.zip
     ./run training evaluate dataset --dataset ho3d --root DIR --weights ... --submission pred.zip
 
-`--weights` takes a network as training leaves it; `--model` one that `./run training export` made, as the product runs it.
+`--weights` takes a network saved by training; `--model` takes a model file made by `./run training export`.
 
-ICVL, NYU and MSRA: without `--centres` (V2V-PoseNet's precomputed ones) the cubes are put around the true joints,
-which makes results better than a paper's; the output says so. HANDS2019: the archive is for the challenge's server;
-who has the test joints, in `test_joint_annotation.txt`, gets errors too, and means by split with `--splits FILE` (a
-line a frame: name, split). HO-3D: errors too, root-, scale-and-translation- and Procrustes-aligned, where
-`evaluation_xyz.json` is beside `evaluation.txt`.
+ICVL, NYU and MSRA: without `--centres` (V2V-PoseNet's precomputed ones) the cubes are centred on the true joints. The
+results are then better than a paper's, and the output states it.
+
+HANDS2019: the archive is for the challenge's server. With the test joints in `test_joint_annotation.txt`, errors are
+reported too, and means by split with `--splits FILE` (one line per frame: name, split).
+
+HO-3D: with `evaluation_xyz.json` beside `evaluation.txt`, errors are reported too: raw, root-, scale-and-translation-
+and Procrustes-aligned.
 """
 
 import argparse
@@ -36,13 +40,13 @@ from . import metrics
 from .frames import add_model_arguments, make_backend
 from .prediction_files import write_predictions
 from .report import figure, table
-from .submissions import frames_wanted, write_hands2019, write_ho3d
+from .submissions import required_frames, write_hands2019, write_ho3d
 
 BATCH = 16
 CHALLENGES = ("hands2019", "ho3d")
-"""Datasets whose results go to a server."""
+"""Datasets whose results are submitted to a server."""
 SPLITS = ("extrapolation", "interpolation", "shape", "articulation", "viewpoint")
-"""Of HANDS2019's test set."""
+"""Splits of HANDS2019's test set."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,13 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", required=True, type=Path, help="folder of the official files")
     parser.add_argument("--held-out", choices=CUBES_M, help="MSRA: the subject to test on")
     parser.add_argument("--centres", type=Path, help="ICVL, NYU, MSRA: precomputed centres of the cubes")
-    parser.add_argument("--splits", type=Path, help="HANDS2019: which split each frame is in")
+    parser.add_argument("--splits", type=Path, help="HANDS2019: the split of each frame")
     parser.add_argument("--json", type=Path, help="write all metrics here")
     parser.add_argument("--figure", type=Path, help="draw the error curves here")
     parser.add_argument("--predictions", type=Path, help="write the joints in the common text format (ICVL, NYU, MSRA)")
     parser.add_argument("--submission", type=Path, help="write the challenge's archive (HANDS2019, HO-3D)")
-    parser.add_argument("--weights", type=Path, help="a network as training leaves it, run in PyTorch on the CPU")
-    parser.add_argument("--size", type=int, help="with --weights: edge of its input, pixels; as trained if not given")
+    parser.add_argument("--weights", type=Path, help="a network saved by training, run in PyTorch on the CPU")
+    parser.add_argument("--size", type=int, help="with --weights: edge of its input, pixels; default: as in training")
     add_model_arguments(parser)
 
 
@@ -73,12 +77,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def check(dataset: HandDataset, arguments: argparse.Namespace) -> None:
-    """Reject what would fail only after hours.
+    """Reject invalid arguments before the evaluation, which takes hours.
 
     Raises:
-        ValueError: outputs that the dataset has none of, two networks, options that go with neither.
-        FileNotFoundError: there is no such file of splits, or folder to write to.
-        DatasetError: the file of splits says something else.
+        ValueError: outputs that the dataset does not support, two networks, or options that do not apply.
+        FileNotFoundError: the splits file or a folder to write to does not exist.
+        DatasetError: the splits file has an invalid line.
     """
     name = arguments.dataset
     if arguments.weights and arguments.model:
@@ -93,12 +97,14 @@ def check(dataset: HandDataset, arguments: argparse.Namespace) -> None:
             raise FileNotFoundError(f"--{option} {path}: there is no folder {path.parent}")
     if arguments.submission and name not in CHALLENGES:
         raise ValueError(f"{name} has no challenge to submit to; use --predictions")
-    if arguments.submission and len(dataset) != frames_wanted(name):
-        raise ValueError(f"the challenge wants {frames_wanted(name)} frames, and {arguments.root} has {len(dataset)}")
+    if arguments.submission and len(dataset) != required_frames(name):
+        raise ValueError(
+            f"the challenge requires {required_frames(name)} frames, and {arguments.root} has {len(dataset)}"
+        )
     if arguments.predictions and name in CHALLENGES:
         raise ValueError(f"{name} has no results in the common text format; use --submission")
     if arguments.predictions and isinstance(dataset, Packed):
-        raise ValueError(f"{arguments.root} is packed, its images cut: --predictions needs the official files")
+        raise ValueError(f"{arguments.root} is packed (cropped images): --predictions needs the official files")
     if arguments.splits and name != "hands2019":
         raise ValueError(f"--splits is for hands2019, not {name}")
     if arguments.splits:
@@ -106,7 +112,7 @@ def check(dataset: HandDataset, arguments: argparse.Namespace) -> None:
 
 
 def evaluate(dataset: HandDataset, backend: Backend, arguments: argparse.Namespace) -> None:
-    """Estimate every frame of `dataset`, and print and write what `arguments` ask for."""
+    """Estimate every frame of `dataset`; print and write the requested results."""
     estimate, truth, valid, names = estimate_all(dataset, backend)
     if arguments.predictions:
         write_predictions(arguments.predictions, estimate, dataset.camera)
@@ -116,11 +122,11 @@ def evaluate(dataset: HandDataset, backend: Backend, arguments: argparse.Namespa
         else:
             write_ho3d(arguments.submission, estimate)
     if not valid.all():
-        print("The test joints are not there to compare with: no errors, and neither --json nor --figure is written.")
+        print("The test joints are not available: no errors are computed, and --json and --figure are not written.")
         return
     scores, notes = score(arguments.dataset, dataset, estimate, truth, names, arguments.splits)
     if arguments.dataset in ("icvl", "nyu", "msra") and not arguments.centres:
-        notes.append("The cubes were put around the true joints: not comparable with published results.")
+        notes.append("The cubes were centred on the true joints: not comparable with published results.")
     print("\n".join([table(scores), *notes]))
     about = {"dataset": arguments.dataset, "model": backend.description, "size": backend.input_size}
     if arguments.json:
@@ -130,7 +136,7 @@ def evaluate(dataset: HandDataset, backend: Backend, arguments: argparse.Namespa
 
 
 def estimate_all(dataset: HandDataset, backend: Backend) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
-    """The scored joints of all frames, estimated and true, (frames, E, 3) in metres, which are known, and the names."""
+    """Of all frames: scored joints, estimated and true (frames, E, 3) in metres, known ones (frames, E) bool, names."""
     chosen, estimates, truths, valids, names = list(dataset.joints.evaluated), [], [], [], []
     for samples in tqdm(_batches(dataset), total=-(-len(dataset) // BATCH), unit="batches"):
         crops = [Crop(_centre(sample), sample.cube_m / 2, mirrored=not sample.right) for sample in samples]
@@ -152,7 +158,7 @@ def score(
     names: tuple[str, ...],
     splits: Path | None,
 ) -> tuple[dict[str, dict], list[str]]:
-    """Row's name -> `metrics.summary` of it, and sentences to print below the table."""
+    """Name of the row -> its `metrics.summary`; and notes to print below the table."""
     joints, groups = dataset.joints.evaluated_names, dataset.joints.groups()
 
     def row(aligned: np.ndarray, frames: np.ndarray | slice = slice(None)) -> dict:
@@ -170,7 +176,7 @@ def score(
             of_frame = read_splits(splits, names)
             rows |= {split: row(estimate, of_frame == split) for split in SPLITS if (of_frame == split).any()}
         else:
-            notes.append("No means by split without --splits: the dataset's files do not say which frame is in which.")
+            notes.append("No means by split without --splits: the dataset's files do not contain the split of a frame.")
     return rows, notes
 
 
@@ -178,7 +184,7 @@ def read_splits(path: Path, names: tuple[str, ...]) -> np.ndarray:
     """A file of `name split` lines -> the split of each of the images `names`, (frames,).
 
     Raises:
-        DatasetError: a line of another form, an unknown split, or an image that the file does not name.
+        DatasetError: an invalid line, an unknown split, or an image missing from the file.
     """
     of_name = {}
     for line, text in read_lines(path):
@@ -188,7 +194,7 @@ def read_splits(path: Path, names: tuple[str, ...]) -> np.ndarray:
         of_name[fields[0]] = fields[1]
     missing = [name for name in names if name not in of_name]
     if missing:
-        raise DatasetError(path, f"does not say which split {missing[0]} is in (and {len(missing) - 1} more)")
+        raise DatasetError(path, f"has no split for {missing[0]} (and {len(missing) - 1} more)")
     return np.array([of_name[name] for name in names])
 
 
@@ -198,5 +204,5 @@ def _batches(dataset: HandDataset) -> Iterator[list[Sample]]:
 
 
 def _centre(sample: Sample) -> np.ndarray:
-    """The cube's centre; where the dataset knows of no hand, half a metre ahead, so that the frame has an answer."""
+    """The cube's centre; half a metre in front of the camera if unknown, so that every frame has an estimate."""
     return sample.centre_m if np.isfinite(sample.centre_m).all() else np.array([0, 0, 0.5])

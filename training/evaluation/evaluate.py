@@ -1,6 +1,6 @@
-"""Evaluate estimates of hand poses: `./run training evaluate COMMAND --help`.
+"""Evaluate hand pose estimates: `./run training evaluate COMMAND --help`.
 
-Each command is a module of `training/evaluation` with a docstring, `add_arguments(parser)` and `run(arguments)`.
+Each command is a module of `training/evaluation` that has a docstring, `add_arguments(parser)` and `run(arguments)`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ COMMANDS = {
 
 
 def main(argv: list[str]) -> int:
-    """Parse the command line, run the command; 2 and a message for a person if its input is not usable."""
+    """Run the command in `argv`. Returns 0, or 2 after printing an error message if the input is invalid."""
     parser = argparse.ArgumentParser(prog="./run training evaluate", description=__doc__.splitlines()[0])
     described = "; ".join(f"{name}: {purpose}" for name, purpose in COMMANDS.items())
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=described)

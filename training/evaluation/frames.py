@@ -1,22 +1,25 @@
 """Evaluate on recorded frames: folders of `depth/*.png`, `meta.json` and `joints.npz`.
 
-    ./run training evaluate frames DIR... --centre finder --json errors.json --figures sheets/
+    ./run training evaluate frames DIR... --centre detector --json errors.json --figures sheets/
 
-`--centre truth` shows the network the crop around the true hand, and then again, turned so that the hand points up as
-far as the first look knew; the hand's side is its own choice. `--centre finder` runs the estimator on every frame by
-itself, without what it knows from the frame before and without smoothing, and tells how often the finder's best place,
-the best of all its places, and the hand estimated lie within 60 mm of the true centre. A frame in which no hand is
-found counts as 100 mm in every joint. Folders without joints.npz get shares and pictures only.
+`--centre truth` predicts the crop around the true hand. It then predicts it again, rotated so that the hand, as first
+predicted, points up. Handedness is predicted, not given.
 
-Beside the error stand, for scale: that of a constant pose (the mean hand of the other half of the sequence, put at the
-true centre), and ours after a fixed offset per joint in the palm's frame, fitted on the other half: datasets differ in
-where exactly they put a joint. That one, like the PIP angles and what is said of sigma, is of the frames in which a
-hand is found; beside it stands the plain error of these. Intervals are 95 % bootstrap intervals over frames, which
-takes neighbouring frames for independent.
+`--centre detector` runs the estimator on every frame separately, without tracking or smoothing. It also reports how
+often these lie within 60 mm of the true centre: the detector's first candidate, its best candidate, the estimated hand.
+A frame in which no hand is detected counts as 100 mm in every joint.
 
-Joints lie in the flesh: one that is 5 mm or more before the surface that the camera measured at its pixel is surely
-wrong, or the reading is. How many do is told of the estimates and of the labels. A joint counts as visible if its label
-lies at most 25 mm behind that surface.
+Folders without joints.npz get detection fractions and figures only.
+
+For comparison, two more errors are reported. The first is that of a constant pose: the mean hand of the other half of
+the sequence, placed at the true centre. The second is the estimate's after a fixed offset per joint in the palm's
+frame, fitted on the other half, because datasets define joint positions differently. The offset-corrected error, the
+PIP angles and the sigma figures cover only the frames in which a hand is detected; so does `detected_frames_mm`, the
+uncorrected error. Intervals are 95 % bootstrap intervals over frames; they treat neighbouring frames as independent.
+
+Joints lie below the skin. If a joint is 5 mm or more in front of the surface measured at its pixel, the joint or the
+depth value is wrong. The fraction of such joints is reported for the estimates and the labels. A joint counts as
+visible if its label is at most 25 mm behind that surface.
 """
 
 import argparse
@@ -45,23 +48,23 @@ from training.rendering.preview import caption, draw_crop, sheet
 from . import metrics
 
 NEAR_MM = 60.0
-"""A centre this close is found: the network's looks, each from where the one before saw the hand, do the rest."""
-BEFORE_MM = 5.0
+"""A centre this close is sufficient: repeated crop predictions, each centred on the last one's hand, correct it."""
+IN_FRONT_MM = 5.0
 VISIBLE_MM = 25.0
 EDGE = 192
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--centre", choices=("truth", "finder"), default="finder")
+    parser.add_argument("--centre", choices=("truth", "detector"), default="detector")
     parser.add_argument("--json", type=Path, help="write all figures here")
-    parser.add_argument("--figures", type=Path, help="draw every frame, estimate beside truth, in this folder")
+    parser.add_argument("--figures", type=Path, help="draw every frame in this folder, estimate beside truth")
     add_model_arguments(parser)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which model, run how."""
-    parser.add_argument("--model", default="", help="weights; the ones that ship if not given")
+    """Options that select the model and how it runs."""
+    parser.add_argument("--model", default="", help="model file; default: the shipped model")
     parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
     parser.add_argument("--device", choices=backends.DEVICES, default="auto")
     parser.add_argument("--precision", choices=backends.PRECISIONS, default="f32")
@@ -72,7 +75,7 @@ def make_backend(arguments: argparse.Namespace):
 
 
 def about(arguments: argparse.Namespace, backend) -> dict[str, str]:
-    """What a report says of the model that it is of."""
+    """A report's entries that identify the evaluated model."""
     return {"model": backend.description, "sha256": checksum(ModelFile.open(arguments.model).path)}
 
 
@@ -85,8 +88,8 @@ def run(arguments: argparse.Namespace) -> None:
             raise ValueError(f"{path} has no joints.npz, which --centre truth needs")
         estimates = estimate(folder, backend, arguments.centre)
         results[str(path)] = score(folder, estimates) | {"frames": len(estimates)}
-        if arguments.centre == "finder" and folder.joints is not None:
-            results[str(path)] |= near_shares(folder, estimates)
+        if arguments.centre == "detector" and folder.joints is not None:
+            results[str(path)] |= near_fractions(folder, estimates)
         if arguments.figures:
             arguments.figures.mkdir(parents=True, exist_ok=True)
             name = "_".join(path.resolve().parts[-2:])
@@ -99,59 +102,63 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def estimate(folder: FrameFolder, backend, centre: str) -> list[CropPrediction | None]:
-    """What the network says of each frame's hand, or None where no hand is found."""
+    """The prediction for each frame's hand; None where no hand is detected."""
     settings = EstimatorSettings(max_hands=1)
     estimator = HandPoseEstimator(backend, settings)
-    looks = []
+    predictions = []
     for i in range(len(folder.images)):
         depth = folder.depth(i)
         if centre == "truth":
-            eye = CropPredictor(backend, settings.cube_half_size, depth, folder.camera)
-            place = hand_centre(folder.joints[i])
-            straight = filter(None, eye.predict([eye.crop(place, RIGHT), eye.crop(place, LEFT)]))
-            turned = filter(None, eye.predict([eye.crop(place, look.handedness, look.direction) for look in straight]))
-            looks.append(max(turned, key=certainty, default=None))
+            predictor = CropPredictor(backend, settings.cube_half_size, depth, folder.camera)
+            centre_m = hand_centre(folder.joints[i])
+            first = filter(None, predictor.predict([predictor.crop(centre_m, RIGHT), predictor.crop(centre_m, LEFT)]))
+            upright = [predictor.crop(centre_m, hand.handedness, hand.direction) for hand in first]
+            second = filter(None, predictor.predict(upright))
+            predictions.append(max(second, key=handedness_probability, default=None))
         else:
             estimator.reset()
-            looks.append(next((look for _, look in estimator.observe(depth, folder.camera, i / 30)), None))
-    return looks
+            observed = estimator.observe(depth, folder.camera, i / 30)
+            predictions.append(next((prediction for _, prediction in observed), None))
+    return predictions
 
 
-def near_shares(folder: FrameFolder, looks: list[CropPrediction | None]) -> dict:
-    """Shares of frames with the truth near: to the finder's first place, to any of its places, to the estimate."""
+def near_fractions(folder: FrameFolder, predictions: list[CropPrediction | None]) -> dict:
+    """Fractions of frames whose true centre is near the detector's first candidate, any candidate, the estimate."""
     settings, near = EstimatorSettings(), []
-    for i, (look, joints) in enumerate(zip(looks, folder.joints, strict=True)):
-        found = find_hands(folder.depth(i), folder.camera, settings.min_distance, settings.max_distance, CANDIDATES)
-        places = [candidate.centre for candidate in found]
-        far = [1000 * np.linalg.norm(place - hand_centre(joints)) for place in places + ([look.centre] if look else [])]
+    for i, (prediction, joints) in enumerate(zip(predictions, folder.joints, strict=True)):
+        candidates = find_hands(
+            folder.depth(i), folder.camera, settings.min_distance, settings.max_distance, CANDIDATES
+        )
+        centres = [candidate.centre for candidate in candidates] + ([prediction.centre] if prediction else [])
+        distances = [1000 * np.linalg.norm(centre - hand_centre(joints)) for centre in centres]
         near.append((
-            bool(places) and far[0] < NEAR_MM,
-            min(far[: len(places)], default=np.inf) < NEAR_MM,
-            look is not None and far[-1] < NEAR_MM,
+            bool(candidates) and distances[0] < NEAR_MM,
+            min(distances[: len(candidates)], default=np.inf) < NEAR_MM,
+            prediction is not None and distances[-1] < NEAR_MM,
         ))  # fmt: skip
-    names = ("finder_first_near", "finder_best_near", "estimate_near")
+    names = ("detector_first_near", "detector_best_near", "estimate_near")
     return dict(zip(names, np.mean(near, axis=0).tolist(), strict=True))
 
 
-def certainty(look: CropPrediction) -> float:
-    """Probability that the hand is the one that it was taken for."""
-    return look.right if look.handedness == RIGHT else 1 - look.right
+def handedness_probability(prediction: CropPrediction) -> float:
+    """Probability of the handedness that the crop assumes."""
+    return prediction.right if prediction.handedness == RIGHT else 1 - prediction.right
 
 
 def score(folder: FrameFolder, hands: list[CropPrediction | None]) -> dict:
-    """What can be said of the estimates of one folder, ready for JSON; see the module's docstring."""
-    found = np.array([hand is not None for hand in hands])
+    """All figures of one folder's estimates, ready for JSON; see the module's docstring."""
+    detected = np.array([hand is not None for hand in hands])
     positions = np.array([hand.positions if hand else np.full((21, 3), np.nan) for hand in hands]) * 1000
     result = {
-        "found": float(found.mean()),
-        "right": float(np.mean([h.handedness == RIGHT for h in hands if h])) if found.any() else None,
-        "before_surface": before_surface(behind_surface(folder, positions)),
+        "detected": float(detected.mean()),
+        "right_hand": float(np.mean([h.handedness == RIGHT for h in hands if h])) if detected.any() else None,
+        "in_front_of_surface": fraction_in_front(behind_surface(folder, positions)),
     }
     if folder.joints is None:
         return result
     truth = folder.joints * 1000
     errors = np.where(
-        found[:, None], metrics.joint_errors(np.where(found[:, None, None], positions, truth), truth), MISSED_MM
+        detected[:, None], metrics.joint_errors(np.where(detected[:, None, None], positions, truth), truth), MISSED_MM
     )
     groups = dict(SUBTASKS)
     result |= metrics.summary(errors, JOINTS, groups)
@@ -161,27 +168,27 @@ def score(folder: FrameFolder, hands: list[CropPrediction | None]) -> dict:
     for name, which in (("visible_mm", behind <= VISIBLE_MM), ("hidden_mm", behind > VISIBLE_MM)):
         result[name] = float(errors[which].mean()) if which.any() else None
     result["distance_mm"] = metrics.by_distance(errors, hand_centre(folder.joints)[:, 2])
-    centred = np.where(found[:, None], np.linalg.norm(relative(positions) - relative(truth), axis=2), MISSED_MM)
+    centred = np.where(detected[:, None], np.linalg.norm(relative(positions) - relative(truth), axis=2), MISSED_MM)
     result["hand_centred_mm"] = float(centred.mean())
-    result["labels_before_surface"] = before_surface(behind)
+    result["labels_in_front_of_surface"] = fraction_in_front(behind)
     if len(truth) > 1:
         result["constant_pose_mm"] = constant_pose(truth)
-    if found.sum() < 4:
+    if detected.sum() < 4:
         return result
-    result["found_frames_mm"] = float(errors[found].mean())
-    hands, truth, positions = [h for h in hands if h], truth[found], positions[found]
-    side = true_side(folder.joints)
-    result["offset_corrected_mm"] = offset_corrected(positions, truth, side)
-    result |= pip_flexion(positions, truth, side)
+    result["detected_frames_mm"] = float(errors[detected].mean())
+    hands, truth, positions = [h for h in hands if h], truth[detected], positions[detected]
+    handedness = true_handedness(folder.joints)
+    result["offset_corrected_mm"] = offset_corrected(positions, truth, handedness)
+    result |= pip_flexion(positions, truth, handedness)
     result |= uncertainty(np.array([hand.position_sigma for hand in hands]) * 1000, positions - truth)
     return result
 
 
 def behind_surface(folder: FrameFolder, joints: np.ndarray) -> np.ndarray:
-    """Joints (frames, 21, 3) in mm, NaN for none -> how far each lies behind what the camera measured at its pixel.
+    """Joints (frames, 21, 3) in mm, NaN where missing -> how far each lies behind the surface measured at its pixel.
 
     Returns:
-        (frames, 21) mm; NaN where there is no joint, or no reading.
+        (frames, 21) mm; NaN where the joint is missing or its pixel invalid.
     """
     behind = np.full(joints.shape[:2], np.nan)
     for i, positions in enumerate(joints):
@@ -192,15 +199,19 @@ def behind_surface(folder: FrameFolder, joints: np.ndarray) -> np.ndarray:
     return behind
 
 
-def before_surface(behind: np.ndarray) -> float | None:
-    """Of the joints of which `behind` is known, that share which lies `BEFORE_MM` before the surface; None of none."""
+def fraction_in_front(behind: np.ndarray) -> float | None:
+    """Fraction of the joints with a finite `behind` that lie `IN_FRONT_MM` in front of the surface; None if none."""
     known = behind[np.isfinite(behind)]
-    return float((known < -BEFORE_MM).mean()) if known.size else None
+    return float((known < -IN_FRONT_MM).mean()) if known.size else None
 
 
-def true_side(truth: np.ndarray) -> str:
-    """Which hand a recording's joints (frames, 21, 3) are of: that as which its fingers bend forwards."""
-    return max((RIGHT, LEFT), key=lambda side: np.nanmean([joint_angles(hand, side)[0][1:] for hand in truth]))
+def true_handedness(truth: np.ndarray) -> str:
+    """The handedness of a recording's joints (frames, 21, 3): the one for which its fingers flex forwards."""
+
+    def mean_flexion(handedness: str) -> float:
+        return np.nanmean([joint_angles(hand, handedness)[0][1:] for hand in truth])
+
+    return max((RIGHT, LEFT), key=mean_flexion)
 
 
 def relative(joints: np.ndarray) -> np.ndarray:
@@ -216,22 +227,22 @@ def interval(values: np.ndarray) -> list[float]:
 
 
 def halves(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """First and second half of a sequence, each with the other to fit on."""
+    """(fit, test) masks: each half of a sequence is tested once, fitted on the other."""
     first = np.arange(count) < count // 2
     return [(first, ~first), (~first, first)]
 
 
 def constant_pose(truth: np.ndarray) -> float:
-    """Error of the other half's mean hand at the true centre: what knowing the place alone is worth."""
+    """Error of the other half's mean hand at the true centre: the error if only the position were known, mm."""
     total = 0.0
     for fit, test in halves(len(truth)):
         total += np.linalg.norm(relative(truth[test]) - relative(truth[fit]).mean(0), axis=2).mean(1).sum()
     return float(total / len(truth))
 
 
-def offset_corrected(positions: np.ndarray, truth: np.ndarray, side: str) -> float:
-    """Error after a fixed offset per joint, in the palm's frame, fitted on the other half."""
-    palms = np.array([joint_frames(p, side)[0] for p in positions])
+def offset_corrected(positions: np.ndarray, truth: np.ndarray, handedness: str) -> float:
+    """Error after a fixed offset per joint, in the palm's frame, fitted on the other half, mm."""
+    palms = np.array([joint_frames(p, handedness)[0] for p in positions])
     offset = np.einsum("nji,nkj->nki", palms, truth - positions)
     corrected = np.empty(positions.shape[:2])
     for fit, test in halves(len(truth)):
@@ -239,11 +250,11 @@ def offset_corrected(positions: np.ndarray, truth: np.ndarray, side: str) -> flo
     return float(corrected.mean())
 
 
-def pip_flexion(positions: np.ndarray, truth: np.ndarray, side: str) -> dict:
-    """Mean absolute error of the PIP angles of index to little finger, degrees, and their correlation with truth."""
+def pip_flexion(positions: np.ndarray, truth: np.ndarray, handedness: str) -> dict:
+    """Mean absolute error of the PIP angles (index to little finger, degrees) and their correlation with the truth."""
 
     def angles(joints: np.ndarray) -> np.ndarray:
-        return np.degrees([joint_angles(p, side)[0][1:, 1] for p in joints])
+        return np.degrees([joint_angles(p, handedness)[0][1:, 1] for p in joints])
 
     ours, true = angles(positions), angles(truth)
     return {
@@ -253,7 +264,7 @@ def pip_flexion(positions: np.ndarray, truth: np.ndarray, side: str) -> dict:
 
 
 def uncertainty(sigma: np.ndarray, error: np.ndarray) -> dict:
-    """Coverage of the stated intervals per axis, and whether sigma ranks the joints' errors (Spearman)."""
+    """Coverage of the predicted intervals per axis, and the rank correlation (Spearman) of sigma with the error."""
     ratio = np.abs(error) / sigma
     rank = spearmanr(np.linalg.norm(sigma, axis=2).ravel(), np.linalg.norm(error, axis=2).ravel())
     return {
@@ -264,20 +275,20 @@ def uncertainty(sigma: np.ndarray, error: np.ndarray) -> dict:
 
 
 def draw(folder: FrameFolder, hands: list[CropPrediction | None]) -> np.ndarray:
-    """Every frame's crop with the estimate on it, beside it the truth where there is one."""
+    """Every frame's crop with the estimate drawn on it, beside it the truth if known."""
     tiles = []
     for i, hand in enumerate(hands):
-        place = hand_centre(
+        centre = hand_centre(
             folder.joints[i] if folder.joints is not None else hand.positions if hand else np.zeros((21, 3))
         )
-        if place[2] <= 0:
+        if centre[2] <= 0:
             tiles.append(caption(np.zeros((EDGE, EDGE, 3), np.uint8), f"{i}: no hand"))
             continue
-        crop = Crop(place, 0.16)
+        crop = Crop(centre, 0.16)
         image = crop.image(folder.depth(i), folder.camera, EDGE)
-        side = f"{hand.handedness} {certainty(hand):.2f}" if hand else "no hand"
+        label = f"{hand.handedness} {handedness_probability(hand):.2f}" if hand else "no hand"
         tiles.append(
-            caption(draw_crop(image, crop.to_uvd(hand.positions) if hand else None, edge=EDGE), f"{i}: {side}")
+            caption(draw_crop(image, crop.to_uvd(hand.positions) if hand else None, edge=EDGE), f"{i}: {label}")
         )
         if folder.joints is not None:
             tiles.append(caption(draw_crop(image, crop.to_uvd(folder.joints[i]), edge=EDGE), "truth"))
@@ -285,10 +296,10 @@ def draw(folder: FrameFolder, hands: list[CropPrediction | None]) -> np.ndarray:
 
 
 def line(name: str, result: dict) -> str:
-    """The most important figures, for people."""
-    text = f"{name}: {result['frames']} frames, found {result['found']:.0%}"
-    if result["right"] is not None:
-        text += f", right {result['right']:.0%}"
+    """The most important figures, as text."""
+    text = f"{name}: {result['frames']} frames, detected {result['detected']:.0%}"
+    if result["right_hand"] is not None:
+        text += f", classified as right {result['right_hand']:.0%}"
     if "mean_joint_error_mm" not in result:
         return text
     low, high = result["interval_95_mm"]
@@ -299,14 +310,14 @@ def line(name: str, result: dict) -> str:
     fingers = ", ".join(f"{finger} {result['per_finger_mm'][finger]:.1f}" for finger in FINGER_JOINTS)
     if "pip_flexion_correlation" in result:
         text += f", offset-corrected {result['offset_corrected_mm']:.1f}"
-        text += f", PIP off by {result['pip_flexion_error_deg']:.0f} deg"
+        text += f", PIP error {result['pip_flexion_error_deg']:.0f} deg"
         text += f" (r {result['pip_flexion_correlation']:.2f}), sigma rank {result['sigma_rank_correlation']:.2f}"
     parts = {"visible": result["visible_mm"], "hidden": result["hidden_mm"], **result["distance_mm"]}
     text += "\n    " + ", ".join(f"{part} {error:.1f}" for part, error in parts.items() if error is not None)
-    shares = {"estimates": result["before_surface"], "labels": result["labels_before_surface"]}
-    said = ", ".join(f"{share:.0%} of {name}" for name, share in shares.items() if share is not None)
-    text += f"\n    {BEFORE_MM:.0f} mm or more before the surface: {said}"
+    fractions = {"estimates": result["in_front_of_surface"], "labels": result["labels_in_front_of_surface"]}
+    listed = ", ".join(f"{fraction:.0%} of {name}" for name, fraction in fractions.items() if fraction is not None)
+    text += f"\n    {IN_FRONT_MM:.0f} mm or more in front of the surface: {listed}"
     if "estimate_near" in result:
-        text += f"\n    within {NEAR_MM:.0f} mm of the true centre: finder's first {result['finder_first_near']:.0%}"
-        text += f", its best {result['finder_best_near']:.0%}, estimate {result['estimate_near']:.0%}"
+        text += f"\n    within {NEAR_MM:.0f} mm of the true centre: first candidate {result['detector_first_near']:.0%}"
+        text += f", best candidate {result['detector_best_near']:.0%}, estimate {result['estimate_near']:.0%}"
     return f"{text}\n    {fingers}"

@@ -1,14 +1,14 @@
-"""Evaluate on depth images without a hand: in how many the estimator sees one all the same.
+"""Evaluate on depth images without hands: the fraction of images with a false positive.
 
     ./run training evaluate hand_free --json hand_free.json --real DIR...
 
-500 synthetic images: tables, walls, bodies, forearms without a hand, clutter (`training.rendering.hand_free_images`). With `--real`,
-also recorded frames whose true joints are known, the hand cut away: no reading is left where the line of sight passes
-its centre nearer than 0.2 m. Of these also in how many a hand that was followed is still seen in the third image after
-it was cut away.
+500 synthetic images show tables, walls, bodies, forearms without a hand, or clutter
+(`training.rendering.hand_free_images`). `--real` adds recorded frames with known joints, without their hand: pixels
+whose line of sight passes the hand's centre within 0.2 m become invalid. For these frames the report also contains
+`track_kept`: the fraction of tracks that still exist in the third image after the hand was removed.
 
-Otherwise each image by itself, through the whole estimator as a robot runs it. Beside the share of images with a hand
-at the default confidence stands that share at others: an image's most confident hand counts.
+Each image is otherwise processed separately by the complete estimator. The fraction of images with a false positive is
+reported at the default confidence and at higher thresholds; an image's most confident hand counts.
 """
 
 import argparse
@@ -29,12 +29,12 @@ from training.rendering.testset import CAMERAS
 from .frames import NEAR_MM, about, add_model_arguments, make_backend
 
 SEED = 20_250_119
-"""No training's."""
+"""Not used in training."""
 
 CONFIDENCES = (0.8, 0.9, 0.95, 0.99)
 
 CUT = 0.2
-"""Metres around a true hand's centre in which nothing is left."""
+"""Radius around a true hand's centre within which all is removed, metres."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,19 +49,19 @@ def run(arguments: argparse.Namespace) -> None:
     folders = {str(path): FrameFolder.open(path) for path in arguments.real}
     for name, folder in folders.items():
         if folder.joints is None:
-            raise ValueError(f"{name} has no joints.npz, so where its hand is to be cut away is not known")
+            raise ValueError(f"{name} has no joints.npz, which locates the hand to be removed")
     synthetic, images = defaultdict(list), HandFreeImages(SEED, sensors=CAMERAS)
     for k in range(arguments.count):
         kind, camera, depth = images[k]
         synthetic[kind].append(confidence(backend, depth, camera))
-    report = about(arguments, backend) | {"synthetic": shares(synthetic)}
-    real, lingers = defaultdict(list), {}
+    report = about(arguments, backend) | {"synthetic": fractions(synthetic)}
+    real, tracks = defaultdict(list), {}
     for name, folder in folders.items():
         cut = [without_hand(folder.depth(i), folder.camera, joints) for i, joints in enumerate(folder.joints)]
         real[name] = [confidence(backend, depth, folder.camera) for depth in cut]
-        stayed = [s for i, depth in enumerate(cut) if (s := stays(backend, folder, i, depth)) is not None]
-        lingers[name] = {"hands_lost": len(stayed), "lost_hand_stays": float(np.mean(stayed)) if stayed else None}
-    report["real"] = {name: result | lingers.get(name, {}) for name, result in shares(real).items()}
+        kept = [k for i, depth in enumerate(cut) if (k := track_kept(backend, folder, i, depth)) is not None]
+        tracks[name] = {"hands_removed": len(kept), "track_kept": float(np.mean(kept)) if kept else None}
+    report["real"] = {name: result | tracks.get(name, {}) for name, result in fractions(real).items()}
     for part in ("synthetic", "real"):
         for name, result in report[part].items():
             print(f"{part} {line(name, result)}")
@@ -70,45 +70,47 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def confidence(backend, depth: np.ndarray, camera: Camera) -> float:
-    """Of the surest hand that the estimator sees in one image; 0 if it sees none."""
-    seen = HandPoseEstimator(backend, EstimatorSettings()).observe(depth, camera, 0.0)
-    return max((look.present for _, look in seen), default=0.0)
+    """Highest presence probability of the hands detected in one image; 0 if there are none."""
+    observed = HandPoseEstimator(backend, EstimatorSettings()).observe(depth, camera, 0.0)
+    return max((prediction.present for _, prediction in observed), default=0.0)
 
 
-def stays(backend, folder: FrameFolder, index: int, cut: np.ndarray) -> bool | None:
-    """Whether the true hand, seen in a frame, is still seen in the third of the images `cut` that follow it; None if it
-    is not seen."""
+def track_kept(backend, folder: FrameFolder, index: int, cut: np.ndarray) -> bool | None:
+    """Whether the true hand's track still exists in the third of three images `cut` after frame `index`.
+
+    None if the hand is not detected in the frame itself.
+    """
     estimator, centre = HandPoseEstimator(backend, EstimatorSettings()), hand_centre(folder.joints[index])
     first = estimator.observe(folder.depth(index), folder.camera, 0.0)
-    its = {track.id for track, look in first if 1000 * np.linalg.norm(look.centre - centre) < NEAR_MM}
-    if not its:
+    tracks = {track.id for track, hand in first if 1000 * np.linalg.norm(hand.centre - centre) < NEAR_MM}
+    if not tracks:
         return None
     last = [estimator.observe(cut, folder.camera, i / 30) for i in (1, 2, 3)][-1]
-    return any(track.id in its for track, _ in last)
+    return any(track.id in tracks for track, _ in last)
 
 
 def without_hand(depth: np.ndarray, camera: Camera, joints: np.ndarray) -> np.ndarray:
-    """Depth (height, width) with nothing left of the hand whose `joints` (21, 3) these are, nor near it."""
+    """Depth (height, width) in metres without the hand with these `joints` (21, 3) and everything near it."""
     return cut_away(depth, camera, hand_centre(joints), CUT)
 
 
-def shares(confidences: dict[str, list[float]]) -> dict[str, dict]:
-    """By group and over all: frames, the share with a hand, and the share with one at least so confident."""
+def fractions(confidences: dict[str, list[float]]) -> dict[str, dict]:
+    """By group and over all: frames, fraction with a false positive, and that fraction by minimum confidence."""
     groups = dict(confidences) | ({"all": sum(confidences.values(), [])} if confidences else {})
     return {
         name: {
             "frames": len(values),
-            "with_hand": float(np.mean(np.array(values) > 0)),
-            "with_hand_at_confidence": {str(c): float(np.mean(np.array(values) >= c)) for c in CONFIDENCES},
+            "false_positives": float(np.mean(np.array(values) > 0)),
+            "false_positives_at_confidence": {str(c): float(np.mean(np.array(values) >= c)) for c in CONFIDENCES},
         }
         for name, values in groups.items()
     }
 
 
 def line(name: str, result: dict) -> str:
-    """The figures, for people."""
-    at = ", ".join(f"{share:.1%} at {c}" for c, share in result["with_hand_at_confidence"].items())
-    text = f"{name}: {result['frames']} frames, {result['with_hand']:.1%} with a hand ({at})"
-    if result.get("hands_lost"):
-        text += f", of {result['hands_lost']} lost hands {result['lost_hand_stays']:.1%} stay"
+    """The figures, as text."""
+    at = ", ".join(f"{fraction:.1%} at {c}" for c, fraction in result["false_positives_at_confidence"].items())
+    text = f"{name}: {result['frames']} frames, {result['false_positives']:.1%} with a false positive ({at})"
+    if result.get("hands_removed"):
+        text += f", {result['track_kept']:.1%} of {result['hands_removed']} tracks kept"
     return text

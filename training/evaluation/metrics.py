@@ -1,9 +1,9 @@
-"""Errors of estimated hand joints, as the five benchmarks count them.
+"""Errors of estimated hand joints, as defined by the five benchmarks.
 
-Throughout: joints are (frames, J, 3); `valid` (frames, J) says which of them the truth knows. Distances come out in
-the unit of the joints, so give millimetres to read millimetres.
+Throughout: joints are (frames, J, 3); `valid` (frames, J) marks the joints with a known true position. Distances have
+the unit of the joints; results in mm need joints in mm.
 
-Sources. Mean joint error, share of frames whose worst joint is within a distance and share of joints within a
+Sources. Mean joint error, fraction of frames whose worst joint is within a distance and fraction of joints within a
 distance: Taylor et al., "The Vitruvian Manifold", CVPR 2012, as used since Tompson et al., ACM ToG 33(5), 2014 and
 Supancic et al., ICCV 2015. Alignments, PCK and AUC of HO-3D: the evaluation script of its challenge (Hampali et al.,
 CVPR 2020), which takes them from FreiHAND (Zimmermann et al., ICCV 2019).
@@ -17,21 +17,21 @@ AUC_LIMIT_MM = 50.0
 AUC_STEPS = 100
 
 DISTANCES_M = (0.3, 0.5, 0.7, 0.9)
-"""Between these, hands' distances from the camera are told apart."""
+"""Limits of the bins of the hand's distance from the camera, metres."""
 
 
 def joint_errors(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
-    """Distances (frames, J); NaN where the truth does not know the joint.
+    """Distances (frames, J); NaN where the true joint is unknown.
 
     Raises:
-        ValueError: shapes that differ, or an estimate that is not finite where there is a truth.
+        ValueError: shapes differ, or an estimate is not finite where the truth is known.
     """
     estimate, truth = np.asarray(estimate, np.float64), np.asarray(truth, np.float64)
     if estimate.shape != truth.shape or truth.ndim != 3 or truth.shape[-1] != 3:
         raise ValueError(f"estimates {estimate.shape} and truths {truth.shape} are not both (frames, joints, 3)")
     valid = np.isfinite(truth).all(-1) if valid is None else np.asarray(valid, bool)
     if valid.shape != truth.shape[:2]:
-        raise ValueError(f"validity {valid.shape} does not fit joints {truth.shape}")
+        raise ValueError(f"validity {valid.shape} does not match joints {truth.shape}")
     if not np.isfinite(truth[valid]).all():
         raise ValueError("a truth that is marked valid is not finite")
     missing = valid & ~np.isfinite(estimate).all(-1)
@@ -42,33 +42,33 @@ def joint_errors(estimate: np.ndarray, truth: np.ndarray, valid: np.ndarray | No
 
 
 def mean_error(errors: np.ndarray) -> float:
-    """The mean joint error: over all frames and joints that are known, each counting once."""
+    """The mean joint error over all known joints of all frames, with equal weights."""
     return float(np.nanmean(errors)) if np.isfinite(errors).any() else float("nan")
 
 
 def per_joint(errors: np.ndarray) -> np.ndarray:
-    """(J,) mean error of each joint; NaN for one that no frame knows."""
+    """(J,) mean error of each joint; NaN if it is unknown in all frames."""
     known = np.isfinite(errors)
     total = np.where(known, errors, 0).sum(0)
     return np.divide(total, known.sum(0), out=np.full(errors.shape[1], np.nan), where=known.any(0))
 
 
 def worst_joint(errors: np.ndarray) -> np.ndarray:
-    """(frames,) error of each frame's worst known joint; NaN for a frame without any."""
+    """(frames,) error of each frame's worst known joint; NaN if none is known."""
     known = np.isfinite(errors)
     return np.where(known.any(1), np.where(known, errors, -np.inf).max(1), np.nan)
 
 
 def by_distance(errors: np.ndarray, distance: np.ndarray) -> dict[str, float]:
-    """The mean of `errors` (frames, J) by the hands' `distance` (frames,) in metres; of those that occur."""
+    """Mean `errors` (frames, J) by bin of the hand's `distance` (frames,) in metres; empty bins are left out."""
     bins = np.digitize(distance, DISTANCES_M)
     edges = [f"{low:.1f}-{high:.1f} m" for low, high in zip((0, *DISTANCES_M), DISTANCES_M, strict=False)]
     names = [*edges, f"over {DISTANCES_M[-1]:.1f} m"]
     return {names[i]: mean_error(errors[bins == i]) for i in np.unique(bins)}
 
 
-def share_within(errors: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Share of the known `errors` (any shape) that are at most each of `distances` (D,) -> (D,)."""
+def fraction_within(errors: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Fraction of the known `errors` (any shape) that are at most each of `distances` (D,) -> (D,)."""
     known = np.sort(errors[np.isfinite(errors)])
     if not known.size:
         return np.full(len(distances), np.nan)
@@ -76,35 +76,35 @@ def share_within(errors: np.ndarray, distances: np.ndarray) -> np.ndarray:
 
 
 def area_under_curve(errors: np.ndarray, limit: float = AUC_LIMIT_MM) -> float:
-    """Area under each joint's share-within-distance curve from 0 to `limit`, over `limit`; the mean over the joints.
+    """Mean over joints of the normalised area under the fraction-within-distance curve from 0 to `limit`.
 
-    As HO-3D's script counts it: per joint first, trapezoids over 100 equally spaced distances.
+    As in HO-3D's script: computed per joint, by trapezoids over 100 equally spaced distances.
     """
     distances = np.linspace(0, limit, AUC_STEPS)
-    areas = [np.trapezoid(share_within(joint, distances), distances) / limit for joint in errors.T]
+    areas = [np.trapezoid(fraction_within(joint, distances), distances) / limit for joint in errors.T]
     areas = [area for area in areas if np.isfinite(area)]
     return float(np.mean(areas)) if areas else float("nan")
 
 
 def align_root(estimate: np.ndarray, truth: np.ndarray, root: int) -> np.ndarray:
-    """The estimates, moved so that joint `root` of each frame is where the truth has it."""
+    """The estimates, translated frame by frame so that joint `root` is at its true position."""
     return estimate - estimate[:, root : root + 1] + truth[:, root : root + 1]
 
 
 def align_scale_translation(estimate: np.ndarray, truth: np.ndarray, root: int, reference: int) -> np.ndarray:
-    """The estimates, scaled so that root to `reference` is as long as in the truth, and moved to the truth's root.
+    """The estimates, scaled to the true distance from root to `reference` and translated to the true root.
 
     HO-3D's second error: in its MANO order the root is the wrist (0) and the reference the first joint of the middle
-    finger (4). As there, an estimate whose two joints fall together is multiplied by the truth's length.
+    finger (4). As in its script, an estimate whose two joints coincide is multiplied by the true length.
     """
     length = np.linalg.norm(estimate[:, reference] - estimate[:, root], axis=-1)
-    wanted = np.linalg.norm(truth[:, reference] - truth[:, root], axis=-1)
-    scaled = estimate * (wanted / np.where(length > 0, length, 1))[:, None, None]
+    true_length = np.linalg.norm(truth[:, reference] - truth[:, root], axis=-1)
+    scaled = estimate * (true_length / np.where(length > 0, length, 1))[:, None, None]
     return align_root(scaled, truth, root)
 
 
 def align_procrustes(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The estimates, moved, turned and scaled onto the truth to least squares, frame by frame; HO-3D's third error.
+    """The estimates after a least-squares similarity transform to the truth, frame by frame; HO-3D's third error.
 
     As in HO-3D's script, `scipy.linalg.orthogonal_procrustes` may choose a reflection.
     """
@@ -113,13 +113,13 @@ def align_procrustes(estimate: np.ndarray, truth: np.ndarray) -> np.ndarray:
         centre = target.mean(0)
         target_size, guess_size = np.linalg.norm(target - centre) + 1e-8, np.linalg.norm(guess - guess.mean(0)) + 1e-8
         unit = (guess - guess.mean(0)) / guess_size
-        turn, scale = orthogonal_procrustes((target - centre) / target_size, unit)
-        aligned[i] = unit @ turn.T * (scale * target_size) + centre
+        rotation, scale = orthogonal_procrustes((target - centre) / target_size, unit)
+        aligned[i] = unit @ rotation.T * (scale * target_size) + centre
     return aligned
 
 
 def summary(errors: np.ndarray, joints: tuple[str, ...], groups: dict[str, tuple[int, ...]]) -> dict:
-    """What a results table shows of `errors` (frames, J) in mm, ready for JSON.
+    """The figures of a results table from `errors` (frames, J) in mm, ready for JSON.
 
     Args:
         joints: the J names, in order.
@@ -133,6 +133,6 @@ def summary(errors: np.ndarray, joints: tuple[str, ...], groups: dict[str, tuple
         "per_finger_mm": {name: mean_error(errors[:, list(members)]) for name, members in groups.items()},
         "auc_0_50_mm": area_under_curve(errors),
         "distances_mm": distances.tolist(),
-        "frames_with_worst_joint_within": share_within(worst_joint(errors), distances).tolist(),
-        "joints_within": share_within(errors, distances).tolist(),
+        "frames_with_worst_joint_within": fraction_within(worst_joint(errors), distances).tolist(),
+        "joints_within": fraction_within(errors, distances).tolist(),
     }

@@ -1,7 +1,8 @@
 """Joint positions in the text format in which results on ICVL, NYU and MSRA are published.
 
-A line a frame, in the test set's order; a joint is `u v d`: pixel, pixel, millimetre along the camera's axis; all with
-blanks between. Source: the collection of published results by Chen, "awesome-hand-pose-estimation" (`evaluation`).
+One line per frame, in the test set's order. A joint is `u v d`: pixel, pixel, millimetres along the camera's axis.
+All values are separated by blanks. Source: the collection of published results by Chen,
+"awesome-hand-pose-estimation" (`evaluation`).
 """
 
 import gzip
@@ -23,7 +24,7 @@ def read_predictions(path: Path, joints: int) -> np.ndarray:
     """A plain or gzipped file -> (frames, joints, 3): u, v, d in pixels and millimetres.
 
     Raises:
-        DatasetError: missing, truncated, not text, a line with another number of joints, a number that is not finite.
+        DatasetError: file missing, truncated or not text; a line with a wrong number of joints; a number not finite.
     """
     raw = read_bytes(path)
     if raw[:2] == GZIP_MAGIC:
@@ -48,10 +49,10 @@ def write_predictions(path: Path, joints_m: np.ndarray, camera: Camera) -> None:
     """Joints (frames, J, 3) in metres in the camera's optical frame -> a text file, gzipped if its name ends in .gz.
 
     Raises:
-        ValueError: a joint that is not finite or not before the camera.
+        ValueError: a joint is not finite or not in front of the camera.
     """
     if not (np.isfinite(joints_m).all() and (joints_m[..., 2] > 0).all()):
-        raise ValueError("a joint to be written is not finite, or not before the camera")
+        raise ValueError("a joint to be written is not finite, or not in front of the camera")
     uvd = np.concatenate([camera.project(joints_m), joints_m[..., 2:] * 1000], axis=-1)
     text = "".join(" ".join(f"{value:.3f}" for value in frame.ravel()) + "\n" for frame in uvd)
     path.write_bytes(gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())

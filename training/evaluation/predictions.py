@@ -1,4 +1,4 @@
-"""Score prediction files in the text format of the published results: `u v d` a joint, a frame a line, plain or gzip.
+"""Score prediction files in the common text format: `u v d` per joint, one frame per line, plain or gzip.
 
 ./run training evaluate predictions --dataset nyu --truth truth.txt method.txt.gz ... --json scores.json
 """
@@ -41,17 +41,17 @@ def score_files(dataset: str, truth: Path, files: list[Path]) -> dict[str, dict]
 
     Raises:
         DatasetError: a file is not in the format.
-        ValueError: a file has another number of frames than the truth.
+        ValueError: a file and the truth differ in their number of frames.
     """
     joints, camera = DATASETS[dataset].joints, DATASETS[dataset].camera
     count = len(joints.evaluated)
-    wanted = _millimetres(read_predictions(truth, count), camera)
+    true_joints = _millimetres(read_predictions(truth, count), camera)
     scores = {}
     for file in files:
-        given = _millimetres(read_predictions(file, count), camera)
-        if len(given) != len(wanted):
-            raise ValueError(f"{file} has {len(given)} frames, {truth} has {len(wanted)}")
-        errors = metrics.joint_errors(given, wanted)
+        predicted = _millimetres(read_predictions(file, count), camera)
+        if len(predicted) != len(true_joints):
+            raise ValueError(f"{file} has {len(predicted)} frames, {truth} has {len(true_joints)}")
+        errors = metrics.joint_errors(predicted, true_joints)
         scores[str(file)] = metrics.summary(errors, joints.evaluated_names, joints.groups())
     return scores
 

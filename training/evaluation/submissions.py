@@ -1,12 +1,12 @@
 """Archives for the two challenges whose test joints are not published: HANDS2019 Task 1 and HO-3D v3.
 
-HANDS2019: `result.txt` in a zip, tab-separated, a line a frame in the order of `test_bbs.txt`: the image's name and 21
-times `x y z` in millimetres, the dataset's joint order (as HandAugment, who won, wrote theirs).
+HANDS2019: `result.txt` in a zip, tab-separated, one line per frame in the order of `test_bbs.txt`. A line has the
+image's name and 21 times `x y z` in millimetres, in the dataset's joint order (as in HandAugment's winning archive).
 
-HO-3D: `pred.json` in a zip, a list of two: of every frame of `evaluation.txt`, in order, the 21 joints in MANO's
-order, and the vertices of the hand's mesh, in metres in OpenGL axes (`pred.py` of shreyashampali/ho3d). We estimate no
-mesh: each is one vertex, the wrist, upon which the challenge's script leaves the mesh errors out; its F-scores then
-mean nothing.
+HO-3D: `pred.json` in a zip, a list of two lists in metres in OpenGL axes (`pred.py` of shreyashampali/ho3d). For every
+frame of `evaluation.txt`, in order, the first holds the 21 joints in MANO's order and the second the mesh vertices.
+We estimate no mesh: each mesh is one vertex, the wrist. The challenge's script then omits the mesh errors, and its
+F-scores are meaningless.
 """
 
 import json
@@ -21,21 +21,21 @@ from training.datasets.sample import DatasetError
 
 JOINTS = 21
 EPOCH = (2020, 1, 1, 0, 0, 0)
-"""Time stamp in the archives, so that the same estimates give the same bytes."""
+"""Fixed time stamp in the archives: the same estimates give the same bytes."""
 ROUNDING_M = 1e-6
 
 
-def frames_wanted(dataset: str) -> int:
-    """How many frames the challenge of "hands2019" or "ho3d" wants."""
+def required_frames(dataset: str) -> int:
+    """Number of frames that the challenge of "hands2019" or "ho3d" requires."""
     return {"hands2019": TEST_FRAMES, "ho3d": EVALUATION_FRAMES}[dataset]
 
 
 def write_hands2019(path: Path, names: tuple[str, ...], joints_m: np.ndarray) -> None:
-    """Estimates (frames, 21, 3) in the dataset's order, metres in the optical frame, of the images `names`.
+    """Write estimates (frames, 21, 3) of the images `names`, in the dataset's joint order, metres in the optical frame.
 
     Raises:
-        ValueError: not all test frames, not 21 finite joints in each, or one not before the camera.
-        DatasetError: what was written does not read back as it should.
+        ValueError: frames missing, not 21 finite joints in each, or a joint not in front of the camera.
+        DatasetError: the written archive does not read back as the same joints.
     """
     joints = _checked(joints_m, TEST_FRAMES)
     if len(names) != len(joints) or len(set(names)) != len(names):
@@ -46,10 +46,10 @@ def write_hands2019(path: Path, names: tuple[str, ...], joints_m: np.ndarray) ->
 
 
 def read_hands2019(path: Path, names: tuple[str, ...]) -> np.ndarray:
-    """The estimates of an archive, (frames, 21, 3), metres in the optical frame, of these images in this order.
+    """Read the estimates (frames, 21, 3) of these images in this order, metres in the optical frame.
 
     Raises:
-        DatasetError: it is not an archive that the challenge would take.
+        DatasetError: the challenge would not accept the archive.
     """
     lines = _read(path, "result.txt").decode("ascii", "replace").splitlines()
     if len(lines) != len(names):
@@ -64,11 +64,11 @@ def read_hands2019(path: Path, names: tuple[str, ...]) -> np.ndarray:
 
 
 def write_ho3d(path: Path, joints_m: np.ndarray) -> None:
-    """Estimates (frames, 21, 3) in MANO's order, metres in the optical frame.
+    """Write estimates (frames, 21, 3) in MANO's joint order, metres in the optical frame.
 
     Raises:
-        ValueError: not all evaluation frames, not 21 finite joints in each, or one not before the camera.
-        DatasetError: what was written does not read back as it should.
+        ValueError: frames missing, not 21 finite joints in each, or a joint not in front of the camera.
+        DatasetError: the written archive does not read back as the same joints.
     """
     joints = _checked(joints_m, EVALUATION_FRAMES)
     xyz = np.round(joints * TO_OPTICAL, 7).tolist()
@@ -77,10 +77,10 @@ def write_ho3d(path: Path, joints_m: np.ndarray) -> None:
 
 
 def read_ho3d(path: Path) -> np.ndarray:
-    """The joints of an archive, (frames, 21, 3), metres in the optical frame.
+    """Read the joints of an archive, (frames, 21, 3), metres in the optical frame.
 
     Raises:
-        DatasetError: it is not an archive that the challenge would take.
+        DatasetError: the challenge would not accept the archive.
     """
     try:
         xyz, mesh = json.loads(_read(path, "pred.json"))
@@ -88,20 +88,22 @@ def read_ho3d(path: Path) -> np.ndarray:
     except (ValueError, TypeError, RecursionError) as error:
         raise DatasetError(path, f"pred.json is not two lists of numbers ({error})") from error
     if len(mesh) != EVALUATION_FRAMES or len(meshes) != 1 or meshes.pop()[1:] != (3,):
-        raise DatasetError(path, f"{len(mesh)} meshes, or not all of as many vertices")
+        raise DatasetError(path, f"{len(mesh)} meshes, or their numbers of vertices differ")
     return _checked_file(path, xyz, EVALUATION_FRAMES, TO_OPTICAL)
 
 
 def _checked(joints: np.ndarray, frames: int) -> np.ndarray:
-    """The joints, if there are as many frames as there must be, of 21 finite joints each, all before the camera."""
+    """The joints as float64. Raises ValueError unless there are `frames` x 21 finite joints in front of the camera."""
     joints = np.asarray(joints, np.float64)
     if joints.shape != (frames, JOINTS, 3):
-        raise ValueError(f"estimates are {joints.shape}; the challenge wants {(frames, JOINTS, 3)}")
+        raise ValueError(f"estimates are {joints.shape}; the challenge requires {(frames, JOINTS, 3)}")
     if not np.isfinite(joints).all():
         raise ValueError(f"the estimate of frame {int(np.argmin(np.isfinite(joints).all((1, 2))))} is not finite")
     behind = (joints[..., 2] <= 0).any(1)
     if behind.any():
-        raise ValueError(f"the estimate of frame {int(np.argmax(behind))} has a joint that is not before the camera")
+        raise ValueError(
+            f"the estimate of frame {int(np.argmax(behind))} has a joint that is not in front of the camera"
+        )
     return joints
 
 
@@ -115,7 +117,7 @@ def _checked_file(path: Path, rows: list, frames: int, axes: np.ndarray | float 
 def _compare(path: Path, read: np.ndarray, written: np.ndarray) -> None:
     worst = np.abs(read - written).max()
     if worst > ROUNDING_M:
-        raise DatasetError(path, f"reads back {worst} m from what was to be written")
+        raise DatasetError(path, f"differs from the joints to be written by {worst} m when read back")
 
 
 def _write(path: Path, name: str, text: str) -> None:
@@ -128,4 +130,4 @@ def _read(path: Path, name: str) -> bytes:
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
     except (OSError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise DatasetError(path, f"is no archive with a {name} ({error})") from error
+        raise DatasetError(path, f"is not an archive with a {name} ({error})") from error

@@ -1,11 +1,11 @@
-"""Evaluate on the synthetic test set (`training.rendering.testset`): errors by stratum, coverage of the stated uncertainty.
+"""Evaluate on the synthetic test set (`training.rendering.testset`): errors by stratum, coverage of the uncertainty.
 
     ./run training evaluate synthetic --json errors.json --figures sheets/
 
-Each hand is looked at twice, as by the estimator: the second time turned so that it points up, as far as the first look
-knew; that look is scored. Unlike the estimator's its centre is the first look's.
+As in the estimator, each hand is predicted twice. The second crop is rotated so that the hand, as first predicted,
+points up; its prediction is scored. Unlike in the estimator, both crops have the same centre.
 
-The first time, the set is rendered (some minutes) and kept in `--cache`.
+The first call renders the set (some minutes) and stores it in `--cache`.
 """
 
 import argparse
@@ -29,58 +29,58 @@ from . import metrics
 from .frames import about, add_model_arguments, interval, make_backend
 
 BATCH = 32
-DRAWN = 48
+FIGURE_HANDS = 48
 """Hands in the figure."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=Path(f".work/synthetic_test_{testset.VERSION}.npz"))
     parser.add_argument("--json", type=Path, help="write all figures here")
-    parser.add_argument("--figures", type=Path, help="draw the hands that are told worst, estimate beside truth, here")
+    parser.add_argument("--figures", type=Path, help="draw the hands with the largest errors here")
     add_model_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     backend = make_backend(arguments)
     whole = testset.load(arguments.cache)
-    straight = look(backend, whole["image"], np.zeros(len(whole["uvd"])))
-    first = metrics.joint_errors(to_mm(straight.uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
-    roll = upright_roll(hand_direction(to_mm(straight.uvd, whole["distance"])))
-    said = look(backend, whole["image"], roll)
+    first = predict(backend, whole["image"], np.zeros(len(whole["uvd"])))
+    first_errors = metrics.joint_errors(to_mm(first.uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
+    roll = upright_roll(hand_direction(to_mm(first.uvd, whole["distance"])))
+    second = predict(backend, whole["image"], roll)
     report = about(arguments, backend) | {"set": f"synthetic test set, version {testset.VERSION}"}
-    uvd = turned(whole["uvd"], roll)
+    uvd = rotated(whole["uvd"], roll)
     visible = whole["visible"] & (np.abs(uvd[..., :2]) < 1).all(axis=-1)
     whole |= {"uvd": uvd, "visible": visible}
-    report |= score(whole, said.uvd, said.sigma)
-    report |= {"first_look_mm": float(first.mean())}
-    report |= {"handedness": float((said.right > 0.5).mean()), "presence": float((said.present > 0.5).mean())}
+    report |= score(whole, second.uvd, second.sigma)
+    report |= {"first_crop_mm": float(first_errors.mean())}
+    report |= {"handedness": float((second.right > 0.5).mean()), "presence": float((second.present > 0.5).mean())}
     print(table(report))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
     if arguments.figures:
         arguments.figures.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(arguments.figures / "synthetic_worst.png"), draw_worst(whole, said.uvd, roll))
+        cv2.imwrite(str(arguments.figures / "synthetic_worst.png"), draw_worst(whole, second.uvd, roll))
 
 
-def look(backend: Backend, images: np.ndarray, roll: np.ndarray) -> Prediction:
-    """What a backend says of the cubes in `testset` images (n, 1, EDGE, EDGE), turned by `roll` (n,) radians."""
-    answers = []
+def predict(backend: Backend, images: np.ndarray, roll: np.ndarray) -> Prediction:
+    """Predictions for the cubes in `testset` images (n, 1, EDGE, EDGE), rotated by `roll` (n,) radians."""
+    parts = []
     for i in range(0, len(images), BATCH):
-        answers.append(backend.infer(resample(images[i : i + BATCH], backend.input_size, roll[i : i + BATCH])))
+        parts.append(backend.infer(resample(images[i : i + BATCH], backend.input_size, roll[i : i + BATCH])))
     names = [field.name for field in fields(Prediction)]
-    return Prediction(**{name: np.concatenate([getattr(a, name) for a in answers]) for name in names})
+    return Prediction(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def turned(uvd: np.ndarray, roll: np.ndarray) -> np.ndarray:
-    """Points (n, ..., 3) turned by `roll` (n,) radians from u towards v, which is clockwise."""
+def rotated(uvd: np.ndarray, roll: np.ndarray) -> np.ndarray:
+    """Points (n, ..., 3) rotated by `roll` (n,) radians from u towards v, which is clockwise."""
     return np.einsum("nij,n...j->n...i", roll_matrix(roll), uvd)
 
 
 def resample(images: np.ndarray, size: int, roll: np.ndarray) -> np.ndarray:
-    """Network inputs (n, 1, size, size), each pixel the nearest one, as a crop would have taken it."""
+    """Network inputs (n, 1, size, size) by nearest-neighbour sampling, as in `Crop.image`."""
     axis = (2 * np.arange(size) + 1) / size - 1
     grid = np.stack([*np.meshgrid(axis, axis), np.zeros((size, size))], axis=-1)
-    sources = turned(np.broadcast_to(grid, (len(images), *grid.shape)), -roll)[..., :2]
+    sources = rotated(np.broadcast_to(grid, (len(images), *grid.shape)), -roll)[..., :2]
     u, v = np.floor((sources * testset.SIZE + images.shape[-1]) / 2).astype(int).transpose(3, 0, 1, 2)
     return images[np.arange(len(images))[:, None, None], 0, v, u][:, None]
 
@@ -93,7 +93,7 @@ def to_mm(uvd: np.ndarray, distance: np.ndarray) -> np.ndarray:
 
 
 def score(whole: dict[str, np.ndarray], uvd: np.ndarray, sigma: np.ndarray) -> dict:
-    """Errors in mm over all and by stratum, and coverage per axis of visible and of hidden joints."""
+    """Errors in mm, overall and by stratum, and coverage per axis for visible and hidden joints."""
     errors = metrics.joint_errors(to_mm(uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
     visible = whole["visible"]
     result = metrics.summary(errors, JOINTS, dict(SUBTASKS)) | {"interval_95_mm": interval(errors.mean(1))}
@@ -109,9 +109,9 @@ def score(whole: dict[str, np.ndarray], uvd: np.ndarray, sigma: np.ndarray) -> d
 
 
 def draw_worst(whole: dict[str, np.ndarray], uvd: np.ndarray, roll: np.ndarray) -> np.ndarray:
-    """The `DRAWN` hands with the largest mean errors, the worst first: the estimate, and beside it the truth."""
+    """The `FIGURE_HANDS` hands with the largest mean errors, the worst first: the estimate, beside it the truth."""
     errors = metrics.joint_errors(to_mm(uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"])).mean(1)
-    worst = np.argsort(-errors)[:DRAWN]
+    worst = np.argsort(-errors)[:FIGURE_HANDS]
     tiles = []
     for i, image in zip(worst, resample(whole["image"][worst], testset.SIZE, roll[worst])[:, 0], strict=True):
         sensor = list(SENSORS)[whole["sensor"][i]]
@@ -121,13 +121,13 @@ def draw_worst(whole: dict[str, np.ndarray], uvd: np.ndarray, roll: np.ndarray) 
 
 
 def table(report: dict) -> str:
-    """The figures, for people."""
+    """The figures, as text."""
     low, high = report["interval_95_mm"]
     lines = [
         f"{report['set']}, {report['frames']} hands; {report['model']}",
         f"mean joint error {report['mean_joint_error_mm']:.2f} mm [{low:.2f}, {high:.2f}], "
         f"visible {report['visible_mm']:.2f}, hidden {report['hidden_mm']:.2f}, "
-        f"worst joint {report['worst_joint_mm']:.2f}, before hands are turned {report['first_look_mm']:.2f}; "
+        f"worst joint {report['worst_joint_mm']:.2f}, first crop {report['first_crop_mm']:.2f}; "
         f"right hand {report['handedness']:.1%}, hand present {report['presence']:.1%}",
     ]
     lines += [f"  {name:32s} {value:6.2f} mm" for name, value in (report["strata_mm"] | report["distance_mm"]).items()]

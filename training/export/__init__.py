@@ -1,4 +1,4 @@
-"""From trained weights to the model file that the product loads.
+"""Export of trained weights to the model file that the node loads.
 
-Here: rounding, graphs, calibration, checks, and the model card. Not here: loading a model (`perception`).
+Here: rounding, OpenVINO graphs, calibration, checks, and the model card. Not here: loading a model (`perception`).
 """

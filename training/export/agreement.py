@@ -1,4 +1,4 @@
-"""How far two ways of running a network lie apart, in millimetres, on synthetic crops and recorded ones."""
+"""Differences between two backends for the same network, in millimetres, on synthetic and recorded crops."""
 
 import os
 from pathlib import Path
@@ -14,19 +14,19 @@ from training.rendering.view_sampling import HALF_SIZE
 
 SEED = 20_250_408
 MEAN_MM, P99_MM = 0.3, 1.0
-"""What two ways of running the same network may differ by, over all joints: in the mean, and at the 99th percentile."""
+"""Allowed differences between two backends over all joints: mean and 99th percentile."""
 
 TEST_DATA = "FINGERPOSE_TEST_DATA"
 """Environment variable: a folder with recordings under `real/`."""
 
 
 def synthetic_crops(size: int, count: int) -> np.ndarray:
-    """(count, 1, size, size) network inputs that show right hands."""
-    return RenderedBatches(size=size, batch=count, seed=SEED, left_share=0, empty_share=0)[0]["image"]
+    """Network inputs (count, 1, size, size) of right hands."""
+    return RenderedBatches(size=size, batch=count, seed=SEED, left_fraction=0, negative_fraction=0)[0]["image"]
 
 
 def recorded_crops(size: int) -> np.ndarray | None:
-    """Every labelled frame below `FINGERPOSE_TEST_DATA`, cut around the true hand; None where that is not set."""
+    """Crops around the true hand in every labelled frame below `FINGERPOSE_TEST_DATA`; None if that is not set."""
     root = os.environ.get(TEST_DATA)
     if not root:
         return None
@@ -41,11 +41,11 @@ def recorded_crops(size: int) -> np.ndarray | None:
 
 
 def distances(one: Backend, other: Backend, crops: np.ndarray) -> dict[str, float]:
-    """Mean and 99th percentile, in mm at the cube's centre, of how far apart the two put the joints of these crops."""
-    apart = np.linalg.norm(one.infer(crops).uvd - other.infer(crops).uvd, axis=-1) * HALF_CUBE_MM
-    return {"mean_mm": float(apart.mean()), "p99_mm": float(np.percentile(apart, 99))}
+    """Mean and 99th percentile of the distance between both predictions of a joint, in mm at the cube's centre."""
+    error = np.linalg.norm(one.infer(crops).uvd - other.infer(crops).uvd, axis=-1) * HALF_CUBE_MM
+    return {"mean_mm": float(error.mean()), "p99_mm": float(np.percentile(error, 99))}
 
 
 def agrees(distance: dict[str, float]) -> bool:
-    """Whether they are within the bar."""
+    """Whether the differences are within the limits."""
     return distance["mean_mm"] <= MEAN_MM and distance["p99_mm"] <= P99_MM

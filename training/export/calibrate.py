@@ -1,8 +1,8 @@
-"""Fit how a trained network's uncertainty is read, on synthetic hands that neither training nor any test has.
+"""Calibrate the uncertainty of a trained network on synthetic hands used in neither training nor any test.
 
-Standard deviations: along each axis scale * sigma ** power, so that 68.3 % of errors are within one and 95 % within
-1.96, for visible and for hidden joints, and for sure and unsure ones. Two numbers an axis suffice for all of these,
-though whether a joint is visible is not known on a robot. Probabilities: one temperature each (Guo et al., ICML 2017).
+Standard deviations: scale * sigma ** power along each axis. 68.3 % of errors shall lie within one of them and 95 %
+within 1.96, for visible and hidden joints, and for small and large sigma. Two parameters per axis suffice for all these
+groups, although visibility is not known on a robot. Probabilities: one temperature each (Guo et al., ICML 2017).
 """
 
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from fingerpose_ros.perception.pose.network import FingerPoseNet
 from training.rendering.rendered_batches import RenderedBatches
 
 FIT_SEED, CHECK_SEED = 20_250_208, 20_250_308
-"""Neither a training run's (see `./run training train`) nor the test set's (see `training.rendering.testset`)."""
+"""Different from the seeds of training runs (see `trainer.VALIDATION_SEED`) and of `training.rendering.testset`."""
 BATCH = 64
 
 LEVELS = {"68": (1.0, 0.6827, 0.05), "95": (1.96, 0.95, 0.03)}
-"""Interval -> its half-width in standard deviations, the share of errors that belong in it, and the tolerance."""
+"""Interval -> its half-width in standard deviations, the expected fraction of errors in it, and the tolerance."""
 
-POWERS = (0.1, 4.0)
-"""The powers there may be: a joint the network is less sure of must not come out as the surer one, even of a network
-that has hardly learnt anything yet."""
+POWER_BOUNDS = (0.1, 4.0)
+"""Bounds of the power. It stays positive, so that calibration keeps the order of sigmas even for a barely trained
+network."""
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a network says of N synthetic crops, uncalibrated, and the truth.
+class Predictions:
+    """Uncalibrated predictions for N synthetic crops, and the ground truth.
 
     Attributes:
         uvd, sigma: (N, 21, 3).
@@ -48,63 +48,69 @@ class Answers:
     present: np.ndarray
 
     @property
-    def counts(self) -> np.ndarray:
-        """(N,) bool: crops whose joints the network is asked for: those of right hands, as shown."""
+    def right_hands(self) -> np.ndarray:
+        """(N,) bool: crops that show a right hand. Only their joints are evaluated."""
         return self.right & self.present
 
 
 @torch.inference_mode()
-def ask(network: FingerPoseNet, size: int, seed: int, samples: int) -> Answers:
-    """Let the network, in float32, look at `samples` crops (rounded up to whole batches) of `size` pixels, which are
-    turned as those are that an estimate rests on."""
-    stream = RenderedBatches(size=size, batch=BATCH, seed=seed, aligned_share=1, astray_share=0)
+def predict(network: FingerPoseNet, size: int, seed: int, samples: int) -> Predictions:
+    """Predict `samples` crops (rounded up to whole batches) of `size` pixels in float32.
+
+    The crops are rotated upright, like those of the estimator's final predictions.
+    """
+    batches = RenderedBatches(size=size, batch=BATCH, seed=seed, aligned_fraction=1, off_centre_arm_fraction=0)
     collected = []
     for index in range(-(-samples // BATCH)):
-        batch = stream[index]
+        batch = batches[index]
         out = network(torch.from_numpy(batch["image"]))
-        answers = {name: tensor.numpy() for name, tensor in zip(("uvd", "sigma", "logits"), out, strict=True)}
+        predicted = {name: tensor.numpy() for name, tensor in zip(("uvd", "sigma", "logits"), out, strict=True)}
         truth = {name: batch[name] for name in ("visible", "right", "present")} | {"truth": batch["uvd"]}
-        collected.append(answers | truth)
-    return Answers(**{name: np.concatenate([part[name] for part in collected]) for name in collected[0]})
+        collected.append(predicted | truth)
+    return Predictions(**{name: np.concatenate([part[name] for part in collected]) for name in collected[0]})
 
 
-def fit(answers: Answers) -> Calibration:
-    """The calibration that suits these answers best."""
-    counts = answers.counts
-    error, visible = np.abs(answers.uvd - answers.truth)[counts], answers.visible[counts]
-    lines = [_fit_sigma(error[..., axis], answers.sigma[counts, :, axis], visible) for axis in range(3)]
-    scale, power = zip(*lines, strict=True)
-    right, present = answers.logits.T
+def fit(predictions: Predictions) -> Calibration:
+    """The calibration that fits these predictions best."""
+    hands = predictions.right_hands
+    error, visible = np.abs(predictions.uvd - predictions.truth)[hands], predictions.visible[hands]
+    fits = [_fit_sigma(error[..., axis], predictions.sigma[hands, :, axis], visible) for axis in range(3)]
+    scale, power = zip(*fits, strict=True)
+    right, present = predictions.logits.T
     return Calibration(
         sigma_scale=scale,
         sigma_power=power,
-        right_temperature=_fit_temperature(right[answers.present], answers.right[answers.present]),
-        present_temperature=_fit_temperature(present, answers.present),
+        right_temperature=_fit_temperature(right[predictions.present], predictions.right[predictions.present]),
+        present_temperature=_fit_temperature(present, predictions.present),
     )
 
 
 def _fit_sigma(error: np.ndarray, sigma: np.ndarray, visible: np.ndarray) -> tuple[float, float]:
     """Scale and power for one axis; all arrays (n, 21).
 
-    Begins where a Gaussian's likelihood is greatest, which heavy tails make too wide, and goes on to where the coverage
-    of all groups is nearest to what it should be, in units of the tolerances.
+    The first fit maximises the likelihood of a Gaussian; heavy tails make its sigma too wide. The second fit starts
+    there and minimises the coverage error of all groups, in units of the tolerances.
     """
     log_sigma = np.log(sigma)
-    unsure = sigma > np.median(sigma)
-    groups = [a & b for a in (visible, ~visible) for b in (unsure, ~unsure)]
+    uncertain = sigma > np.median(sigma)
+    groups = [a & b for a in (visible, ~visible) for b in (uncertain, ~uncertain)]
 
-    def unlikelihood(line: np.ndarray) -> float:
-        log_scaled = line[0] + line[1] * log_sigma
+    def negative_log_likelihood(parameters: np.ndarray) -> float:
+        log_scaled = parameters[0] + parameters[1] * log_sigma
         return float(np.mean(0.5 * (error / np.exp(log_scaled)) ** 2 + log_scaled))
 
-    def misses(line: np.ndarray) -> float:
-        z = error / np.exp(line[0] + line[1] * log_sigma)
-        found = (((z[group] < width).mean() - share) / tol for group in groups for width, share, tol in LEVELS.values())
-        return float(sum(miss**2 for miss in found))
+    def coverage_error(parameters: np.ndarray) -> float:
+        z = error / np.exp(parameters[0] + parameters[1] * log_sigma)
+        errors = (
+            ((z[group] < width).mean() - expected) / tolerance
+            for group in groups
+            for width, expected, tolerance in LEVELS.values()
+        )
+        return float(sum(value**2 for value in errors))
 
-    bounds = [(None, None), POWERS]
-    start = minimize(unlikelihood, [0.0, 1.0], method="Nelder-Mead", bounds=bounds).x
-    offset, power = minimize(misses, start, method="Nelder-Mead", bounds=bounds).x
+    bounds = [(None, None), POWER_BOUNDS]
+    start = minimize(negative_log_likelihood, [0.0, 1.0], method="Nelder-Mead", bounds=bounds).x
+    offset, power = minimize(coverage_error, start, method="Nelder-Mead", bounds=bounds).x
     return float(np.exp(offset)), float(power)
 
 
@@ -117,32 +123,32 @@ def cross_entropy(logits: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.logaddexp(0, np.where(truth, -logits, logits))))
 
 
-def measure(calibration: Calibration, answers: Answers) -> dict:
-    """How well a calibration holds on answers it was not fitted on.
+def evaluate(calibration: Calibration, predictions: Predictions) -> dict:
+    """Evaluate a calibration on predictions that it was not fitted to.
 
     Returns:
-        `coverage`: visible and hidden -> interval -> share of errors within it along u, v and d;
-        `within_tolerance`: whether all of these are;
-        `right`, `present`: cross-entropy as the network says it, and calibrated.
+        `coverage`: visible and hidden -> interval -> fraction of errors within it along u, v and d;
+        `within_tolerance`: whether all of these are within their tolerance;
+        `right`, `present`: cross-entropy before (`raw`) and after calibration.
     """
-    counts = answers.counts
-    said = calibration.read(answers.uvd, answers.sigma, answers.logits)
-    z = (np.abs(said.uvd - answers.truth) / said.sigma)[counts]
-    visible = answers.visible[counts]
+    hands = predictions.right_hands
+    calibrated = calibration.apply(predictions.uvd, predictions.sigma, predictions.logits)
+    z = (np.abs(calibrated.uvd - predictions.truth) / calibrated.sigma)[hands]
+    visible = predictions.visible[hands]
     coverage, within = {}, True
     for group, mask in (("visible", visible), ("hidden", ~visible)):
         coverage[group] = {}
-        for level, (width, share, tolerance) in LEVELS.items():
-            found = (z[mask] < width).mean(0)
-            coverage[group][level] = found.tolist()
-            within &= bool((np.abs(found - share) <= tolerance).all())
-    right, present = answers.logits.T
+        for level, (width, expected, tolerance) in LEVELS.items():
+            fraction = (z[mask] < width).mean(0)
+            coverage[group][level] = fraction.tolist()
+            within &= bool((np.abs(fraction - expected) <= tolerance).all())
+    right, present = predictions.logits.T
     pairs = {
-        "right": (right[answers.present], answers.right[answers.present], calibration.right_temperature),
-        "present": (present, answers.present, calibration.present_temperature),
+        "right": (right[predictions.present], predictions.right[predictions.present], calibration.right_temperature),
+        "present": (present, predictions.present, calibration.present_temperature),
     }
     entropy = {
         name: {"raw": cross_entropy(logits, truth), "calibrated": cross_entropy(logits / temperature, truth)}
         for name, (logits, truth, temperature) in pairs.items()
     }
-    return {"samples": len(counts), "coverage": coverage, "within_tolerance": within} | entropy
+    return {"samples": len(hands), "coverage": coverage, "within_tolerance": within} | entropy

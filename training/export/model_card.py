@@ -1,10 +1,11 @@
-"""Fill the tables of `models/README.md` from what was measured, so that none of their figures is typed by hand.
+"""Fill the tables of `models/README.md` from measured results, so that no number is typed by hand.
 
     ./run training model_card --export models/export.json --log runs/full/tensorboard \
-        --synthetic synthetic.json --frames truth.json finder.json --empty empty.json
+        --synthetic synthetic.json --frames truth.json detector.json --hand-free hand_free.json
 
-The files are those that `./run training export`, `./run training train` and, with `--json`, `./run training evaluate synthetic`, `frames`
-and `empty` leave. Tables whose file is not given stay as they are.
+`./run training export` writes the first file and `./run training train` the log. `./run training evaluate` with
+`--json` writes the others, with the commands `synthetic`, `frames` and `hand_free`. Tables without a given file stay
+unchanged.
 """
 
 import argparse
@@ -14,17 +15,17 @@ from pathlib import Path
 
 CARD = Path(__file__).resolve().parents[2] / "models" / "README.md"
 CURVE_POINTS = 24
-"""Rows of the learning curve at most."""
+"""Maximum number of rows of the learning curve."""
 
 
 def fill(card: str, name: str, table: str) -> str:
-    """The card with another table between `<!-- table: name -->` and `<!-- end -->`.
+    """Replace the table between `<!-- table: name -->` and `<!-- end -->`.
 
     Raises:
-        ValueError: the card has no such place, or more than one.
+        ValueError: the card has no such place, or several.
     """
-    place = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    filled, count = place.subn(lambda found: f"{found[1]}{table}\n{found[2]}", card)
+    pattern = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    filled, count = pattern.subn(lambda match: f"{match[1]}{table}\n{match[2]}", card)
     if count != 1:
         raise ValueError(f"the card has {count} places for the table {name!r}, not one")
     return filled
@@ -35,29 +36,29 @@ def rows(head: list[str], body: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *body])
 
 
-def interval_row(level: str, group: str, shares: list[float]) -> list[str]:
-    """How many errors a stated interval holds, axis by axis."""
-    said = ", ".join(f"{axis} {share:.1%}" for axis, share in zip("uvd", shares, strict=True))
-    return [f"errors within the stated {level} % interval, {group} joints", said]
+def interval_row(level: str, group: str, fractions: list[float]) -> list[str]:
+    """Fraction of errors within a predicted interval, by axis."""
+    text = ", ".join(f"{axis} {fraction:.1%}" for axis, fraction in zip("uvd", fractions, strict=True))
+    return [f"errors within the predicted {level} % interval, {group} joints", text]
 
 
 def export_table(report: dict) -> str:
-    """What the model is, how well its uncertainty holds, and how near the engines are."""
+    """The model file, the coverage of its uncertainty, and the agreement of the engines."""
     facts = [
         ["input", f"{report['size']} x {report['size']} pixels"],
         ["images seen in training", f"{report['samples_seen']:,}"],
         ["file", f"{report['bytes'] / 1e6:.1f} MB, SHA-256 `{report['sha256']}`"],
     ]
     for group, levels in report["held_out"]["coverage"].items():
-        facts += [interval_row(level, group, shares) for level, shares in levels.items()]
+        facts += [interval_row(level, group, fractions) for level, fractions in levels.items()]
     for row in report["agreement"]:
-        apart = f"mean {row['mean_mm']:.3f} mm, 99th percentile {row['p99_mm']:.3f} mm"
-        facts.append([f"{row['what']}, from PyTorch in f32 on {row['count']} {row['crops']} crops", apart])
+        difference = f"mean {row['mean_mm']:.3f} mm, 99th percentile {row['p99_mm']:.3f} mm"
+        facts.append([f"{row['what']} against PyTorch in f32, {row['count']} {row['crops']} crops", difference])
     return rows(["", ""], facts)
 
 
 def curve_table(*folders: Path) -> str:
-    """Error on the trainer's validation images against images seen, over the runs that led to the weights."""
+    """Error on the validation images against images seen, over all runs that led to the weights."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     points = []
@@ -79,25 +80,26 @@ def synthetic_table(report: dict) -> str:
     body = [["all", f"{report['mean_joint_error_mm']:.2f} ({low:.2f} to {high:.2f})"]]
     body += [["visible joints", f"{report['visible_mm']:.2f}"], ["hidden joints", f"{report['hidden_mm']:.2f}"]]
     body += [["each hand's worst joint", f"{report['worst_joint_mm']:.2f}"]]
-    body += [["all, before hands are turned", f"{report['first_look_mm']:.2f}"]]
+    body += [["all, first crop (not rotated)", f"{report['first_crop_mm']:.2f}"]]
     groups = {**report["strata_mm"], **report["distance_mm"], **report["per_finger_mm"]}
     body += [[name, f"{value:.2f}"] for name, value in groups.items() if name != "all"]
-    body += [["told to be a right hand, as all are", f"{report['handedness']:.1%}"]]
-    body += [["told to be there, as all are", f"{report['presence']:.1%}"]]
+    body += [["classified as right hand (all are)", f"{report['handedness']:.1%}"]]
+    body += [["classified as present (all are)", f"{report['presence']:.1%}"]]
     for group in ("visible", "hidden"):
         body += [interval_row(level, group, report[f"coverage_{level}_{group}"]) for level in ("68", "95")]
     return rows([report["set"], "mean joint error, mm"], body)
 
 
 def frames_table(*reports: dict) -> str:
-    """Errors on recorded sequences, by how the crop's centre was found."""
-    keys = ("mean_joint_error_mm", "hand_centred_mm", "constant_pose_mm", "found_frames_mm", "offset_corrected_mm")
+    """Errors on recorded sequences, by the source of the crop's centre."""
+    keys = ("mean_joint_error_mm", "hand_centred_mm", "constant_pose_mm", "detected_frames_mm", "offset_corrected_mm")
     keys += ("pip_flexion_error_deg", "pip_flexion_correlation", "sigma_rank_correlation", "coverage_68", "coverage_95")
-    keys += ("before_surface", "labels_before_surface")
-    head = ["sequence", "centre", "frames", "found", "told a right hand"]
+    keys += ("in_front_of_surface", "labels_in_front_of_surface")
+    head = ["sequence", "centre", "frames", "detected", "classified as right"]
     head += ["error, mm (95 % interval)", "hand-centred", "constant pose"]
-    head += ["found frames: error", "offset-corrected", "PIP error, degrees", "PIP correlation"]
-    head += ["sigma rank correlation", "within 68 %", "within 95 %", "joints before the surface", "labels before it"]
+    head += ["detected frames: error", "offset-corrected", "PIP error, degrees", "PIP correlation"]
+    head += ["sigma rank correlation", "within 68 %", "within 95 %"]
+    head += ["joints in front of the surface", "labels in front of it"]
     body = []
     for report in reports:
         for path, result in report["sequences"].items():
@@ -106,44 +108,47 @@ def frames_table(*reports: dict) -> str:
                 low, high = result["interval_95_mm"]
                 cells[0] += f" ({low:.1f} to {high:.1f})"
             name = "/".join(part for part in Path(path).parts[-2:] if part not in ("real", "/"))
-            side = f"{result['right']:.0%}" if result["right"] is not None else ""
-            body.append([name, report["centre"], str(result["frames"]), f"{result['found']:.0%}", side, *cells])
+            handedness = f"{result['right_hand']:.0%}" if result["right_hand"] is not None else ""
+            body.append(
+                [name, report["centre"], str(result["frames"]), f"{result['detected']:.0%}", handedness, *cells]
+            )
         for group, results in groups(report["sequences"]).items():
             frames = sum(result["frames"] for result in results)
-            found, error = (
+            detected, error = (
                 sum(result["frames"] * result[key] for result in results) / frames
-                for key in ("found", "mean_joint_error_mm")
+                for key in ("detected", "mean_joint_error_mm")
             )
             cells = [f"{error:.2f}", *[""] * (len(keys) - 1)]
-            body.append([f"{group}, all", report["centre"], str(frames), f"{found:.0%}", "", *cells])
+            body.append([f"{group}, all", report["centre"], str(frames), f"{detected:.0%}", "", *cells])
     return rows(head, body)
 
 
 def groups(sequences: dict[str, dict]) -> dict[str, list[dict]]:
-    """The results of labelled sequences that are one recording's, by its name: seen by several cameras."""
+    """Recordings by several cameras: name -> the results of their labelled sequences."""
     labelled = [path for path, result in sequences.items() if "mean_joint_error_mm" in result]
     recordings = [str(Path(path).parent) for path in labelled]
-    several = {Path(r).name: r for r in recordings if recordings.count(r) > 1 and Path(r).name != "real"}
+    multiple = {Path(r).name: r for r in recordings if recordings.count(r) > 1 and Path(r).name != "real"}
     return {
         name: [sequences[path] for path in labelled if str(Path(path).parent) == folder]
-        for name, folder in several.items()
+        for name, folder in multiple.items()
     }
 
 
-def empty_table(report: dict) -> str:
-    """How often a hand is seen where there is none."""
+def hand_free_table(report: dict) -> str:
+    """False positives in scenes without hands."""
     body = []
     for part, groups in report.items():
         for path, result in groups.items() if part in ("synthetic", "real") else ():
             name = "/".join(Path(path).parts[-2:]).removeprefix("real/")
-            lost = result.get("hands_lost")
-            stays = f"{result['lost_hand_stays']:.1%} of {lost}" if lost else ""
-            body.append([part, name, str(result["frames"]), f"{result['with_hand']:.1%}", stays])
-    return rows(["images", "of", "count", "with a hand", "a lost hand is still seen in the third image"], body)
+            removed = result.get("hands_removed")
+            kept = f"{result['track_kept']:.1%} of {removed}" if removed else ""
+            body.append([part, name, str(result["frames"]), f"{result['false_positives']:.1%}", kept])
+    track_kept = "track kept in the third image after the hand is removed"
+    return rows(["images", "of", "count", "with a false positive", track_kept], body)
 
 
-TABLES = {"export": export_table, "synthetic": synthetic_table, "frames": frames_table, "empty": empty_table}
-"""Those that are made of reports."""
+TABLES = {"export": export_table, "synthetic": synthetic_table, "frames": frames_table, "hand_free": hand_free_table}
+"""Table -> the function that makes it from reports."""
 
 
 def main(argv: list[str]) -> None:
@@ -154,7 +159,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--log", type=Path, nargs="+")
     parser.add_argument("--synthetic", type=Path, nargs=1)
     parser.add_argument("--frames", type=Path, nargs="+")
-    parser.add_argument("--empty", type=Path, nargs=1)
+    parser.add_argument("--hand-free", type=Path, nargs=1)
     parser.add_argument("--card", type=Path, default=CARD)
     arguments = parser.parse_args(argv)
     files = {name: paths for name in TABLES if (paths := getattr(arguments, name))}

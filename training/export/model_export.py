@@ -1,11 +1,13 @@
-"""Make the model that ships from the weights that training leaves.
+"""Make a model file for the node from trained weights.
 
     ./run training export --weights runs/full/average.safetensors --out models
 
-Rounds the weights to 16 bits, calibrates the uncertainty on synthetic hands (minutes), adds OpenVINO's graphs, and
-holds all ways to run the model against each other, and against the weights as trained: on synthetic crops, and on
-recorded ones where FINGERPOSE_TEST_DATA names a folder of them. Only if they agree the model is written to `--out`:
-`fingerposenet.safetensors`, its checksum, and `export.json` with what was measured.
+The tool rounds the weights to 16 bits, calibrates the uncertainty on synthetic hands (minutes), and adds OpenVINO
+graphs. It then compares all backends for the model file, and a reference backend with the weights before rounding. They
+are compared on synthetic crops, and on recorded ones if FINGERPOSE_TEST_DATA names a folder of them.
+
+Only if all agree, the model is written to `--out`: `fingerposenet.safetensors`, its checksum, and `export.json` with
+the measured results.
 """
 
 import argparse
@@ -33,12 +35,12 @@ SYNTHETIC_CROPS = 256
 
 
 def sixteen_bit(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights as they are stored: float16, but vectors (normalisation, biases), which weigh nothing, in float32.
+    """Weights in their stored precision: float16, except vectors (normalisation, biases), which are small: float32.
 
-    float16 and not bfloat16, as it rounds eight times finer.
+    float16 rounds eight times finer than bfloat16.
 
     Raises:
-        ValueError: a weight that is too large for float16.
+        ValueError: a weight is too large for float16.
     """
     stored = {}
     for name, tensor in state.items():
@@ -49,33 +51,33 @@ def sixteen_bit(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def export(weights: Path, size: int, out: Path, samples: int) -> dict:
-    """Make the model file and its checksum in `out`; gives, and writes beside them, what was measured.
+    """Write the model file, its checksum and a report of the measured results to `out`. Returns the report.
 
     Args:
         weights: a network as `./run training train` saves it.
-        size: side of the images the model will take, pixels: a multiple of 32.
-        samples: synthetic crops to calibrate on, and as many to check that on.
+        size: side of the model's input images, pixels: a multiple of 32.
+        samples: number of synthetic crops to calibrate on, and of others to check the calibration.
 
     Raises:
-        FileNotFoundError, ValueError: the weights cannot be used, or the ways to run them do not agree.
+        FileNotFoundError, ValueError: the weights cannot be used, or the backends do not agree.
     """
     if size % 32 or size < 64:
         raise ValueError(f"size {size} is not a multiple of 32 from 64 up")
     if samples < 1:
-        raise ValueError(f"{samples} samples to calibrate on; there must be some")
+        raise ValueError(f"{samples} samples to calibrate on; at least one is needed")
     trained = load_network(weights)
-    told = load_tensors(weights)[1]
-    source = {key: told[key] for key in ("samples", "training", "history") if key in told}
+    metadata = load_tensors(weights)[1]
+    source = {key: metadata[key] for key in ("samples", "training", "history") if key in metadata}
     stored = sixteen_bit(trained.state_dict())
     network = FingerPoseNet(trained.config).eval()
     network.load_state_dict(stored)
 
-    print(f"calibrating on {samples} synthetic crops, and checking on as many others", flush=True)
-    calibration = calibrate.fit(calibrate.ask(network, size, calibrate.FIT_SEED, samples))
-    held = calibrate.measure(calibration, calibrate.ask(network, size, calibrate.CHECK_SEED, samples))
-    print(coverage_table(held["coverage"]))
-    if not held["within_tolerance"]:
-        print("NOT WITHIN TOLERANCE: the stated intervals hold more or fewer errors than they say; see the table")
+    print(f"calibrating on {samples} synthetic crops, checking on as many others", flush=True)
+    calibration = calibrate.fit(calibrate.predict(network, size, calibrate.FIT_SEED, samples))
+    held_out = calibrate.evaluate(calibration, calibrate.predict(network, size, calibrate.CHECK_SEED, samples))
+    print(coverage_table(held_out["coverage"]))
+    if not held_out["within_tolerance"]:
+        print("NOT WITHIN TOLERANCE: the predicted intervals contain too many or too few errors; see the table")
 
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as folder:
@@ -84,17 +86,17 @@ def export(weights: Path, size: int, out: Path, samples: int) -> dict:
         header |= {"calibration": json.dumps(asdict(calibration)), **source}
         save_tensors(path, stored, header)
         add_graphs(path, network, size)
-        path.chmod(0o644)  # safetensors lets only the owner read
+        path.chmod(0o644)  # safetensors makes it readable by the owner only
         checksum_file(path).write_text(f"{checksum(path)}  {path.name}\n")
 
         report = {"size": size, "samples_seen": int(source.get("samples", 0)), "bytes": path.stat().st_size}
-        report |= {"sha256": checksum(path), "calibration": asdict(calibration), "held_out": held}
+        report |= {"sha256": checksum(path), "calibration": asdict(calibration), "held_out": held_out}
         report["agreement"] = compare(path, trained, network)
         print(agreement_table(report["agreement"]))
-        apart = [f"{row['what']} on {row['crops']} crops" for row in report["agreement"] if not agrees(row)]
-        if apart:
-            bar = f"mean {MEAN_MM} mm and 99th percentile {P99_MM} mm"
-            raise ValueError(f"nothing is written: {'; '.join(apart)} differ by more than {bar}")
+        differing = [f"{row['what']} on {row['crops']} crops" for row in report["agreement"] if not agrees(row)]
+        if differing:
+            limits = f"mean {MEAN_MM} mm and 99th percentile {P99_MM} mm"
+            raise ValueError(f"nothing is written: {'; '.join(differing)} differ by more than {limits}")
         (out / "export.json").write_text(json.dumps(report, indent=1) + "\n")
         os.replace(checksum_file(path), checksum_file(out / DEFAULT_NAME))
         os.replace(path, out / DEFAULT_NAME)
@@ -102,9 +104,9 @@ def export(weights: Path, size: int, out: Path, samples: int) -> dict:
 
 
 def compare(path: Path, trained: FingerPoseNet, stored: FingerPoseNet) -> list[dict]:
-    """Every way to run the model at `path` on this machine, against PyTorch's float32: rows of a table.
+    """Compare every backend for the model at `path` on this machine with PyTorch in float32: rows of a table.
 
-    `trained` is the network as training left it, `stored` as the model at `path` holds it.
+    `trained` is the network before rounding; `stored` has the weights of the model at `path`.
     """
     reference = backends.create_backend("torch", "cpu", path, "f32")
     size = reference.input_size
@@ -112,7 +114,7 @@ def compare(path: Path, trained: FingerPoseNet, stored: FingerPoseNet) -> list[d
     try:
         others.append(backends.create_backend("openvino", "cpu", path, "bf16"))
     except ValueError as error:
-        print(f"bf16 is checked in software, which takes minutes. {error}")
+        print(f"bf16 is emulated in software, which takes minutes. {error}")
         others.append(ReferenceBackend(stored, size, bf16=True))
     crops = {"synthetic": synthetic_crops(size, SYNTHETIC_CROPS)}
     recorded = recorded_crops(size)
@@ -126,16 +128,16 @@ def compare(path: Path, trained: FingerPoseNet, stored: FingerPoseNet) -> list[d
 
 
 def coverage_table(coverage: dict) -> str:
-    """Shares of errors within one and within 1.96 standard deviations, for people."""
+    """Fractions of errors within one and within 1.96 standard deviations, as text."""
     lines = [f"{'within':<10}{'u':>8}{'v':>8}{'d':>8}"]
     for group, levels in coverage.items():
-        for level, shares in levels.items():
-            lines.append(f"{group[:7] + ' ' + level:<10}" + "".join(f"{share:8.1%}" for share in shares))
+        for level, fractions in levels.items():
+            lines.append(f"{group[:7] + ' ' + level:<10}" + "".join(f"{fraction:8.1%}" for fraction in fractions))
     return "\n".join(lines)
 
 
 def agreement_table(rows: list[dict]) -> str:
-    """Distances from PyTorch in float32, for people."""
+    """Differences from PyTorch in float32, as text."""
     lines = [f"{'mean mm':>8}{'p99 mm':>8}  against PyTorch in f32"]
     for row in rows:
         verdict = "" if agrees(row) else "  TOO FAR"
@@ -149,9 +151,11 @@ def main(argv: list[str]) -> None:
         prog="./run training export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", type=Path, required=True, help="average.safetensors of a training run")
-    parser.add_argument("--size", type=int, help="side of the network's input in pixels, if not as trained")
+    parser.add_argument("--size", type=int, help="side of the network's input in pixels; default: as in training")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
-    parser.add_argument("--samples", type=int, default=4096, help="synthetic crops to calibrate on, and to check on")
+    parser.add_argument(
+        "--samples", type=int, default=4096, help="number of synthetic crops to calibrate on, and to check on"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for PyTorch")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)

@@ -1,8 +1,8 @@
-"""The network as OpenVINO graphs whose weights lie in the model file itself.
+"""The network as OpenVINO graphs that use the weights in the model file itself.
 
-A graph in OpenVINO's intermediate representation is XML in which every constant is an offset and a size in a file of
-weights. A safetensors file holds its tensors raw, one after the other. So the offsets can point at the tensors under
-the network's own names, and one file serves every engine.
+An OpenVINO graph is an XML file (intermediate representation). It refers to each constant by its offset and size in a
+separate weights file. A safetensors file holds raw tensors one after the other. So the offsets can point at the
+network's tensors there, and one file serves every engine.
 """
 
 import json
@@ -23,12 +23,12 @@ from fingerpose_ros.perception.pose.network import FingerPoseNet
 from fingerpose_ros.perception.pose.network.fingerposenet import Trunk
 from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
 
-SMALL = 8
-"""Constants of fewer elements are not looked for among the weights: they are axes, sizes and the like."""
+MIN_WEIGHT_ELEMENTS = 8
+"""Smaller constants are not matched with weights: they are axes, sizes and the like."""
 
 
 class _Shallow(nn.Module):
-    """What of the trunk stays in float32."""
+    """The part of the trunk that stays in float32."""
 
     def __init__(self, trunk: Trunk):
         super().__init__()
@@ -39,7 +39,7 @@ class _Shallow(nn.Module):
 
 
 class _Deep(nn.Module):
-    """The rest of the trunk, less what only training needs."""
+    """The rest of the trunk, without the outputs that only training needs."""
 
     def __init__(self, trunk: Trunk):
         super().__init__()
@@ -52,12 +52,12 @@ class _Deep(nn.Module):
 
 @torch.no_grad()
 def add_graphs(path: Path, network: FingerPoseNet, size: int) -> None:
-    """Put the graphs of `network` for one image of `size` pixels into the model file at `path`.
+    """Add the graphs of `network` for one image of `size` pixels to the model file at `path`.
 
     Args:
-        path: a safetensors file with the weights of `network`, and no graphs.
+        path: a safetensors file with the weights of `network` and without graphs.
         network: with exactly these weights, in float32.
-        size: from here on fixed, as the places of the maps' cells become constants.
+        size: of the input. It becomes fixed, because the positions of the maps' cells become constants.
     """
     tensors, metadata = load_tensors(path)
     image = torch.zeros(1, 1, size, size)
@@ -70,34 +70,38 @@ def add_graphs(path: Path, network: FingerPoseNet, size: int) -> None:
         "readout": _convert(network.readout, to_readout, ("uvd", "sigma")),
     }
     values = {name: tensor.numpy() for name, tensor in tensors.items()}
-    by_value = {v.astype(np.float32).tobytes(): v for v in values.values() if v.dtype.kind == "f" and v.size >= SMALL}
+    by_value = {
+        v.astype(np.float32).tobytes(): v
+        for v in values.values()
+        if v.dtype.kind == "f" and v.size >= MIN_WEIGHT_ELEMENTS
+    }
     extra = _Constants()
     serialised = {}
     for name, graph in graphs.items():
-        _take_weights(graph, by_value)
+        _use_stored_weights(graph, by_value)
         serialised[name] = _serialise(graph)
         extra.collect(*serialised[name], known={v.tobytes() for v in by_value.values()})
 
-    # The offsets are known when the constants are in the file, and stay when the graphs join: those come last.
+    # The offsets are known once the constants are in the file. They stay when the graphs are added, which come last.
     tensors[GRAPH_PREFIX + "constants"] = torch.from_numpy(extra.array())
     save_tensors(path, tensors, metadata)
-    places = _places(path)
-    offsets = {values[name].tobytes(): places[name] for name in values if values[name].size >= SMALL}
-    offsets |= extra.offsets(places[GRAPH_PREFIX + "constants"])
+    starts = _tensor_offsets(path)
+    offsets = {values[name].tobytes(): starts[name] for name in values if values[name].size >= MIN_WEIGHT_ELEMENTS}
+    offsets |= extra.offsets(starts[GRAPH_PREFIX + "constants"])
     for name, (xml, weights) in serialised.items():
-        text = _point(xml, weights, offsets)
+        text = _with_offsets(xml, weights, offsets)
         tensors[GRAPH_PREFIX + name] = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
     save_tensors(path, tensors, metadata)
-    moved = [name for name, place in _places(path).items() if places.get(name, place) != place]
+    moved = [name for name, start in _tensor_offsets(path).items() if starts.get(name, start) != start]
     if moved:
-        raise RuntimeError(f"safetensors orders its tensors otherwise than before: {', '.join(moved[:3])} moved")
+        raise RuntimeError(f"safetensors changed the order of its tensors: {', '.join(moved[:3])} moved")
 
 
 def _convert(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...]) -> ov.Model:
-    """A module as a graph for inputs of these very shapes, with its weights as they are.
+    """Convert a module to a graph for inputs of exactly these shapes, with unchanged weights.
 
-    `openvino.convert_model` would do more: it folds normalisation into the convolutions, and the weights are others.
-    The plugin does that just as well when it compiles.
+    `openvino.convert_model` would fold normalisation into the convolutions, which changes the weights. The plugin does
+    the same when it compiles the graph.
     """
     example = tuple(inputs.values())
     frontend = FrontEndManager().load_by_framework("pytorch")
@@ -109,8 +113,8 @@ def _convert(module: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, .
     return graph
 
 
-def _take_weights(graph: ov.Model, by_value: dict[bytes, np.ndarray]) -> None:
-    """Replace constants that are weights by the weights as they are stored, in 16 bits or 32."""
+def _use_stored_weights(graph: ov.Model, by_value: dict[bytes, np.ndarray]) -> None:
+    """Replace constants that are weights by the stored weights, in 16 or 32 bits."""
     for node in graph.get_ordered_ops():
         if node.get_type_name() != "Constant" or node.get_element_type() != ov.Type.f32:
             continue
@@ -129,16 +133,16 @@ def _serialise(graph: ov.Model) -> tuple[str, bytes]:
 
 
 def _constants(tree: ElementTree.Element, weights: bytes) -> list[tuple[ElementTree.Element, bytes]]:
-    """The constants of a graph: where their offset stands, and their value."""
-    found = []
+    """The constants of a graph: the XML element with the offset, and the value."""
+    constants = []
     for data in tree.iterfind("./layers/layer[@type='Const']/data"):
         start, size = int(data.get("offset")), int(data.get("size"))
-        found.append((data, weights[start : start + size]))
-    return found
+        constants.append((data, weights[start : start + size]))
+    return constants
 
 
 class _Constants:
-    """What the graphs need besides the weights, in one array."""
+    """The constants of the graphs that are not weights, in one array."""
 
     def __init__(self):
         self._starts: dict[bytes, int] = {}
@@ -148,7 +152,7 @@ class _Constants:
         for _, value in _constants(ElementTree.fromstring(xml), weights):
             if value not in known and value not in self._starts:
                 self._starts[value] = self._end
-                self._end += -(-len(value) // 8) * 8  # each aligned for any type
+                self._end += -(-len(value) // 8) * 8  # aligned for every type
 
     def array(self) -> np.ndarray:
         """As int64, so that safetensors aligns it too."""
@@ -157,20 +161,20 @@ class _Constants:
             data[start : start + len(value)] = value
         return np.frombuffer(data, np.int64)
 
-    def offsets(self, place: int) -> dict[bytes, int]:
-        return {value: place + start for value, start in self._starts.items()}
+    def offsets(self, base: int) -> dict[bytes, int]:
+        return {value: base + start for value, start in self._starts.items()}
 
 
-def _point(xml: str, weights: bytes, offsets: dict[bytes, int]) -> str:
-    """The XML with its constants' offsets turned to where the same values are in the model file."""
+def _with_offsets(xml: str, weights: bytes, offsets: dict[bytes, int]) -> str:
+    """The XML with the constants' offsets replaced by those of the same values in the model file."""
     tree = ElementTree.fromstring(xml)
     for data, value in _constants(tree, weights):
         data.set("offset", str(offsets[value]))
     return ElementTree.tostring(tree, encoding="unicode")
 
 
-def _places(path: Path) -> dict[str, int]:
-    """Tensor -> where it begins, counted from the start of all tensors."""
+def _tensor_offsets(path: Path) -> dict[str, int]:
+    """Tensor -> its offset in bytes from the start of the first tensor."""
     with path.open("rb") as file:
         header = json.loads(file.read(data_start(path))[8:])
     return {name: entry["data_offsets"][0] for name, entry in header.items() if name != "__metadata__"}

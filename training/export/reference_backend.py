@@ -1,4 +1,4 @@
-"""A network of PyTorch's where a backend is expected."""
+"""A backend that runs a trained PyTorch network directly, without a model file."""
 
 import json
 from pathlib import Path
@@ -14,32 +14,32 @@ from fingerpose_ros.perception.pose.prediction import Prediction
 
 
 class ReferenceBackend:
-    """On the CPU; its uncertainty is not calibrated.
+    """Runs on the CPU. Its uncertainty is not calibrated.
 
     Args:
         network: to run.
         size: of its input, pixels.
-        bf16: compute as `TorchBackend` does on a GPU in bf16. Processors that cannot do it in software, slowly.
+        bf16: compute as `TorchBackend` does on a GPU in bf16. Most processors emulate it, slowly.
     """
 
     def __init__(self, network: FingerPoseNet, size: int, bf16: bool = False):
         self.network, self.input_size = network, size
-        self.description = "PyTorch as on a GPU, bf16 in software" if bf16 else "as trained"
+        self.description = "PyTorch as on a GPU, bf16 in software" if bf16 else "reference backend"
         self._bf16 = bf16
 
     def infer(self, images: np.ndarray) -> Prediction:
         """See `prediction.Backend`."""
-        said = forward(self.network, torch.from_numpy(images), self._bf16)
-        return Calibration((1, 1, 1), (1, 1, 1), 1, 1).read(*(tensor.numpy() for tensor in said))
+        raw = forward(self.network, torch.from_numpy(images), self._bf16)
+        return Calibration((1, 1, 1), (1, 1, 1), 1, 1).apply(*(tensor.numpy() for tensor in raw))
 
 
 def trained_size(weights: Path) -> int:
     """Edge of the images that `weights` were last trained on, pixels.
 
     Raises:
-        ValueError: their file does not say.
+        ValueError: their file does not contain it.
     """
     stages = json.loads(load_tensors(weights)[1].get("training", "{}")).get("stages")
     if not stages:
-        raise ValueError(f"{weights} does not say at which size it was trained; give it by --size")
+        raise ValueError(f"{weights} does not contain the image size of its training; set --size")
     return stages[-1]["size"]

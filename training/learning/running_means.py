@@ -1,4 +1,4 @@
-"""What a training run logs, gathered over some of its steps."""
+"""Means of logged scalars over several training steps."""
 
 import time
 
@@ -7,13 +7,13 @@ from torch import distributed
 
 
 class RunningMeans:
-    """Means of scalars over some steps and all processes, speed, and the share of time spent waiting for data."""
+    """Means of scalars over several steps and all processes, speed, and the fraction of time spent waiting for data."""
 
     def __init__(self):
         self._clear()
 
     def _clear(self) -> None:
-        self.sums, self.counts, self.samples, self.waited, self.since = {}, {}, 0, 0.0, time.perf_counter()
+        self.sums, self.counts, self.samples, self.waited, self.start = {}, {}, 0, 0.0, time.perf_counter()
 
     def add(self, scalars: dict[str, torch.Tensor]) -> None:
         for name, value in scalars.items():
@@ -21,8 +21,8 @@ class RunningMeans:
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def read(self, device: torch.device, world: int) -> dict[str, float]:
-        """The means since the last reading."""
-        elapsed = time.perf_counter() - self.since
+        """The means since the last call, and a new start."""
+        elapsed = time.perf_counter() - self.start
         means = [self.sums[name].to(device) / self.counts[name] for name in self.sums]
         means = torch.stack([*means, torch.tensor(self.waited / elapsed, device=device)])
         if world > 1:

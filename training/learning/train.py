@@ -1,17 +1,22 @@
-"""Train a network, on synthetic depth or on a dataset.
+"""Train a network on rendered hands or on a dataset.
 
     ./run training train --config training/configs/quick.yaml --out runs/quick --minutes 2
+
     ./run training train --config training/configs/full.yaml --out runs/full --minutes 60
     ./run training train --config training/configs/full.yaml --out runs/full --minutes 60 --resume
+
     torchrun --nproc-per-node 2 -m training train --config training/configs/further.yaml --out runs/further \
         --weights models/fingerposenet.safetensors
+
     ./run training train --config training/configs/nyu.yaml --dataset nyu --root /data/nyu --out runs/nyu
 
-Stops after `--minutes`, or on Ctrl-C or SIGTERM, and then and every few minutes leaves in `--out`:
-`checkpoint.safetensors`, from which `--resume` goes on exactly; `average.safetensors`, the averaged network, which is
-the one to use; TensorBoard logs.
+Training stops after `--minutes`, or on Ctrl-C or SIGTERM. Then, and every few minutes before, it writes to `--out`:
 
-On a CPU a tenth of the time goes into memory that is given back to the system and asked for again; to keep it:
+    checkpoint.safetensors  the full state, from which `--resume` continues exactly
+    average.safetensors     the averaged network, which is the one to use
+    tensorboard/            logs
+
+On a CPU a tenth of the time is lost because memory is freed and allocated again. To keep it allocated, set
 GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=99999999999
 """
 
@@ -32,15 +37,17 @@ from training.datasets.sample import hold_out
 
 from .checkpoint import CHECKPOINT
 from .config import Stage, load_config
-from .data import MakeBatches, from_dataset, rendered_of, synthetic
-from .trainer import Trainer, grouped
+from .data import MakeBatches, composed, from_dataset, rendered_count, synthetic
+from .trainer import Trainer, is_distributed
+
+log = logging.getLogger("train")
 
 
 def choose_device(name: str) -> torch.device:
-    """`cpu` or `cuda`; under torchrun each process gets its own GPU and joins the others.
+    """`cpu` or `cuda`. Under torchrun each process takes its own GPU and joins the process group.
 
     Raises:
-        ValueError: CUDA is asked for and there is none.
+        ValueError: CUDA is requested but not available.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
@@ -53,14 +60,14 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_renderer(name: str) -> MakeBatches:
-    """What renders hands on the `cpu`, in worker processes, or on `cuda`: on the GPU that this process trains on.
+    """The function that renders hands: on the `cpu`, in worker processes, or on `cuda`, the GPU of this process.
 
     Raises:
-        ValueError: CUDA is asked for and Warp finds none.
+        ValueError: CUDA is requested but Warp finds no device.
     """
     if name == "cpu":
         return synthetic
-    import warp  # imported late: it takes a second, and most do without
+    import warp  # imported late: it takes a second, and only CUDA needs it here
 
     if not warp.is_cuda_available():
         raise ValueError("--render-device cuda: Warp finds no CUDA device here; use --render-device cpu")
@@ -68,53 +75,88 @@ def choose_renderer(name: str) -> MakeBatches:
 
 
 def _data(arguments: argparse.Namespace, stages: tuple[Stage, ...]) -> tuple[MakeBatches, MakeBatches, dict]:
-    """What makes the batches to train on, and those to validate on: of a dataset, frames that are not trained on; and
-    what that is, by its name.
+    """What makes the training batches and the validation batches, and a description of the data for the checkpoint.
 
     Raises:
-        ValueError: options that do not go together, or a dataset that cannot be read.
+        ValueError: options that exclude each other, or a dataset that cannot be read.
     """
     if not arguments.dataset:
         if arguments.root or arguments.held_out or arguments.synthetic_share:
-            raise ValueError("--root, --held-out and --synthetic-share go with --dataset")
-        return choose_renderer(arguments.render_device), synthetic, {}
+            raise ValueError("--root, --held-out and --synthetic-share need --dataset")
+        return _synthetic_data(arguments)
+    if arguments.backgrounds:
+        raise ValueError("--backgrounds is for rendered hands, not for --dataset")
     if not arguments.root or not 0 <= arguments.synthetic_share < 1:
-        raise ValueError("--dataset needs --root, and --synthetic-share is from 0 to below 1")
+        raise ValueError("--dataset needs --root, and --synthetic-share must be at least 0 and below 1")
     for stage in stages:
-        rendered_of(stage.batch, arguments.synthetic_share)
+        rendered_count(stage.batch, arguments.synthetic_share)
     options = {"held_out": arguments.held_out} if arguments.held_out else {}
     training, validation = hold_out(open_dataset(arguments.dataset, arguments.root, "train", **options))
     data = {"dataset": arguments.dataset, "synthetic_share": arguments.synthetic_share, **options}
     render = choose_renderer(arguments.render_device)
     mixed = arguments.synthetic_share > 0
     make_training = from_dataset(training, True, arguments.synthetic_share, render)
-    return make_training, from_dataset(validation, False, alike=mixed), data
+    return make_training, from_dataset(validation, False, equivalent_only=mixed), data
 
 
-def main(argv: list[str]) -> None:
+def _synthetic_data(arguments: argparse.Namespace) -> tuple[MakeBatches, MakeBatches, dict]:
+    """As `_data`, for rendered hands. Validation uses the recordings that choose thresholds, if there are any."""
+    render = choose_renderer(arguments.render_device)
+    folders, fraction = arguments.backgrounds, arguments.composed_share
+    if not folders:
+        log.info("no --backgrounds: all hands are in rendered scenes")
+        return render, synthetic, {}
+    from training.rendering.backgrounds import THRESHOLDS, Backgrounds  # imported late: it needs Warp
+
+    if not 0 < fraction < 1:
+        raise ValueError(f"--composed-share is {fraction}; it must be above 0 and below 1")
+    sources = sorted({image.source for image in Backgrounds(folders).images})
+    log.info("backgrounds: %s", ", ".join(sources))
+    try:
+        Backgrounds(folders, THRESHOLDS)
+        validation = composed(synthetic, folders, fraction, THRESHOLDS)
+    except FileNotFoundError:
+        log.info("no recording of the part %r: validation is on rendered scenes", THRESHOLDS)
+        validation = synthetic
+    return composed(render, folders, fraction), validation, {"backgrounds": sources, "composed_share": fraction}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog="./run training train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and logs")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long; --resume goes on")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after this time; --resume continues")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--render-device", choices=("cpu", "cuda"), default="cpu", help="what draws hands")
+    parser.add_argument("--render-device", choices=("cpu", "cuda"), default="cpu", help="where hands are rendered")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads for the network (more only on idle cores)")
-    parser.add_argument("--weights", type=Path, help="weights of a trained network of the same kind to go on from")
+    parser.add_argument("--weights", type=Path, help="fine-tune these weights, of the same network")
     parser.add_argument("--dataset", choices=DATASETS, help="train on this dataset's training split instead")
-    parser.add_argument("--root", type=Path, help="its official files, or what training.datasets.pack made of them")
-    parser.add_argument("--held-out", choices=CUBES_M, help="MSRA: the subject to leave out")
-    parser.add_argument("--synthetic-share", type=float, default=0.0, help="share of rendered hands in each batch")
+    parser.add_argument("--root", type=Path, help="folder of its official files, or of a packed dataset")
+    parser.add_argument("--held-out", choices=CUBES_M, help="MSRA: the subject to hold out")
+    parser.add_argument("--synthetic-share", type=float, default=0.0, help="fraction of rendered hands in each batch")
+    parser.add_argument(
+        "--backgrounds", nargs="+", type=Path, metavar="DIR", help="recordings without hands, to compose hands into"
+    )
+    parser.add_argument("--composed-share", type=float, default=0.5, help="fraction of each batch that is composed")
+    return parser
+
+
+def main(argv: list[str]) -> None:
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)
     if arguments.resume != (arguments.out / CHECKPOINT).exists():
-        found = "holds a run already: --resume goes on with it" if not arguments.resume else f"has no {CHECKPOINT}"
-        parser.error(f"{arguments.out} {found}")
+        problem = "already holds a run: --resume continues it" if not arguments.resume else f"has no {CHECKPOINT}"
+        parser.error(f"{arguments.out} {problem}")
     if arguments.resume and arguments.weights:
-        parser.error("--resume goes on from the checkpoint, --weights from other weights: give one of them")
+        parser.error(
+            "--resume continues from the checkpoint, --weights starts from other weights: give only one of them"
+        )
     try:
         device = choose_device(arguments.device)
         arguments.out.mkdir(parents=True, exist_ok=True)
@@ -135,5 +177,5 @@ def main(argv: list[str]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     trainer.run(arguments.minutes)
-    if grouped():
+    if is_distributed():
         distributed.destroy_process_group()

@@ -1,7 +1,7 @@
 """Build the bank of hand shapes from the `anny` body model: `./run training build_bank`.
 
-Takes right hand and forearm out of bodies of many ages, builds and proportions, and writes what rendering needs to
-`hand_bank.npz`, so that training itself needs no body model. Anny's code is Apache-2.0, its mesh data (MakeHuman) CC0.
+Extracts right hand and forearm from bodies of many ages, builds and proportions, and writes `hand_bank.npz`. So
+rendering needs no body model. Anny's code is Apache-2.0, its mesh data (MakeHuman) CC0.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Whole depth images without a hand: what a robot's camera sees most of the time, and must not take for one.
+"""Whole rendered depth images without a hand, as a robot's camera sees most of the time.
 
 All in metres in the camera's optical frame: x right, y down, z forward.
 """
@@ -25,7 +25,7 @@ DOWN = np.array([0.0, 1, 0])
 
 
 @dataclass
-class EmptyScene(Primitives):
+class HandFreeScene(Primitives):
     """Primitives in the camera's frame, and arms that end before the hand.
 
     Attributes:
@@ -47,20 +47,20 @@ def camera_of(sensor: str) -> Camera:
 
 
 def cut_away(depth: np.ndarray, camera: Camera, centre: np.ndarray, radius: float) -> np.ndarray:
-    """Depth (height, width) without a reading where the line of sight passes `centre` nearer than `radius` metres."""
+    """Depth (height, width) set to 0 where the line of sight passes `centre` (3,) within `radius` metres."""
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     rays = camera.back_project(np.stack([u, v], axis=-1), np.ones(u.shape))
     return np.where(passes(rays, centre, radius), np.float32(0), depth)
 
 
 def passes(rays: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
-    """Which of the lines of sight `rays` (..., 3) pass `centre` (3,) nearer than `radius` metres."""
+    """Mask (...) of the lines of sight `rays` (..., 3) that pass `centre` (3,) within `radius` metres."""
     rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
     return np.linalg.norm(np.cross(rays, centre), axis=-1) < radius
 
 
-def _thing(rng: np.random.Generator, scene: EmptyScene, foot: np.ndarray, up: np.ndarray):
-    """A cup, a ball, a box, a bottle, a tool: whatever stands or lies with its lowest point at `foot`."""
+def _add_object(rng: np.random.Generator, scene: HandFreeScene, foot: np.ndarray, up: np.ndarray):
+    """Add a ball, box or cylinder that stands or lies with its lowest point at `foot`."""
     kind = int(rng.choice([SPHERE, BOX, CYLINDER]))
     half = rng.uniform(0.01, 0.12, 3) if rng.uniform() < 0.7 else rng.uniform(0.008, 0.03, 3) * (1, 5, 1)
     rotation = basis(up, rng)
@@ -71,21 +71,21 @@ def _thing(rng: np.random.Generator, scene: EmptyScene, foot: np.ndarray, up: np
     scene.add(kind, foot + np.abs(rotation.T @ up) @ half * up, half, rotation)
 
 
-def _table(rng: np.random.Generator, scene: EmptyScene, things: int) -> tuple[np.ndarray, np.ndarray]:
-    """A table-top with things on it, 0.4 to 1.1 m off; its point on the optical axis, and its normal."""
+def _table(rng: np.random.Generator, scene: HandFreeScene, objects: int) -> tuple[np.ndarray, np.ndarray]:
+    """Add a table with objects, 0.4 to 1.1 m away. Returns its point on the optical axis, and its normal."""
     tilt = rng.uniform(0.1, 1.4)
     up = direction_near(rng, np.array([0, -np.sin(tilt), -np.cos(tilt)]), 10)
     middle = np.array([0, 0, rng.uniform(0.4, 1.1)])
     extent = (2.0, 0.02, 2.0) if rng.uniform() < 0.6 else (rng.uniform(0.25, 0.6), 0.02, rng.uniform(0.25, 0.6))
     rotation = basis(up, rng)
     scene.add(BOX, middle - 0.02 * up, extent, rotation)
-    for _ in range(things):
-        _thing(rng, scene, middle + rotation[:, [0, 2]] @ rng.uniform(-0.35, 0.35, 2), up)
+    for _ in range(objects):
+        _add_object(rng, scene, middle + rotation[:, [0, 2]] @ rng.uniform(-0.35, 0.35, 2), up)
     return middle, up
 
 
-def _person(rng: np.random.Generator, scene: EmptyScene) -> np.ndarray:
-    """Torso, head, neck and upper arms; returns the elbows (2, 3)."""
+def _person(rng: np.random.Generator, scene: HandFreeScene) -> np.ndarray:
+    """Add torso, head, neck and upper arms. Returns the elbows (2, 3)."""
     size, lean = rng.uniform(0.85, 1.15), basis(direction_near(rng, DOWN, 15), rng)
     head = np.array([rng.uniform(-0.25, 0.25), rng.uniform(-0.3, 0.15), rng.uniform(0.5, 1.3)])
     scene.add(SPHERE, head, size * np.array((0.08, 0.12, 0.10)), lean)
@@ -102,8 +102,8 @@ def _person(rng: np.random.Generator, scene: EmptyScene) -> np.ndarray:
     return np.array(elbows)
 
 
-def _arms(rng: np.random.Generator, scene: EmptyScene, middle: np.ndarray):
-    """One or two forearms that end at the wrist: a stump, or cut by the image's edge as the hand is outside."""
+def _arms(rng: np.random.Generator, scene: HandFreeScene, middle: np.ndarray):
+    """Add one or two forearms that end at the wrist: inside the image, or cut by its border."""
     for _ in range(rng.integers(1, 3)):
         wrist = middle + random_direction(rng) * rng.uniform(0, 0.2)
         if wrist[2] < 0.3:
@@ -119,9 +119,9 @@ def _arms(rng: np.random.Generator, scene: EmptyScene, middle: np.ndarray):
             scene.add_between(wrist + along * rng.uniform(0.03, 0.12), elbow, rng.uniform(0.035, 0.05), rng)
 
 
-def compose(rng: np.random.Generator, kind: str) -> EmptyScene:
+def sample_scene(rng: np.random.Generator, kind: str) -> HandFreeScene:
     """A scene of one of the `KINDS`."""
-    scene = EmptyScene()
+    scene = HandFreeScene()
     if kind == "table":
         _table(rng, scene, rng.integers(0, 12))
     if kind == "wall":
@@ -129,7 +129,7 @@ def compose(rng: np.random.Generator, kind: str) -> EmptyScene:
         scene.add(BOX, (0, 0, distance), (3, 0.01, 3), basis(facing, rng))
         for _ in range(rng.integers(0, 8)):  # shelves, frames, handles, pipes
             place = np.array([*rng.uniform(-0.4, 0.4, 2) * distance, distance * rng.uniform(0.7, 1)])
-            _thing(rng, scene, place, facing if rng.uniform() < 0.5 else -DOWN)
+            _add_object(rng, scene, place, facing if rng.uniform() < 0.5 else -DOWN)
     if kind == "body":
         _person(rng, scene)
         if rng.uniform() < 0.5:
@@ -147,14 +147,14 @@ def compose(rng: np.random.Generator, kind: str) -> EmptyScene:
     if kind == "clutter":
         for _ in range(rng.integers(3, 16)):
             place = np.array([*rng.uniform(-0.5, 0.5, 2), 1]) * rng.uniform(0.35, 1.5)
-            _thing(rng, scene, place, random_direction(rng))
+            _add_object(rng, scene, place, random_direction(rng))
     return scene
 
 
 class HandFreeImages:
     """Images without a hand: `images[k]` is (kind, camera, depth (height, width) float32 metres, 0 unknown).
 
-    The same for the same seed and k, kinds and `sensors` in turn. Only one of `step` pixels, each way, is drawn.
+    The same for the same seed and k, with kinds and `sensors` in turn. Every `step`-th pixel, each way, is rendered.
     """
 
     def __init__(self, seed: int, step: int = 1, sensors: tuple[str, ...] = tuple(SENSORS)):
@@ -167,29 +167,30 @@ class HandFreeImages:
         return KINDS[index % len(KINDS)], camera, seen[top : top + camera.height]
 
     def sensor(self, index: int) -> str:
-        """Whose image it is."""
+        """Name of the sensor of an image."""
         return self._sensors[index // len(KINDS) % len(self._sensors)]
 
     def view(self, index: int, to_view: np.ndarray, focal: float, size: int, angle: float = 0.0) -> np.ndarray:
-        """What a virtual camera at the same place makes of the scene, (size, size) metres along its axis, 0 unknown.
+        """The scene seen by a virtual camera at the same place, (size, size) metres along its axis, 0 for invalid.
 
         Args:
-            to_view: the camera's optical frame -> the virtual one's, (3, 3); a rotation, or one with a reflection.
-            focal: of the virtual camera, whose image is square and has its principal point in the middle, pixels.
-            angle: where the sensor's rows lie in it, radians from u towards v.
+            to_view: (3, 3) the camera's optical frame -> that of the virtual camera; a rotation, or one with a
+                reflection.
+            focal: focal length of the virtual camera, pixels. Its image is square, its principal point in the centre.
+            angle: direction of the sensor's rows in that image, radians from u towards v.
         """
         rng, sensor = np.random.default_rng((self._seed, index)), self.sensor(index)
-        scene = compose(rng, KINDS[index % len(KINDS)])
+        scene = sample_scene(rng, KINDS[index % len(KINDS)])
         depth, turn = self._renderer.empty(1, size), np.eye(4)
         turn[:3, :3] = to_view
         focals = wp.array([focal], dtype=float, device=depth.device)
         for wrist, along in scene.arms:
             self._draw_arm(rng, depth, focals, turn, wrist, along)
         kinds, placements = zip(*scene.primitives, strict=True)
-        self._renderer.draw_solids(depth, focals, np.array([kinds]), turn @ np.array([placements]))
+        self._renderer.draw_primitives(depth, focals, np.array([kinds]), turn @ np.array([placements]))
         scale = focal / SENSORS[sensor].focal
-        flaws = sample_sensor_noise([sensor], np.full(1, scale), rng, difficulty=1.0, angle=angle)
-        return simulate_sensors(depth, focals, flaws, rng.integers(0, 2**31 - 64, 1)).numpy()[0]
+        sensor_noise = sample_sensor_noise([sensor], np.full(1, scale), rng, difficulty=1.0, angle=angle)
+        return simulate_sensors(depth, focals, sensor_noise, rng.integers(0, 2**31 - 64, 1)).numpy()[0]
 
     def _draw_arm(self, rng: np.random.Generator, depth: wp.array, focal: wp.array, turn: np.ndarray, wrist, along):
         bank = self._renderer.bank

@@ -1,4 +1,4 @@
-"""Whose hands the images of a batch show, in which pose, and what around them."""
+"""Samples the hands of a batch: shape, pose, size and how hard each image is made; and a scene for each hand."""
 
 from dataclasses import dataclass
 
@@ -7,29 +7,33 @@ import warp as wp
 
 from . import poses, scene_sampling
 from .hands import ADULT_LENGTH
+from .real_poses import real_poses
 from .renderer import Renderer
 
 HAND_LENGTH, CHILD_LENGTH = (ADULT_LENGTH, 0.014, 0.152, 0.222), (0.135, 0.015, 0.105, 0.160)
 """Wrist to middle fingertip, metres, of adults and of children: mean, standard deviation, least, most."""
 
-PLAIN_SHARE = 0.3
-"""Of hands so many are shown more plainly than the stream's difficulty asks for, by any amount: most that a robot is to
-follow are alone and well in view."""
+PLAIN_FRACTION = 0.3
+"""Fraction of hands shown with less than the requested difficulty, by a uniformly sampled factor. Most hands that a
+robot tracks are alone and well in view."""
 
 
 @dataclass(frozen=True)
-class Hands:
-    """The n hands of a batch, each in the frame of its wrist, and what is to be shown of them: arrays (n, ...).
+class SampledHands:
+    """The n hands of a batch, each in its wrist frame: arrays (n, ...).
 
     Attributes:
-        empty: the image shows no hand, or one far off centre.
-        misplaced: the latter.
-        bare: it shows a forearm without a hand; what is `empty` and neither of these shows nobody at all.
-        difficulty: how hard the image is made.
-        child, grasping, resting, picking: a child's; of a pose that holds something; lies on, takes from a table.
-        scale: the hand's size over that of its shape.
+        empty: the crop is a negative: it shows no hand, or one far off centre.
+        misplaced: the hand is far off centre.
+        bare: the crop shows a forearm without a hand. An `empty` crop that is neither misplaced nor bare shows no
+            person.
+        difficulty: of the image, 0 to 1.
+        child: the hand is a child's.
+        grasping, resting, picking: the pose holds an object; lies on a table; takes something from a table.
+        shapes: indices of the hands' shapes in the bank.
+        scale: size of the hand divided by the size of its shape.
         length: wrist to middle fingertip, metres.
-        skinned: vertices, of Warp, in its shape's size.
+        skinned: vertices as a Warp array, in the size of the shape.
         joints: (n, 21, 3) metres.
         arms: (n, 3) directions from the wrist up the forearm.
     """
@@ -42,6 +46,7 @@ class Hands:
     grasping: np.ndarray
     resting: np.ndarray
     picking: np.ndarray
+    shapes: np.ndarray
     scale: np.ndarray
     length: np.ndarray
     skinned: wp.array
@@ -49,18 +54,29 @@ class Hands:
     arms: np.ndarray
 
     @property
-    def nobody(self) -> np.ndarray:
+    def no_person(self) -> np.ndarray:
         return self.empty & ~self.misplaced & ~self.bare
 
 
-def cast(rng: np.random.Generator, renderer: Renderer, count: int, difficulty: float, empty_share: float) -> Hands:
-    """The own hands of `count` images, whether they are shown or not; see `stream.RenderedBatches`."""
+def sample_hands(
+    rng: np.random.Generator,
+    renderer: Renderer,
+    count: int,
+    difficulty: float,
+    negative_fraction: float,
+    real_fraction: float = 0.0,
+) -> SampledHands:
+    """The main hands of `count` images, whether they are rendered or not; see `rendered_batches.RenderedBatches`.
+
+    `real_fraction` of the hands that neither grasp nor rest take a tracked real pose. These come from a generator of
+    their own: everything else is the same for any fraction.
+    """
     n, bank = count, renderer.bank
     kind = rng.uniform(0, 1, n)
-    empty = kind < empty_share
-    misplaced = kind < 0.25 * empty_share
-    bare = empty & ~misplaced & (kind < 0.5 * empty_share)
-    plain = ~empty & (rng.uniform(0, 1, n) < PLAIN_SHARE)
+    empty = kind < negative_fraction
+    misplaced = kind < 0.25 * negative_fraction
+    bare = empty & ~misplaced & (kind < 0.5 * negative_fraction)
+    plain = ~empty & (rng.uniform(0, 1, n) < PLAIN_FRACTION)
     difficulties = difficulty * np.where(plain, rng.uniform(0, 1, n), 1)
     child = rng.uniform(0, 1, n) < 0.15 * difficulty
     shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
@@ -68,22 +84,27 @@ def cast(rng: np.random.Generator, renderer: Renderer, count: int, difficulty: f
     resting = ~grasping & (rng.uniform(0, 1, n) < 0.25 * difficulties)
     picking = grasping & (rng.uniform(0, 1, n) < 0.6)
     angles = poses.sample(rng, bank, shapes, grasping, resting)
+    if real_fraction > 0:
+        own = rng.spawn(1)[0]
+        real = (own.uniform(0, 1, n) < real_fraction) & ~grasping & ~resting
+        for name, values in vars(real_poses().sample(own, bank, shapes[real])).items():
+            getattr(angles, name)[real] = values
     transforms, joints = bank.pose(shapes, angles)
     of_children, of_adults = (np.clip(rng.normal(m, sd, n), lo, hi) for m, sd, lo, hi in (CHILD_LENGTH, HAND_LENGTH))
     length = np.where(child, of_children, of_adults)
     scale = length / bank.length[shapes]
     joints *= scale[:, None, None]
     arms = -transforms[:, 1, :3, :3] @ bank.rest[shapes, 1, :3, 1][..., None]
-    return Hands(
+    return SampledHands(
         empty=empty, misplaced=misplaced, bare=bare, difficulty=difficulties, child=child, grasping=grasping,
-        resting=resting, picking=picking, scale=scale, length=length, skinned=renderer.skin(shapes, transforms),
-        joints=joints, arms=arms[:, :, 0],
+        resting=resting, picking=picking, shapes=shapes, scale=scale, length=length,
+        skinned=renderer.skin(shapes, transforms), joints=joints, arms=arms[:, :, 0],
     )  # fmt: skip
 
 
-def surround(rng: np.random.Generator, hands: Hands) -> list[scene_sampling.Scene]:
-    """Put each hand into a scene of its own."""
+def sample_scenes(rng: np.random.Generator, hands: SampledHands) -> list[scene_sampling.Scene]:
+    """Sample a scene for each hand."""
     vertices = hands.skinned.numpy() * hands.scale[:, None, None]
     kinds = hands.grasping, hands.resting, hands.picking, hands.difficulty
     each = zip(hands.joints, vertices, hands.arms, hands.length / ADULT_LENGTH, *kinds, strict=True)
-    return [scene_sampling.compose(rng, *hand) for hand in each]
+    return [scene_sampling.sample_scene(rng, *hand) for hand in each]

@@ -13,63 +13,64 @@ from scipy.spatial.transform import Rotation
 BANK = Path(__file__).with_name("hand_bank.npz")
 
 PALMAR = np.array([-1.0, 0, 0])
-"""Out of the palm, in the wrist bone's frame."""
+"""Direction out of the palm, wrist bone frame."""
 
 ADULT_LENGTH = 0.187
-"""Of an adult's hand, from the wrist's axis to the middle fingertip, metres."""
+"""Length of an adult's hand from the wrist's axis to the middle fingertip, metres."""
 
 FLESH = (0.0014, 0.0007, -0.0003, 0.0032)
-"""What is put on the skin of each shape's digits, in metres on an adult hand: mean, standard deviation, least, most.
+"""Thickness added to the skin of the digits, metres on an adult hand: mean, standard deviation, minimum, maximum.
 
-The body model's hands are slender: at 187 mm of length the index is 17.8 and 15.3 mm broad at its joints and the thumb
-18.2, of people 20, 17.5 and 21.5 (means of men and women; Pheasant, Bodyspace, 2nd edition, 1996).
+The body model's hands are slender. At a length of 187 mm its index is 17.8 and 15.3 mm broad at PIP and DIP, and its
+thumb 18.2 mm. People's are 20, 17.5 and 21.5 mm (means of men and women; Pheasant, Bodyspace, 2nd edition, 1996).
 """
 
 THENAR, THENAR_AT, THENAR_RADIUS = (0.0, 0.012), 0.2, 0.03
-"""What is put on the ball of each shape's thumb, in metres on an adult hand; less the farther from this point of the
-metacarpal, as a bell of this width falls: skin moves by up to 7 mm. The body model's hands are hollow there, between
-wrist and thumb; people's are filled by muscle, of some more than of others.
+"""Range of the thickness added to the ball of the thumb, metres on an adult hand; the point of the metacarpal where it
+is centred; and the width of the Gaussian with which it decreases. Skin moves by up to 7 mm. The body model's hands are
+hollow there, people's are filled by muscle, by a varying amount.
 """
 
 THUMB_METACARPAL = 0.22
-"""From CMC to MCP of the thumb, as a share of the hand's length: 41 mm in an adult (rig 30, Buchholz et al. 45)."""
+"""Distance from the thumb's CMC to its MCP, as a fraction of the hand's length: 41 mm in an adult (rig 30, Buchholz et
+al. 45)."""
 
 PROXIMAL = (0.234, 0.254, 0.233, 0.195)
-"""From the axis of the MCP to the PIP of index to little, as shares of the hand's length.
+"""Distance from MCP axis to PIP of index to little, as fractions of the hand's length.
 
-The rig bends fingers at their webs (0.172, 0.173, 0.153, 0.147). People's bend 10 to 17 mm deeper in the hand, in the
-heads of the metacarpals: from there it is 0.245, 0.266, 0.244 and 0.204 of the hand's length (Buchholz et al.,
-Ergonomics 35, 1992, 261), measured from the crease of the wrist, which lies 8 mm beyond its axis, where ours begins.
+The rig bends fingers at their webs (0.172, 0.173, 0.153, 0.147). People's fingers bend 10 to 17 mm deeper in the hand,
+in the heads of the metacarpals. From there it is 0.245, 0.266, 0.244 and 0.204 of the hand's length (Buchholz et al.,
+Ergonomics 35, 1992, 261). They measure length from the crease of the wrist, 8 mm beyond its axis, where ours begins.
 """
 
 OUTER = ((0.197, 0.162), (0.129, 0.119), (0.150, 0.139), (0.149, 0.138), (0.111, 0.125))
-"""From each digit's second joint to its third and from there to its tip, as shares of the hand's length, thumb first.
+"""Lengths of each digit's second and third bone, as fractions of the hand's length, thumb first.
 
-With the rig's (index 0.128 and 0.143, ring 0.128 and 0.144, little 0.085 and 0.107) these end 6, 15 and 48 mm before
-the middle finger; people's end 11, 11 and 37 mm before it (Chatzioglou et al., Anat Cell Biol 57, 2024, 172). Thumb and
-middle finger are left as they are; the others are halfway between what those measures and Buchholz's lengths ask.
+With the rig's lengths (index 0.128 and 0.143, ring 0.128 and 0.144, little 0.085 and 0.107) these fingers end 6, 15 and
+48 mm before the middle finger. People's end 11, 11 and 37 mm before it (Chatzioglou et al., Anat Cell Biol 57, 2024,
+172). Thumb and middle finger keep the rig's lengths. The others are the mean of those measures and Buchholz's lengths.
 """
 
 VARIETY = (0.03, 0.025, 0.03)
-"""By how much people's digits differ from such shares, as standard deviations: all of a hand, each digit, each bone."""
+"""Standard deviations of people's bone lengths relative to these: of a whole hand, of each digit, of each bone."""
 
 KNUCKLE_DEPTH = 0.02
-"""How much nearer the palm than in the rig the MCPs are, as a share of the hand's length.
+"""Distance by which the MCPs are moved towards the palm, as a fraction of the hand's length.
 
-The rig bends fingers 5.5 mm below the skin of the knuckle. The extensor tendon alone, which lies under that skin,
-passes the axis of the MCP at 8.6 mm (of the PIP at 2.8, of the DIP at 2.2: with the skin, where the rig has them;
-An et al., J. Biomech. 16, 1983, 419).
+The rig bends fingers 5.5 mm below the skin at the MCP. The extensor tendon under that skin passes the axis of the MCP
+at 8.6 mm, of the PIP at 2.8 and of the DIP at 2.2 (An et al., J. Biomech. 16, 1983, 419). With the skin, PIP and DIP
+are where the rig has them.
 """
 
 KNUCKLE_BREADTH = 1.1
-"""How much farther apart the MCPs are than on the rig's metacarpals: a finger's breadth from each other."""
+"""Factor on the distances between the rig's MCPs, so that they are a finger's breadth apart."""
 
 KNUCKLE_ROLL = (4, 3, 7, -8)
-"""Degrees by which the axes of the MCPs are turned about the fingers: bent, the rig's run into one another."""
+"""Rotation of the MCP axes about the fingers, degrees. Without it the rig's bent fingers collide."""
 
 GAP = 0.04
-"""From the axis of a digit's first joint to where it is labelled, as a share of the hand's length: at the base of the
-bone that it moves, nearer where the datasets and other hand models have it.
+"""Distance from the axis of a digit's first joint to its label, as a fraction of the hand's length. The label is at the
+base of the bone that the joint moves, closer to where datasets and other hand models have it.
 """
 
 BONES = (
@@ -85,8 +86,8 @@ FINGERS = tuple((m + 1, m + 2, m + 3) for m in METACARPALS)
 MCPS = [finger[0] for finger in FINGERS]
 
 JOINT_BONES = (WRIST, *THUMB, THUMB[2], *(bone for finger in FINGERS for bone in (*finger, finger[2])))
-"""The bone that carries each of the 21 joints: a joint is the head of its bone (a digit's first a little further along,
-see `GAP`), a tip rides on the last one."""
+"""The bone of each of the 21 joints. A joint is the head of its bone; a digit's first joint lies `GAP` along it; a tip
+moves with the last bone."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Angles:
 
     @staticmethod
     def mix(a: "Angles", b: "Angles", share: np.ndarray) -> "Angles":
-        """`a` where share (n,) is 0, `b` where it is 1, in between in between."""
+        """Linear interpolation: `a` where share (n,) is 0, `b` where it is 1."""
         return Angles(**{
             name: x + (getattr(b, name) - x) * share.reshape(-1, *[1] * (x.ndim - 1)) for name, x in vars(a).items()
         })  # fmt: skip
@@ -131,10 +132,10 @@ class HandBank:
         bone_index, bone_weight: (V, 4) skinning.
         rest: (shapes, 22, 4, 4) bone frames at rest.
         tips: (shapes, 5, 3) fingertips at rest.
-        length: (shapes,) wrist to middle fingertip along the bones, as the body model has them.
+        length: (shapes,) wrist to middle fingertip along the body model's bones.
         child: (shapes,) bool.
-        hand_faces: how many of `faces` belong to the hand; the rest are the forearm's.
-        face_reach: (F,) how far up the arm each face lies, metres from the wrist, growing.
+        hand_faces: number of `faces` of the hand; the others are the forearm's.
+        face_reach: (F,) distance of each face from the wrist up the arm, metres, ascending.
     """
 
     def __init__(self, path: Path = BANK):
@@ -149,7 +150,7 @@ class HandBank:
         self.tips = self.vertices[:, tips].astype(np.float64)
         joints = self.rest[:, list(JOINT_BONES)][..., :3, 3]
         joints[:, 4::4] = self.tips
-        # Tips are those of the body model: as far below the skin as the flesh is thick.
+        # Tips are the body model's vertices, which lie below the added flesh.
         self.length = sum(
             np.linalg.norm(joints[:, b] - joints[:, a], axis=1) for a, b in ((0, 9), (9, 10), (10, 11), (11, 12))
         )
@@ -172,7 +173,8 @@ class HandBank:
         self._straight = self._straighten()
 
     def _place_knuckles(self):
-        """Move the first joint of each digit to where people's is, and turn the axes of the bones that meet there."""
+        """Move the first joint of each digit to its anatomical place, and rotate the axes of the bones that meet
+        there."""
         at = self.rest[:, :, :3, 3]
         along, reach = _between(at[:, THUMB[0]], at[:, THUMB[1]])
         at[:, THUMB[0]] -= (THUMB_METACARPAL * self.length - reach)[:, None] * along
@@ -195,9 +197,9 @@ class HandBank:
                 frame[:] = frame @ _rotation("XZY", angles)
 
     def _stretch_digits(self, tips: np.ndarray):
-        """Make the bones of the digits, with the flesh on them, as long as people's are, and as different.
+        """Scale the digits' bones and their flesh to people's lengths, with people's variation.
 
-        Each bone's part of the mesh is drawn out along the bone; all that is farther out moves along with its end.
+        Each bone's part of the mesh is stretched along the bone, and everything beyond moves with the bone's end.
         """
         rng, n = np.random.default_rng(1), len(self.length)
         digits = np.array([THUMB, *FINGERS])
@@ -223,7 +225,7 @@ class HandBank:
         self.tips = self.vertices[:, tips].astype(np.float64)
 
     def _fill_thenar(self):
-        """Put flesh on the ball of the thumb: outwards, where its skin faces the palm's side or the thumb's."""
+        """Add flesh to the ball of the thumb, outwards, where the skin faces the palm's side or the thumb's."""
         size = self.length / ADULT_LENGTH
         base, end = self.rest[:, THUMB[0], :3, 3], self.rest[:, THUMB[1], :3, 3]
         middle = base + THENAR_AT * (end - base)
@@ -234,10 +236,10 @@ class HandBank:
         self.vertices += (amount[:, None] * facing * np.exp(-(away**2)))[..., None] * normals
 
     def _straighten(self) -> np.ndarray:
-        """What each bone at rest is bent by, to be taken off its angles: flexion and spread, (shapes, 22, 2).
+        """Flexion and spread of each bone in the rest pose, which are subtracted from its angles, (shapes, 22, 2).
 
-        Fingers are measured against the middle metacarpal, phalanges against the bone before. The thumb's stay as far
-        to the side as they are.
+        Fingers are measured against the middle metacarpal, phalanges against the previous bone. The thumb keeps its
+        spread.
         """
         bent = np.zeros((len(self.rest), len(BONES), 2))
         chains = [
@@ -251,7 +253,8 @@ class HandBank:
         return bent
 
     def pose(self, shapes: np.ndarray, angles: Angles) -> tuple[np.ndarray, np.ndarray]:
-        """Bend the hands `shapes` (n,) -> skinning transforms (n, 22, 4, 4) and joints (n, 21, 3), wrist bone frame."""
+        """Forward kinematics of hands `shapes` (n,): skinning transforms (n, 22, 4, 4) and joints (n, 21, 3), wrist
+        bone frame."""
         n = len(shapes)
         turn = np.broadcast_to(np.eye(3), (n, len(BONES), 3, 3)).copy()
         bent = self._straight[shapes]
@@ -286,7 +289,7 @@ class HandBank:
         return transforms, joints
 
     def _thumb_base(self, shapes: np.ndarray, angles: Angles) -> np.ndarray:
-        """The turn of the thumb's metacarpal, in its own frame, that points it where `angles.thumb` says; (n, 3, 3)."""
+        """Rotation (n, 3, 3) of the thumb's metacarpal, in its own frame, to the direction of `angles.thumb`."""
         radial, palmar = angles.thumb.T
         target = np.stack([-np.sin(palmar), np.cos(palmar) * np.cos(radial), np.cos(palmar) * np.sin(radial)], axis=1)
         rest = self.rest[shapes, THUMB[0], :3, :3]

@@ -1,4 +1,4 @@
-"""What the hand finder takes for a hand where there is none: crops that the network must learn to reject."""
+"""Hard negatives: crops without a hand that the detector proposes, so that the network learns to reject them."""
 
 from dataclasses import replace
 
@@ -14,34 +14,34 @@ from . import image_borders
 from .hand_free_images import HandFreeImages, cut_away, passes
 
 SEED = 20_250_401
-"""Of the scenes: not that of the evaluation's."""
+"""Seed of the scenes; the evaluation uses another."""
 
 STEP = 4
-"""One pixel in so many, each way, is rendered of the images in which the finder looks: it looks no closer
-(`hand_finder.GRID_WIDTH`)."""
+"""Every `STEP`-th pixel, each way, is rendered for the detector. It reads no more (`GRID_WIDTH` there)."""
 
-CUT_SHARE, CUT_RADIUS = 0.4, (0.05, 0.2)
-"""In so many images there is a hole, its radius in metres: filters that take the robot out of its view leave such."""
+HOLE_FRACTION, HOLE_RADIUS = 0.4, (0.05, 0.2)
+"""Fraction of images with a hole, and its radius, metres. Filters that remove the robot from its view leave such
+holes."""
 
 JITTER = 0.02
-"""Standard deviation, along each axis, of where the network looks around what was found, metres."""
+"""Standard deviation of a crop's centre about the candidate, along each axis, metres."""
 
-FOREARM_SHARE = 0.6
-"""Of crops that are turned so many are turned as the finder says that a forearm points: so the estimator's first look
-at what is found is. Later ones are turned as the network says, which of a thing that is no hand may be any way."""
+FOREARM_FRACTION = 0.6
+"""Fraction of rotated crops that are aligned with the detected forearm, as the estimator's first crop of a candidate
+is. Later crops are aligned with the predicted hand, which is arbitrary where there is no hand."""
 
 
 class HardNegatives:
-    """Draws such crops, `size` pixels wide: found in whole images, and then drawn as a hand's crop is."""
+    """Renders hard negatives of `size` pixels: candidates of whole images, rendered as a hand's crop is."""
 
     def __init__(self, size: int):
         self._size, self._images, self._settings = size, HandFreeImages(SEED, STEP), EstimatorSettings()
         self._pixels = image_borders.pixels(size, 1.0)
 
-    def draw(self, rng: np.random.Generator, turned: np.ndarray) -> np.ndarray:
-        """Network inputs (n, size, size), of which those are turned that `turned` (count,) says.
+    def render(self, rng: np.random.Generator, turned: np.ndarray) -> np.ndarray:
+        """Network inputs (n, size, size); `turned` (count,) says which of them are rotated.
 
-        There are at most `count`: fewer where the finder is not taken in often enough.
+        n is `count`, or less where the detector proposes too few candidates.
         """
         count, crops = len(turned), []
         near, far = self._settings.min_distance, self._settings.max_distance
@@ -50,10 +50,10 @@ class HardNegatives:
             _, camera, depth = self._images[index]
             hole, radius = np.zeros(3), 0.0
             rows, columns = np.nonzero(depth)
-            if len(rows) and rng.uniform() < CUT_SHARE:
+            if len(rows) and rng.uniform() < HOLE_FRACTION:
                 k = rng.integers(len(rows))
                 hole = camera.back_project(np.array([columns[k], rows[k]]), depth[rows[k], columns[k]])
-                radius = rng.uniform(*CUT_RADIUS)
+                radius = rng.uniform(*HOLE_RADIUS)
                 depth = cut_away(depth, camera, hole, radius)
             for candidate in find_hands(depth, camera, near, far, CANDIDATES)[: count - len(crops)]:
                 centre = candidate.centre + rng.normal(0, JITTER, 3)
@@ -67,7 +67,7 @@ class HardNegatives:
         return np.array(crops, np.float32).reshape(-1, self._size, self._size)
 
     def _turned(self, rng: np.random.Generator, crop: Crop, forearm: np.ndarray | None) -> Crop:
-        by_arm, roll = rng.uniform() < FOREARM_SHARE, rng.uniform(-np.pi, np.pi)
+        by_arm, roll = rng.uniform() < FOREARM_FRACTION, rng.uniform(-np.pi, np.pi)
         return crop.upright(forearm) if by_arm and forearm is not None else replace(crop, roll=roll)
 
     def _crop(self, index: int, camera: Camera, crop: Crop, hole: np.ndarray, radius: float) -> np.ndarray:

@@ -1,32 +1,32 @@
-"""Things: in a hand's grip, beside it, on its arm, and where there is no hand but something that looks like one.
+"""Objects in a hand's grip, beside it and on its arm; and distractors for crops without a hand.
 
 All in metres in the wrist bone's frame of the hand: y distal, +z to the thumb's side, -x palmar.
 """
 
 import numpy as np
 
-from fingerpose_ros.perception.skeleton import KNUCKLES, PARENTS, TIPS, WRIST
+from fingerpose_ros.perception.skeleton import BASE_JOINTS, PARENTS, TIPS, WRIST
 
 from .hands import PALMAR
 from .primitives import Primitives, basis, direction_near, random_direction, unit
 from .renderer import BOX, CYLINDER, SPHERE
 
 FLESH = 0.009
-"""Metres of flesh around a joint."""
+"""Thickness of flesh around a joint, metres."""
 
 
 def _along_bones(joints: np.ndarray) -> np.ndarray:
-    """Joints (21, 3) and the middles of the bones between them (41, 3)."""
+    """Joints (21, 3) -> the joints and the midpoints of the bones between them (41, 3)."""
     return np.concatenate([joints, 0.5 * (joints[1:] + joints[list(PARENTS[1:])])])
 
 
 def add_held(rng: np.random.Generator, primitives: Primitives, joints: np.ndarray, scale: float):
-    """Something in the grip: as thick as the fingers leave room for."""
+    """Add an object in the grip, as thick as the space between the fingers."""
     tips = joints[list(TIPS)]
-    palm = 0.75 * joints[list(KNUCKLES[1:])].mean(0) + 0.25 * joints[WRIST]
+    palm = 0.75 * joints[list(BASE_JOINTS[1:])].mean(0) + 0.25 * joints[WRIST]
     share = rng.uniform(0.2, 0.8)
     centre = share * 0.5 * (tips[0] + tips[1:3].mean(0)) + (1 - share) * (palm + 0.03 * scale * PALMAR)
-    axis = unit(joints[KNUCKLES[1]] - joints[KNUCKLES[4]] + rng.normal(0, 0.015, 3))
+    axis = unit(joints[BASE_JOINTS[1]] - joints[BASE_JOINTS[4]] + rng.normal(0, 0.015, 3))
     if rng.uniform() < 0.25:
         axis = random_direction(rng)
     offset = _along_bones(joints) - centre
@@ -47,11 +47,11 @@ def add_held(rng: np.random.Generator, primitives: Primitives, joints: np.ndarra
 def add_standing(
     rng: np.random.Generator, primitives: Primitives, joints: np.ndarray, scale: float, up: np.ndarray
 ) -> float:
-    """Something that stands on a table, its upper end in the grip: a box as thick as the fingers leave room for, or a
-    bottle. Where it ends along `up`, metres."""
+    """Add an object that stands on a table with its upper end in the grip: a box as thick as the space between the
+    fingers, or a bottle. Returns the height of its lower end along `up`, metres."""
     tips = joints[list(TIPS)]
     centre = 0.5 * (tips[0] + tips[1:3].mean(0))
-    along = joints[KNUCKLES[1]] - joints[KNUCKLES[4]]
+    along = joints[BASE_JOINTS[1]] - joints[BASE_JOINTS[4]]
     along = unit(along - (along @ up) * up)
     sides = np.stack([np.cross(up, along), up, along], axis=1)
     bones = (_along_bones(joints) - centre) @ sides
@@ -59,7 +59,7 @@ def add_standing(
     top, bottom, half_width = room * rng.uniform(0.3, 0.9), rng.uniform(0.03, 0.18), rng.uniform(0.015, 0.1)
     round_ = rng.uniform() < 0.4
     thick, wide = (0.7 * room, 0.7 * room) if round_ else (0.7 * room * rng.uniform(0.7, 1), half_width)
-    for _ in range(4):  # it ends where a finger is curled under it
+    for _ in range(4):  # shorten it where a finger is curled under it
         inside = (np.abs(bones[:, 0]) < thick) & (np.abs(bones[:, 2]) < wide)
         if not (inside & (bones[:, 1] < top) & (bones[:, 1] > -bottom)).any():
             break
@@ -73,7 +73,7 @@ def add_standing(
 def add_clutter(
     rng: np.random.Generator, primitives: Primitives, joints: np.ndarray, up: np.ndarray | None, ground: float
 ):
-    """Objects beside the hand, on the table if there is one, clear of the joints."""
+    """Add objects beside the hand, on the table if there is one, without touching the joints."""
     centre = joints.mean(0)
     for _ in range(rng.integers(1, 4)):
         kind = int(rng.choice([SPHERE, BOX, CYLINDER]))
@@ -93,7 +93,7 @@ def add_clutter(
 
 
 def add_clothes(rng: np.random.Generator, primitives: Primitives, arm: np.ndarray, width: float):
-    """A sleeve or a watch on the forearm; `arm` (3,) points from the wrist up the arm, `width` is its half-width."""
+    """Add a sleeve or a watch. `arm` (3,) points from the wrist up the forearm, `width` is the forearm's half-width."""
     rotation = basis(arm, rng)
     if rng.uniform() < 0.7:
         start, radius = rng.uniform(-0.01, 0.10), width * rng.uniform(1.05, 1.7)
@@ -103,8 +103,9 @@ def add_clothes(rng: np.random.Generator, primitives: Primitives, arm: np.ndarra
         primitives.add(CYLINDER, arm * rng.uniform(0.015, 0.05), (radius, rng.uniform(0.008, 0.018), radius), rotation)
 
 
-def add_decoy(rng: np.random.Generator, primitives: Primitives, place: np.ndarray):
-    """Put something at `place` (3,) that a hand finder may take for a hand: what a crop without a hand mostly shows."""
+def add_distractor(rng: np.random.Generator, primitives: Primitives, place: np.ndarray):
+    """Add an object at `place` (3,) that a detector may mistake for a hand. Most crops without a hand show such
+    objects."""
     middle = place + random_direction(rng) * rng.uniform(0, 0.04)
     along, choice = random_direction(rng), rng.uniform()
     if choice < 0.3:  # a limb, with an elbow, knee or stump in the middle
@@ -128,7 +129,7 @@ def add_decoy(rng: np.random.Generator, primitives: Primitives, place: np.ndarra
         half, rotation = rng.uniform(0.01, 0.4, 3), basis(along, rng)
         corner = half * rng.choice([-1, 1], 3) * np.where(rng.uniform(0, 1, 3) < 0.8, 1, rng.uniform(-1, 1, 3))
         primitives.add(BOX, middle - rotation @ corner, half, rotation)
-    elif choice < 0.9:  # things
+    elif choice < 0.9:  # objects
         for _ in range(rng.integers(1, 4)):
             kind = int(rng.choice([SPHERE, BOX, CYLINDER]))
             half = rng.uniform(0.01, 0.08, 3) if kind != SPHERE else np.full(3, rng.uniform(0.015, 0.08))

@@ -1,4 +1,4 @@
-"""Poses of a hand: anatomical limits with coupled joints, a library of named poses, and what lies between them."""
+"""Hand poses: anatomical limits with coupled joints, a library of named poses, and interpolation between them."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ LIMITS = ((-25, 98), (0, 122), (-8, 88))
 """Flexion of MCP, PIP and DIP, degrees. A fist bends PIPs by 102 to 108 and DIPs by 63 to 72 on average (AAOS, Joint
 Motion, 1965); people differ."""
 
-# Degrees. Index to little: (MCP, PIP); the spread of each; thumb: radial, palmar, MCP, IP.
-# Spread is positive towards the little finger, so that a hand opens with (-, 0, +, +): people's fingers part by 17, 14
-# and 32 degrees at most (means; Chatzioglou et al., Anat Cell Biol 2024), and bent they converge on the thumb's base.
+# Degrees. Index to little: (MCP, PIP); the spread of each; thumb: radial, palmar, MCP, IP. Spread is positive towards
+# the little finger, so a hand opens with (-, 0, +, +). People's fingers part by 17, 14 and 32 degrees at most (means;
+# Chatzioglou et al., Anat Cell Biol 2024). Bent fingers converge on the thumb's base.
 CLOSED, OPEN_SPREAD = (-2, 0, 2, 7), (-15, 0, 13, 30)
 LIBRARY = {
     "flat": ([(0, 3)] * 4, CLOSED, (35, 15, 5, 0)),
@@ -67,33 +67,35 @@ GRASPS = tuple(name for name in LIBRARY if name.startswith("grasp") or name in (
 """The wraps, pinches, disks, spheres and index finger extension of the GRASP taxonomy (Feix et al., IEEE THMS 2016)."""
 
 REACHING = 0.5
-"""Of hands that hold something so many are between one grasp and another, or open to take it."""
+"""Fraction of holding hands whose pose lies between two grasps, or between a grasp and an open hand."""
 
 OPENED = ("flat", "open", "wide", "relaxed", "mouse", "flat_bent", "claw", "grasp_wide", "grasp_ball")
 FOLDED = (*["fist"] * 3, "loose_fist", "thumbs_up", "handle", "key", *["hook"] * 2, "grasp_thin", "point")
-"""Between what and what a hand opens and closes."""
+"""Poses between which a hand opens and closes."""
 
 FREE, CLOSING = 0.28, 0.35
-"""Of hands that neither hold nor lie on something so many are anyhow, within the limits, and so many on their way from
-open to closed, mostly closed: of the library's poses each alike often, few bend every finger as far as a fist does."""
+"""Fractions of hands without object or table: with any pose within the limits, and with a pose from open to closed,
+mostly closed. The library alone has few poses that bend every finger as far as a fist does."""
 
 LAGGING, BEHIND = 0.5, (0.3, 1)
-"""Of hands on their way from open to closed in so many the MCPs lag, and are so far on their way, as a share of how far
-the PIPs are: the deep flexor alone bends these by 42 degrees and MCPs, later, by 20 (Nimbarte et al., J. Orthop. Surg.
-Res. 3, 2008)."""
+"""Fraction of closing hands whose MCPs lag behind their PIPs, and the MCPs' progress relative to the PIPs'. The deep
+flexor alone bends PIPs by 42 degrees and MCPs, later, by 20 (Nimbarte et al., J. Orthop. Surg. Res. 3, 2008)."""
 
 SUPPLE = (0.95, 1.14)
-"""How far PIPs and DIPs bend in some people, beside the library's. Of full fists PIPs of 100 (American Medical
-Association) to 120 degrees (American Society for Surgery of the Hand) are given as normal."""
+"""Range of people's PIP and DIP flexion relative to the library's. Normal PIPs of a full fist are 100 (American Medical
+Association) to 120 degrees (American Society for Surgery of the Hand)."""
 
 RESTING = ("flat", "open", "wide", "relaxed", "mouse", "flat", "relaxed")
-"""Poses of hands that lie on something."""
+"""Poses of hands that rest on a surface."""
+
+CUPPING = (0, 0.02, 0.06, 0.12)
+"""Flexion of the four metacarpals relative to that of their MCPs."""
 
 _CANDIDATES = 6
 _TOLERANCE = 0.003
-"""Metres by which flesh may press into flesh."""
+"""Tolerated penetration of flesh into flesh, metres."""
 
-# Spheres along the bones stand for the flesh when fingers are kept apart: three to a phalanx, three to a metacarpal.
+# Spheres along the bones approximate the flesh in the collision test: three per phalanx, three per metacarpal.
 _STEPS = np.array([0.25, 0.6, 0.95])
 _BONE_RADII = np.array([(0.0105, 0.0095, 0.0085), *[(0.009, 0.008, 0.007)] * 3, (0.0078, 0.007, 0.0062)])
 _PALM_RADIUS = 0.008
@@ -108,7 +110,7 @@ def named(names: list[str]) -> Angles:
     return Angles(
         flexion=np.concatenate([bends, 0.62 * bends[..., 1:]], axis=2),
         spread=np.radians([entry[1] for entry in entries]),
-        metacarpal=np.clip(bends[..., 0], 0, None) * (0, 0.02, 0.06, 0.12),
+        metacarpal=np.clip(bends[..., 0], 0, None) * CUPPING,
         thumb=thumb[:, :2],
         thumb_twist=np.zeros(n),
         thumb_flexion=thumb[:, 2:],
@@ -117,7 +119,8 @@ def named(names: list[str]) -> Angles:
 
 
 def _anatomical(rng: np.random.Generator, n: int) -> Angles:
-    """Anything within the limits; neighbouring fingers tend to bend together, less spread the more they are bent."""
+    """Random poses within the limits. Neighbouring fingers tend to bend together, with less spread the more they
+    bend."""
     together = rng.uniform(0, 1, (n, 1)) < 0.6
     share = np.where(together, rng.beta(0.8, 0.8, (n, 1)) + rng.normal(0, 0.12, (n, 4)), rng.beta(0.7, 0.7, (n, 4)))
     pip_share = np.clip(np.where(rng.uniform(0, 1, (n, 1)) < 0.6, share, rng.beta(0.7, 0.7, (n, 4))), 0, 1)
@@ -130,7 +133,7 @@ def _anatomical(rng: np.random.Generator, n: int) -> Angles:
     return Angles(
         flexion=np.stack([mcp, pip, dip], axis=2),
         spread=fan * np.clip(1.1 - mcp / np.radians(80), 0.1, 1) + converged,
-        metacarpal=np.clip(mcp, 0, None) * (0, 0.02, 0.06, 0.12),
+        metacarpal=np.clip(mcp, 0, None) * CUPPING,
         thumb=np.radians(np.stack([rng.uniform(0, 90, n), rng.uniform(-5, 65, n)], axis=1)),
         thumb_twist=np.radians(rng.normal(0, 8, n)),
         thumb_flexion=np.radians(np.stack([rng.uniform(-10, 58, n), rng.uniform(-15, 80, n)], axis=1)),
@@ -138,8 +141,8 @@ def _anatomical(rng: np.random.Generator, n: int) -> Angles:
     )
 
 
-def _jitter(rng: np.random.Generator, angles: Angles, degrees: np.ndarray) -> Angles:
-    """Normal noise of `degrees` (n,) on every finger and thumb angle, wrists at random, all within the limits."""
+def jitter(rng: np.random.Generator, angles: Angles, degrees: np.ndarray) -> Angles:
+    """Add normal noise of `degrees` (n,) to finger and thumb angles, and sample wrist angles, within the limits."""
     scale = np.radians(degrees)
     n = len(scale)
     flexion = angles.flexion + rng.normal(0, 1, (n, 4, 3)) * scale[:, None, None] * (1.0, 1.2, 0.7)
@@ -158,7 +161,7 @@ def _jitter(rng: np.random.Generator, angles: Angles, degrees: np.ndarray) -> An
     )
 
 
-def _spheres(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def spheres(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centres (n, 45 + 12, 3) of the spheres along the phalanges and in the palm, and their radii on an adult hand."""
     start, end = joints[:, 1:].reshape(-1, 5, 4, 3)[:, :, :3], joints[:, 1:].reshape(-1, 5, 4, 3)[:, :, 1:]
     bones = start[..., None, :] + _STEPS[:, None] * (end - start)[..., None, :]
@@ -169,7 +172,7 @@ def _spheres(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _may_touch() -> np.ndarray:
-    """Pairs of spheres (57, 57) that must keep apart: of different fingers, and outer phalanges and the palm."""
+    """Pairs of spheres (57, 57) that must not collide: of different fingers, and of outer phalanges and the palm."""
     owner = np.concatenate([np.repeat(np.arange(5), 9), np.full(12, 5)])
     outer = np.concatenate([np.tile(np.repeat([0, 1, 1], 3), 5), np.ones(12)]).astype(bool)
     apart = owner[:, None] != owner[None]
@@ -181,56 +184,68 @@ _ROWS, _COLUMNS = np.nonzero(_may_touch())
 
 
 def penetration(joints: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """How deep fingers lie in one another or the palm, metres (n,); `scale` (n,) is the hand's size over an adult's."""
-    centres, radii = _spheres(joints)
+    """Penetration of fingers into each other or the palm, metres (n,). `scale` (n,) is the size relative to an
+    adult's."""
+    centres, radii = spheres(joints)
     gap = np.linalg.norm(centres[:, _ROWS] - centres[:, _COLUMNS], axis=2)
     depth = (radii[_ROWS] + radii[_COLUMNS]) * scale[:, None] - gap
     return np.maximum(depth.max(axis=1), 0)
 
 
-def _each(values: np.ndarray) -> np.ndarray:
-    """One of `values` (n,) for each of a hand's candidates, (n * _CANDIDATES,)."""
+def each(values: np.ndarray) -> np.ndarray:
+    """`values` (n,) repeated for each candidate of a hand, (n * _CANDIDATES,)."""
     return np.repeat(values, _CANDIDATES)
+
+
+def collision_cost(bank: HandBank, shapes: np.ndarray, angles: Angles) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Penetration above the tolerance, metres on an adult hand (n,); joints (n, 21, 3); size relative to an adult's
+    (n,)."""
+    _, joints = bank.pose(shapes, angles)
+    scale = bank.length[shapes] / ADULT_LENGTH
+    return np.maximum(penetration(joints, scale) / scale - _TOLERANCE, 0), joints, scale
+
+
+def best_candidates(angles: Angles, cost: np.ndarray) -> Angles:
+    """The candidate with the least `cost` (n * _CANDIDATES,) of each of n hands."""
+    best = cost.reshape(-1, _CANDIDATES).argmin(axis=1)
+    return angles[best + np.arange(len(best)) * _CANDIDATES]
 
 
 def sample(
     rng: np.random.Generator, bank: HandBank, shapes: np.ndarray, grasping=np.False_, resting=np.False_
 ) -> Angles:
-    """Poses for hands `shapes` (n,) of `bank`; `grasping` (n,) ones as around an object, `resting` ones as on a table.
+    """Sample poses for hands `shapes` (n,) of `bank`: `grasping` (n,) ones hold an object, `resting` ones lie on a
+    table.
 
-    Of each hand a few candidates are drawn; of those whose fingers do not pass through each other, or else of all
-    by how little they do, one is kept, and of pinches the one that closes best.
+    A few candidates are sampled for each hand. The one with the least penetration is kept; of pinches, the one that
+    closes best.
     """
     n = len(shapes) * _CANDIDATES
-    hold, lie = (_each(np.broadcast_to(flag, len(shapes))) for flag in (grasping, resting))
-    kind = _each(rng.uniform(0, 1, len(shapes)))
+    hold, lie = (each(np.broadcast_to(flag, len(shapes))) for flag in (grasping, resting))
+    kind = each(rng.uniform(0, 1, len(shapes)))
     free, closing = (kind < FREE) & ~hold & ~lie, (kind > 1 - CLOSING) & ~hold & ~lie
-    # One hand's candidates share a pose of the library, and so differ in how well they do it.
-    some = [_each(rng.choice(names, len(shapes))) for names in (GRASPS, RESTING, OPENED, list(LIBRARY))]
+    # A hand's candidates share a pose of the library, and differ in its variation.
+    some = [each(rng.choice(names, len(shapes))) for names in (GRASPS, RESTING, OPENED, list(LIBRARY))]
     first = np.select([hold, lie, closing], some[:3], some[3])
-    others = [_each(rng.choice((*GRASPS, *OPENED), len(shapes))), _each(rng.choice(FOLDED, len(shapes)))]
+    others = [each(rng.choice((*GRASPS, *OPENED), len(shapes))), each(rng.choice(FOLDED, len(shapes)))]
     last = np.select([hold, closing], others, rng.choice(list(LIBRARY), n))
-    between = _each(rng.uniform(0, 1, len(shapes))) < np.where(hold, REACHING, 0.35)
+    between = each(rng.uniform(0, 1, len(shapes))) < np.where(hold, REACHING, 0.35)
     between = between * rng.uniform(0, 1, n)
-    between = np.where(closing, _each(rng.beta(0.8, 0.35, len(shapes))), between)
+    between = np.where(closing, each(rng.beta(0.8, 0.35, len(shapes))), between)
     angles = Angles.mix(named(list(first)), named(list(last)), between)
-    lagging = closing & _each(rng.uniform(0, 1, len(shapes)) < LAGGING)
-    angles.flexion[lagging, :, 0] *= _each(rng.uniform(*BEHIND, len(shapes)))[lagging, None]
-    angles.flexion[..., 1:] *= _each(rng.uniform(*SUPPLE, len(shapes)))[:, None, None]
+    lagging = closing & each(rng.uniform(0, 1, len(shapes)) < LAGGING)
+    angles.flexion[lagging, :, 0] *= each(rng.uniform(*BEHIND, len(shapes)))[lagging, None]
+    angles.flexion[..., 1:] *= each(rng.uniform(*SUPPLE, len(shapes)))[:, None, None]
     share = free * np.where(rng.uniform(0, 1, n) < 0.7, 1.0, rng.uniform(0, 1, n))
     angles = Angles.mix(angles, _anatomical(rng, n), share)
-    angles = _jitter(rng, angles, np.where(free, 2.0, rng.uniform(3, 11, n)))
-    # What lies on a table is bent back at the wrist, as the arm does not pass through it; some lie on their back.
-    back = np.where(_each(rng.uniform(0, 1, len(shapes)) < 0.9), -1, 1)
+    angles = jitter(rng, angles, np.where(free, 2.0, rng.uniform(3, 11, n)))
+    # A resting hand is bent back at the wrist, as the arm is above the table. Some rest on their back.
+    back = np.where(each(rng.uniform(0, 1, len(shapes)) < 0.9), -1, 1)
     angles.wrist[lie, 0] = (back * np.radians(12 + np.abs(rng.normal(0, 16, n))))[lie]
 
-    repeated = _each(shapes)
-    _, joints = bank.pose(repeated, angles)
-    scale = bank.length[repeated] / ADULT_LENGTH
-    cost = np.maximum(penetration(joints, scale) / scale - _TOLERANCE, 0)
+    cost, joints, scale = collision_cost(bank, each(shapes), angles)
     pinch = np.array([PINCHES.get(name, -1) for name in first])
     tips = np.take_along_axis(joints[:, 8::4], np.maximum(pinch, 0)[:, None, None], axis=1)[:, 0]
     open_pinch = np.abs(np.linalg.norm(tips - joints[:, 4], axis=1) / scale - 0.014)
     cost += np.where((pinch >= 0) & (between == 0) & ~free, open_pinch * 0.5, 0)
-    best = cost.reshape(-1, _CANDIDATES).argmin(axis=1) + np.arange(len(shapes)) * _CANDIDATES
-    return angles[best]
+    return best_candidates(angles, cost)

@@ -1,7 +1,7 @@
-"""Draw a sheet of synthetic samples with their labels: `./run training preview --out sheet.png`.
+"""Draw a sheet of rendered samples with their labels: `./run training preview --out sheet.png`.
 
-Full dots are visible joints, rings hidden ones. Above each sample: hand (R, L, - for none), background, sensor and
-distance.
+Full dots are visible joints, rings are occluded joints. Above each sample: hand (R, L, - for none), background, sensor
+and distance.
 """
 
 import argparse
@@ -39,13 +39,13 @@ def draw_crop(
 
 
 def caption(picture: np.ndarray, text: str) -> np.ndarray:
-    """`picture` with a line of text over its top edge."""
+    """Write a line of text over the top of `picture`, and return it."""
     cv2.putText(picture, text, (3, 11), cv2.FONT_HERSHEY_SIMPLEX, 0.33, (0, 255, 255), 1, cv2.LINE_AA)
     return picture
 
 
 def sheet(tiles: list[np.ndarray], columns: int = COLUMNS) -> np.ndarray:
-    """Pictures of one size, row by row, as one."""
+    """Pictures of equal size -> one picture, row by row."""
     blank = [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     tiles = [*tiles, *blank]
     return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
@@ -59,9 +59,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--count", type=int, default=48)
     parser.add_argument("--size", type=int, default=128, help="edge of the network's input, pixels")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--difficulty", type=float, default=1.0, help="0, a lone hand, to 1, everything at once")
+    parser.add_argument("--difficulty", type=float, default=1.0, help="0, a hand alone, to 1, all effects")
     parser.add_argument(
-        "--sensor", choices=[*KINDS, *SENSORS], action="append", help="only this one or this kind; may be given again"
+        "--sensor", choices=[*KINDS, *SENSORS], action="append", help="only this sensor or kind; may be repeated"
     )
     args = parser.parse_args(argv)
     sensors = tuple(args.sensor or MOSTLY_STEREO)

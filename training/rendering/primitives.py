@@ -1,4 +1,4 @@
-"""Spheres, boxes and cylinders put together, and directions in which to put them."""
+"""Collections of spheres, boxes and cylinders, and the random directions that place them."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,10 @@ from .renderer import NOTHING
 
 @dataclass
 class Primitives:
-    """Primitives put together.
+    """A collection of primitives.
 
     Attributes:
-        primitives: list of (kind, placement (4, 4) from the solid's unit frame to the scene's).
+        primitives: list of (kind, placement (4, 4) from the primitive's unit frame to the scene's).
     """
 
     primitives: list = field(default_factory=list, kw_only=True)
@@ -25,7 +25,7 @@ class Primitives:
 
 
 def stacked(scenes: list[Primitives]) -> tuple[np.ndarray, np.ndarray]:
-    """The primitives of n scenes, as many for each as the fullest has: kinds (n, k) and placements (n, k, 4, 4)."""
+    """The primitives of n scenes, padded to the largest count k: kinds (n, k) and placements (n, k, 4, 4)."""
     most = max(1, *(len(scene.primitives) for scene in scenes))
     kinds = np.full((len(scenes), most), NOTHING)
     placements = np.broadcast_to(np.eye(4), (len(scenes), most, 4, 4)).copy()
@@ -44,14 +44,14 @@ def random_direction(rng: np.random.Generator) -> np.ndarray:
 
 
 def direction_near(rng: np.random.Generator, axis: np.ndarray, degrees: float) -> np.ndarray:
-    """A direction, evenly spread over the cap of `degrees` around `axis`."""
+    """A unit vector, uniformly distributed over the cap of `degrees` around `axis`."""
     cosine = rng.uniform(np.cos(np.radians(degrees)), 1)
     side = unit(np.cross(axis, random_direction(rng)))
     return cosine * unit(axis) + np.sqrt(1 - cosine**2) * side
 
 
 def basis(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A rotation whose second column is `y`, turned about it at random."""
+    """A rotation matrix whose second column is `y`, with a random rotation about it."""
     y = unit(y)
     x = unit(np.cross(y, random_direction(rng)))
     return np.stack([x, y, np.cross(x, y)], axis=1)

@@ -1,4 +1,4 @@
-"""Depth images of skinned hands and simple primitives, many at once: one z-buffer for CPU and CUDA alike (NVIDIA Warp).
+"""Renders batches of depth images of skinned hands and primitives: one z-buffer for CPU and CUDA (NVIDIA Warp).
 
 Every image is square and looks along +z of its own camera, x right, y down, metres. A pixel without a surface is 0.
 """
@@ -7,6 +7,7 @@ import numpy as np
 import warp as wp
 
 from .hands import HandBank
+from .meshes import Mesh
 
 wp.config.quiet = True
 
@@ -36,30 +37,13 @@ def _skin(
     out[hand, vertex] = total
 
 
-@wp.kernel
-def _rasterise(
-    points: wp.array(dtype=wp.vec3, ndim=2),
-    faces: wp.array(dtype=int, ndim=2),
-    first: wp.array(dtype=int),
-    last: wp.array(dtype=int),
-    image: wp.array(dtype=int),
-    to_camera: wp.array(dtype=wp.mat44),
-    focal: wp.array(dtype=float),
-    depth: wp.array(dtype=float, ndim=3),
-):
-    hand, face = wp.tid()
-    if face < first[hand] or face >= last[hand]:
-        return
-    i = image[hand]
-    size = depth.shape[1]
-    half = float(size) * 0.5
-    m = to_camera[hand]
-    a = wp.transform_point(m, points[hand, faces[face, 0]])
-    b = wp.transform_point(m, points[hand, faces[face, 1]])
-    c = wp.transform_point(m, points[hand, faces[face, 2]])
+@wp.func
+def _draw_triangle(depth: wp.array(dtype=float, ndim=3), i: int, f: float, a: wp.vec3, b: wp.vec3, c: wp.vec3):
+    """Draw the triangle a, b, c, in the camera's frame, into image `i` of focal length `f`."""
     if a[2] < 0.02 or b[2] < 0.02 or c[2] < 0.02:
         return
-    f = focal[i]
+    size = depth.shape[1]
+    half = float(size) * 0.5
     ax = f * a[0] / a[2] + half
     ay = f * a[1] / a[2] + half
     bx = f * b[0] / b[2] + half
@@ -85,6 +69,45 @@ def _rasterise(
                 wp.atomic_min(depth, i, y, x, z)
 
 
+@wp.kernel
+def _draw_hands(
+    points: wp.array(dtype=wp.vec3, ndim=2),
+    faces: wp.array(dtype=int, ndim=2),
+    first: wp.array(dtype=int),
+    last: wp.array(dtype=int),
+    image: wp.array(dtype=int),
+    to_camera: wp.array(dtype=wp.mat44),
+    focal: wp.array(dtype=float),
+    depth: wp.array(dtype=float, ndim=3),
+):
+    hand, face = wp.tid()
+    if face < first[hand] or face >= last[hand]:
+        return
+    m = to_camera[hand]
+    a = wp.transform_point(m, points[hand, faces[face, 0]])
+    b = wp.transform_point(m, points[hand, faces[face, 1]])
+    c = wp.transform_point(m, points[hand, faces[face, 2]])
+    _draw_triangle(depth, image[hand], focal[image[hand]], a, b, c)
+
+
+@wp.kernel
+def _draw_meshes(
+    corners: wp.array(dtype=wp.vec3, ndim=2),
+    mesh: wp.array(dtype=int),
+    image: wp.array(dtype=int),
+    to_camera: wp.array(dtype=wp.mat44),
+    focal: wp.array(dtype=float),
+    depth: wp.array(dtype=float, ndim=3),
+):
+    face = wp.tid()
+    k = mesh[face]
+    m = to_camera[k]
+    a = wp.transform_point(m, corners[face, 0])
+    b = wp.transform_point(m, corners[face, 1])
+    c = wp.transform_point(m, corners[face, 2])
+    _draw_triangle(depth, image[k], focal[image[k]], a, b, c)
+
+
 @wp.func
 def _hit_slab(o: float, d: float, near: float, far: float):
     """Cut the ray's stretch [near, far] down to where |o + t d| <= 1."""
@@ -108,7 +131,7 @@ def _hit_round(a: float, b: float, c: float, near: float, far: float):
 
 
 @wp.kernel
-def _solids(
+def _draw_primitives(
     kind: wp.array(dtype=int, ndim=2),
     to_unit: wp.array(dtype=wp.mat44, ndim=2),
     focal: wp.array(dtype=float),
@@ -155,7 +178,7 @@ class Renderer:
         self._bone_weight = wp.array(bank.bone_weight, dtype=float, device=device)
 
     def skin(self, shapes: np.ndarray, transforms: np.ndarray) -> wp.array:
-        """Hands `shapes` (n,) bent by `transforms` (n, 22, 4, 4) -> vertices (n, V) of vec3, wrist bone frame."""
+        """Hands `shapes` (n,) posed by `transforms` (n, 22, 4, 4) -> vertices (n, V) of vec3, wrist bone frame."""
         out = wp.empty((len(shapes), self.bank.vertices.shape[1]), dtype=wp.vec3, device=self.device)
         shapes = wp.array(shapes, dtype=int, device=self.device)
         transforms = wp.array(transforms.astype(np.float32), dtype=wp.mat44, device=self.device)
@@ -164,12 +187,12 @@ class Renderer:
         return out
 
     def empty(self, count: int, size: int) -> wp.array:
-        """Depth images (count, size, size) with nothing in them yet."""
+        """Empty depth images (count, size, size): every pixel is far away."""
         return wp.full((count, size, size), _FAR, dtype=float, device=self.device)
 
     def draw_hands(self, depth: wp.array, focal: wp.array, vertices: wp.array, image: np.ndarray, to_camera: np.ndarray,
                    first: np.ndarray, last: np.ndarray):  # fmt: skip
-        """Draw into `depth` hand k, its faces first[k] to last[k], in image image[k], placed by to_camera[k] (4, 4).
+        """Draw hand k, its faces first[k] to last[k], into image image[k] of `depth`, placed by to_camera[k] (4, 4).
 
         `focal` (count,) is each image's focal length in pixels.
         """
@@ -177,11 +200,26 @@ class Renderer:
         to_camera = wp.array(to_camera.astype(np.float32), dtype=wp.mat44, device=self.device)
         inputs = [vertices, self._faces, *ints, to_camera, focal]
         dim = (len(image), len(self.bank.faces))
-        wp.launch(_rasterise, dim=dim, inputs=inputs, outputs=[depth], device=self.device)
+        wp.launch(_draw_hands, dim=dim, inputs=inputs, outputs=[depth], device=self.device)
 
-    def draw_solids(self, depth: wp.array, focal: wp.array, kind: np.ndarray, to_camera: np.ndarray):
-        """Draw primitives `kind` (count, k) placed by `to_camera` (count, k, 4, 4), unit frame to camera, into `depth`."""
+    def draw_meshes(
+        self, depth: wp.array, focal: wp.array, meshes: list[Mesh], image: np.ndarray, to_camera: np.ndarray
+    ):
+        """Draw mesh k into image image[k] of `depth`, placed by to_camera[k] (4, 4)."""
+        if not meshes:
+            return
+        corners = np.concatenate([mesh.vertices[mesh.faces] for mesh in meshes])
+        owner = np.repeat(np.arange(len(meshes)), [len(mesh.faces) for mesh in meshes])
+        ints = [wp.array(values, dtype=int, device=self.device) for values in (owner, image)]
+        corners = wp.array(corners, dtype=wp.vec3, device=self.device)
+        to_camera = wp.array(to_camera.astype(np.float32), dtype=wp.mat44, device=self.device)
+        inputs = [corners, *ints, to_camera, focal]
+        wp.launch(_draw_meshes, dim=len(owner), inputs=inputs, outputs=[depth], device=self.device)
+
+    def draw_primitives(self, depth: wp.array, focal: wp.array, kind: np.ndarray, to_camera: np.ndarray):
+        """Draw primitives `kind` (count, k) placed by `to_camera` (count, k, 4, 4), unit frame to camera, into
+        `depth`."""
         to_unit = np.linalg.inv(to_camera).astype(np.float32)
         kind = wp.array(kind, dtype=int, device=self.device)
         to_unit = wp.array(to_unit, dtype=wp.mat44, device=self.device)
-        wp.launch(_solids, dim=depth.shape, inputs=[kind, to_unit, focal], outputs=[depth], device=self.device)
+        wp.launch(_draw_primitives, dim=depth.shape, inputs=[kind, to_unit, focal], outputs=[depth], device=self.device)

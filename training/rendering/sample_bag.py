@@ -1,7 +1,7 @@
 """Renders the sample recording that ships with the package: `./run training sample_bag --out sample/hands`.
 
 A person stands before a simulated RealSense D435 and shows the right hand, then the left, then both: opening, closing,
-pinching, pointing, turning. Nothing in it is drawn by chance but the camera's flaws and noise, and these from `--seed`.
+pinching, pointing, turning. Only the sensor noise is random, and its seed is `--seed`.
 """
 
 import argparse
@@ -26,13 +26,13 @@ SENSOR = "realsense_d435"
 WIDTH, HEIGHT, RATE = 640, 480, 30
 CAMERA = Camera(WIDTH, HEIGHT, *[SENSORS[SENSOR].focal] * 2, (WIDTH - 1) / 2, (HEIGHT - 1) / 2)
 MAX_RANGE = 1.3
-"""Metres beyond which the camera's driver is set to report nothing."""
+"""Largest depth that the camera's driver reports, metres."""
 
 START = 1_750_000_000_000_000_000
 """Stamp of the first image, nanoseconds."""
 
 MOVE, REST = 10, 3
-"""Images that a hand takes from one pose to the next, and stays in it."""
+"""Images in which a hand moves to the next pose, and in which it rests there."""
 
 SHOWN = ("relaxed", "open", "fist", "open", "pinch_index", "wide", "point", "relaxed")
 SHOWN_TOGETHER = (
@@ -42,7 +42,7 @@ SHOWN_TOGETHER = (
 ALONE, TOGETHER = (len(SHOWN) * (MOVE + REST), len(SHOWN_TOGETHER[0]) * (MOVE + REST))
 
 FACING = np.array([[0.0, 0, 1], [0, -1, 0], [1, 0, 0]])
-"""Wrist frame (`scenes`) -> camera, of a right hand held up, its palm to the camera."""
+"""Wrist frame (`scene_sampling`) -> camera, for a raised right hand whose palm faces the camera."""
 
 SHOULDER, TORSO, HEAD = (-0.19, 0.05, 0.98), (0.0, 0.36, 1.02), (0.0, -0.2, 0.98)
 TABLE = (0.0, 0.45, 0.95)
@@ -52,18 +52,18 @@ _CHUNK = 8
 
 
 def smooth(x: np.ndarray) -> np.ndarray:
-    """0 below 0, 1 above 1, without a jerk between: the path of a human movement (Flash and Hogan, 1985)."""
+    """Minimum-jerk profile from 0 to 1, the path of a human movement (Flash and Hogan, 1985)."""
     x = np.clip(x, 0, 1)
     return x**3 * (10 - 15 * x + 6 * x**2)
 
 
 def gestures(names: tuple[str, ...]) -> Angles:
-    """The library's poses one after the other, the last before the first: a `MOVE` and a `REST` for each."""
+    """The library's poses `names` in turn, a `MOVE` and a `REST` for each."""
     library = poses.named((names[0], *names))
     time = np.arange(len(names) * (MOVE + REST)) / (MOVE + REST)
     step, passed = time.astype(int), (time % 1) * (MOVE + REST) / MOVE
     fingers = Angles.mix(library[step], library[step + 1], smooth(passed))
-    # A thumb closes over the fingers after them, and makes way before they open.
+    # A thumb closes after the fingers, and opens before them.
     folded = np.array([name in ("fist", "point", "two") for name in (names[0], *names)], float)
     late = folded[step + 1] - folded[step]
     thumb = Angles.mix(library[step], library[step + 1], smooth(passed * 1.6 - np.where(late > 0, 0.6, 0)))
@@ -71,7 +71,7 @@ def gestures(names: tuple[str, ...]) -> Angles:
 
 
 def path(count: int, phase: float) -> tuple[np.ndarray, np.ndarray]:
-    """Of a right hand that comes in from its side and leaves again: wrist (count, 3), and turn (count, 3, 3) of it."""
+    """Path of a right hand that enters from its side and leaves: wrist (count, 3) and rotation (count, 3, 3)."""
     time = np.arange(count) / RATE
     inside = smooth(time / 0.7) * smooth((time[-1] - time) / 0.7)
     wander = [np.sin(2 * np.pi * f * time + phase + f) for f in (0.31, 0.23, 0.41, 0.27, 0.35, 0.19)]
@@ -94,8 +94,8 @@ def hand_in_place(bank: HandBank, shape: int, length: float, angles: Angles, wri
     return shapes, transforms, placed, joints, elbow[:, :3]
 
 
-def solid(centre, half_sizes, rotation=None) -> np.ndarray:
-    """The placement (4, 4) of a solid."""
+def placement_of(centre, half_sizes, rotation=None) -> np.ndarray:
+    """The placement (4, 4) of a primitive."""
     placement = np.eye(4)
     placement[:3, :3] = (np.eye(3) if rotation is None else rotation) * np.asarray(half_sizes, float)
     placement[:3, 3] = centre
@@ -105,7 +105,7 @@ def solid(centre, half_sizes, rotation=None) -> np.ndarray:
 def upper_arm(elbow: np.ndarray, shoulder: np.ndarray) -> np.ndarray:
     along = shoulder - elbow
     rotation = basis(along, np.random.default_rng(0))
-    return solid((elbow + shoulder) / 2, (0.042, np.linalg.norm(along) / 2, 0.042), rotation)
+    return placement_of((elbow + shoulder) / 2, (0.042, np.linalg.norm(along) / 2, 0.042), rotation)
 
 
 def scene(bank: HandBank) -> list[dict[str, tuple]]:
@@ -125,9 +125,9 @@ def scene(bank: HandBank) -> list[dict[str, tuple]]:
 
 
 def render(bank: HandBank, images: list[dict[str, tuple]], seed: int):
-    """Yields what the camera sees of each image, (HEIGHT, WIDTH) uint16 millimetres."""
+    """Yields each depth image, (HEIGHT, WIDTH) uint16 millimetres."""
     renderer, rng = Renderer(bank), np.random.default_rng(seed)
-    flaws = sample_sensor_noise([SENSOR], np.ones(1), rng, difficulty=0.5)
+    sensor_noise = sample_sensor_noise([SENSOR], np.ones(1), rng, difficulty=0.5)
     top = (WIDTH - HEIGHT) // 2
     for begin in range(0, len(images), _CHUNK):
         chunk = images[begin : begin + _CHUNK]
@@ -136,9 +136,9 @@ def render(bank: HandBank, images: list[dict[str, tuple]], seed: int):
         focal = wp.array(np.full(n, CAMERA.fx), dtype=float, device=renderer.device)
         kinds, placements = np.zeros((n, 5), int), np.broadcast_to(np.eye(4), (n, 5, 4, 4)).copy()
         kinds[:, :3] = SPHERE, SPHERE, BOX
-        placements[:, 0] = solid(TORSO, (0.2, 0.42, 0.11))
-        placements[:, 1] = solid(HEAD, (0.08, 0.11, 0.1))
-        placements[:, 2] = solid(TABLE, (0.28, 0.02, 0.15))
+        placements[:, 0] = placement_of(TORSO, (0.2, 0.42, 0.11))
+        placements[:, 1] = placement_of(HEAD, (0.08, 0.11, 0.1))
+        placements[:, 2] = placement_of(TABLE, (0.28, 0.02, 0.15))
         shown = [(i, name, hand) for i, image in enumerate(chunk) for name, hand in image.items()]
         for i, name, (*_, elbow) in shown:
             k = 3 + (name == LEFT)
@@ -148,8 +148,8 @@ def render(bank: HandBank, images: list[dict[str, tuple]], seed: int):
         index, zeros = np.array([i for i, *_ in shown]), np.zeros(len(shown))
         vertices = renderer.skin(shapes, transforms)
         renderer.draw_hands(depth, focal, vertices, index, placed, zeros, zeros + len(bank.faces))
-        renderer.draw_solids(depth, focal, kinds, placements)
-        seen = simulate_sensors(depth, focal, flaws.repeated(n), rng.integers(0, 2**31 - 64, n)).numpy()
+        renderer.draw_primitives(depth, focal, kinds, placements)
+        seen = simulate_sensors(depth, focal, sensor_noise.repeated(n), rng.integers(0, 2**31 - 64, n)).numpy()
         seen[seen > MAX_RANGE] = 0
         yield from np.round(seen[:, top : top + HEIGHT] * 1000).astype(np.uint16)
 

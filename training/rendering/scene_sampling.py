@@ -1,4 +1,4 @@
-"""What is around a hand, and where the camera is: tables, walls, bodies, things, sleeves, another hand.
+"""Samples the scene around a hand and the camera's direction: tables, walls, bodies, objects, sleeves, a second hand.
 
 All in metres in the wrist bone's frame of the hand: y distal, +z to the thumb's side, -x palmar.
 """
@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
-from fingerpose_ros.perception.skeleton import KNUCKLES, TIPS, WRIST
+from fingerpose_ros.perception.skeleton import BASE_JOINTS, TIPS, WRIST
 
 from . import objects
 from .hands import PALMAR
@@ -19,20 +19,20 @@ from .renderer import BOX, SPHERE
 FREE, TABLE, BODY, WALL = "free", "table", "body", "wall"
 BACKGROUNDS = (FREE, TABLE, BODY, WALL)
 
-STANDING_SHARE = 0.6
-"""Of hands that take something from a table so many take what stands there, or lift it."""
+STANDING_FRACTION = 0.6
+"""Fraction of hands picking something from a table whose object stands there or is lifted."""
 
 
 @dataclass
 class Scene(Primitives):
-    """Surroundings of one hand; the primitives in the frame of its wrist.
+    """The scene around one hand, in its wrist frame.
 
     Attributes:
         background: one of `BACKGROUNDS`.
         view: (3, 3) rotation, wrist frame -> camera.
         touching: the hand is within 5 mm of the table, body or wall.
-        held: an object is in its grip.
-        other_hand: placement (4, 4) of a second hand's wrist frame in this one's, or None.
+        held: an object is in the grip.
+        other_hand: (4, 4) wrist frame of a second hand -> wrist frame of this hand; None without one.
     """
 
     background: str
@@ -43,13 +43,13 @@ class Scene(Primitives):
 
 
 def look_from(direction: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Wrist frame -> camera for a camera that sits in `direction` from the hand, rolled at random."""
+    """Wrist frame -> camera, for a camera in `direction` from the hand with a random roll."""
     right, back, down = basis(direction, rng).T
     return np.stack([right, down, -back])
 
 
-def _view(rng: np.random.Generator, scene_up: np.ndarray | None) -> np.ndarray:
-    """Direction from hand to camera."""
+def view_direction(rng: np.random.Generator, scene_up: np.ndarray | None) -> np.ndarray:
+    """A random direction (3,) from hand to camera, above a surface if `scene_up` is its normal."""
     for _ in range(20):
         if scene_up is not None:
             direction = direction_near(rng, scene_up, 78)
@@ -57,13 +57,13 @@ def _view(rng: np.random.Generator, scene_up: np.ndarray | None) -> np.ndarray:
             direction = direction_near(rng, PALMAR * rng.choice([-1, 1]), 60)
         else:
             direction = random_direction(rng)
-        if direction[1] > -0.92:  # from the elbow there is only forearm to see
+        if direction[1] > -0.92:  # from the elbow only the forearm is visible
             break
     return direction
 
 
-def _table_up(rng: np.random.Generator) -> np.ndarray:
-    """The table's normal, in the wrist frame: mostly the palm is down, or the hand stands on its side."""
+def table_up(rng: np.random.Generator) -> np.ndarray:
+    """A table's normal in the wrist frame. Mostly the palm faces down, or the hand rests on its side."""
     choice = rng.uniform()
     if choice < 0.6:
         return unit(-PALMAR + rng.normal(0, 0.45, 3))
@@ -74,9 +74,9 @@ def _table_up(rng: np.random.Generator) -> np.ndarray:
     return random_direction(rng)
 
 
-def _up_at_rest(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarray) -> np.ndarray:
-    """The normal of a table on which the hand lies palm down, or on its back: on that face of its hull it stands on,
-    the arm above the table."""
+def up_at_rest(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarray) -> np.ndarray:
+    """The normal of a table on which the hand rests with its palm or its back: a face of the joints' convex hull that
+    leaves the arm above the table."""
     hull = ConvexHull(joints)
     normals, offsets = hull.equations[:, :3], hull.equations[:, 3]
     down = unit((-PALMAR if arm @ PALMAR > 0 else PALMAR) + rng.normal(0, 0.15, 3))
@@ -88,9 +88,9 @@ def _up_at_rest(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarray) -
     return unit(-normals[reach.argmin()] + rng.normal(0, 0.05, 3))
 
 
-def _up_when_picking(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarray) -> np.ndarray:
-    """The normal of a table that the hand takes something from: its fingertips reach down, the arm comes from above."""
-    reach = unit(joints[list(TIPS)].mean(0) - joints[[WRIST, *KNUCKLES[1:]]].mean(0))
+def up_when_picking(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarray) -> np.ndarray:
+    """The normal of a table that the hand picks something from: fingertips point down, the arm comes from above."""
+    reach = unit(joints[list(TIPS)].mean(0) - joints[[WRIST, *BASE_JOINTS[1:]]].mean(0))
     for _ in range(5):
         flat = rng.uniform(0, 1)
         up = -unit((1 - flat) * reach + flat * PALMAR + rng.normal(0, 0.2, 3))
@@ -99,12 +99,12 @@ def _up_when_picking(rng: np.random.Generator, joints: np.ndarray, arm: np.ndarr
     return up
 
 
-def _gap(rng: np.random.Generator, touching: float, reach: float) -> float:
-    """Metres between hand and surface; below zero where flesh gives."""
+def gap(rng: np.random.Generator, touching: float, reach: float) -> float:
+    """Distance between hand and surface, metres; negative where flesh is compressed."""
     return rng.uniform(-0.002, 0.004) if rng.uniform() < touching else rng.uniform(0.0, 1.0) ** 1.5 * reach
 
 
-def compose(
+def sample_scene(
     rng: np.random.Generator,
     joints: np.ndarray,
     vertices: np.ndarray,
@@ -115,16 +115,16 @@ def compose(
     picking: bool,
     difficulty: float,
 ) -> Scene:
-    """Surround one hand.
+    """Sample the scene around one hand.
 
     Args:
         joints: (21, 3) and `vertices`: (V, 3) of the hand and forearm.
         arm: (3,) unit vector from the wrist up the forearm.
-        scale: the hand's size over an adult's.
-        grasping: its pose is a grasp, so something is in it.
+        scale: size of the hand relative to an adult's.
+        grasping: its pose is a grasp, so it holds an object.
         resting: it lies on a table.
-        picking: it takes something from a table.
-        difficulty: 0 leaves the hand alone in space; 1 is everything.
+        picking: it picks something from a table.
+        difficulty: 0 for a hand alone in free space, to 1 for everything.
     """
     centre = joints.mean(0)
     busy = rng.uniform() < difficulty
@@ -135,25 +135,25 @@ def compose(
     near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
     up, ground = None, 0.0
     if resting:
-        up = _up_at_rest(rng, joints, arm)
+        up = up_at_rest(rng, joints, arm)
     elif picking:
-        up = _up_when_picking(rng, joints, arm)
+        up = up_when_picking(rng, joints, arm)
     elif background == TABLE:
-        up = _table_up(rng)
-    direction = _view(rng, up)
+        up = table_up(rng)
+    direction = view_direction(rng, up)
     scene = Scene(background, look_from(direction, rng))
     if background == WALL:
         up = direction_near(rng, direction, 40)
     foot = np.inf
-    if picking and rng.uniform() < STANDING_SHARE:
+    if picking and rng.uniform() < STANDING_FRACTION:
         scene.held = True
         foot = objects.add_standing(rng, scene, joints, scale, up) - (rng.uniform() < 0.3) * rng.uniform(0.02, 0.25)
     if background in (TABLE, WALL):
         touching = 0.85 if at_table else 0.5 if background == TABLE else 0.25
-        gap = _gap(rng, touching, 0.05 if at_table else 0.15)
-        # An arm that rises from the surface leaves it to the hand to touch it.
+        distance = gap(rng, touching, 0.05 if at_table else 0.15)
+        # If the arm rises from the surface, only the hand touches it.
         hand = near[near @ arm < 0.01]
-        ground = min(((hand if arm @ up > 0.05 else near) @ up).min() - gap, foot)
+        ground = min(((hand if arm @ up > 0.05 else near) @ up).min() - distance, foot)
         scene.touching = bool((hand @ up).min() - ground < 0.005)
         extent = rng.uniform(0.08, 0.4, 2) if rng.uniform() < 0.25 else np.array([2.0, 2.0])
         rotation = basis(up, rng)
@@ -161,8 +161,8 @@ def compose(
         on = centre + (ground - centre @ up) * up + (shift if extent[0] < 1 else 0)
         scene.add(BOX, on - 0.02 * up, (extent[0], 0.02, extent[1]), rotation)
     if background == BODY:
-        gap = _gap(rng, 0.3, 0.12)
-        scene.touching = gap < 0.005
+        distance = gap(rng, 0.3, 0.12)
+        scene.touching = distance < 0.005
         head = rng.uniform() < 0.3
         half = np.array((0.08, 0.11, 0.10) if head else (0.17, 0.30, 0.12)) * rng.uniform(0.8, 1.3, 3)
         rotation = basis(random_direction(rng), rng)
@@ -170,7 +170,7 @@ def compose(
         side = np.cross(direction, random_direction(rng)) * rng.uniform(0, 0.12)
         scene.add(
             SPHERE,
-            centre + side + ((near @ direction).min() - centre @ direction - gap - reach) * direction,
+            centre + side + ((near @ direction).min() - centre @ direction - distance - reach) * direction,
             half,
             rotation,
         )

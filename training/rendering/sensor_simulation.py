@@ -1,4 +1,5 @@
-"""What real depth cameras make of a perfect depth image: the flaws of `sensors`, in Warp, on the CPU or a GPU."""
+"""Sensor noise: applies the effects of real depth cameras (`sensors`) to perfect depth, in Warp, on the CPU or a
+GPU."""
 
 from dataclasses import fields
 
@@ -6,11 +7,11 @@ import numpy as np
 import warp as wp
 
 from .sensors import SensorNoise, sample_sensor_noise
-from .stereo_matching import fine_enough, match
+from .stereo_matching import is_fine_enough, match
 
 _NAMES = [field.name for field in fields(SensorNoise) if field.name != "patch"]
 _SensorNoise = wp.struct(type("_SensorNoise", (), {"__annotations__": dict.fromkeys(_NAMES, float)}))
-"""One image's: all of `SensorNoise` but the patches."""
+"""The parameters of one image: all of `SensorNoise` except the patches."""
 
 
 @wp.func
@@ -21,7 +22,7 @@ def _cell_noise(seed: int, x: int, y: int):
 
 @wp.func
 def _smooth_noise(seed: int, x: float, y: float):
-    """Normal-ish noise that changes smoothly, one cell wide."""
+    """Nearly normal noise that varies smoothly, with cells of width 1."""
     x0 = int(wp.floor(x))
     y0 = int(wp.floor(y))
     u = x - wp.floor(x)
@@ -32,8 +33,8 @@ def _smooth_noise(seed: int, x: float, y: float):
 
 
 @wp.func
-def _chance(seed: int, x: int, y: int):
-    """Between 0 and 1, and much the same over some pixels: a matcher's window sees much the same in all of them."""
+def _shared_random(seed: int, x: int, y: int):
+    """A random value between 0 and 1 that neighbouring pixels nearly share, as they share most of a matching window."""
     return 1.0 / (1.0 + wp.exp(-2.5 * _smooth_noise(seed, 0.12 * float(x), 0.12 * float(y))))
 
 
@@ -46,14 +47,14 @@ def _at(depth: wp.array(dtype=float, ndim=3), i: int, y: int, x: int):
 @wp.kernel
 def _coarse(
     depth: wp.array(dtype=float, ndim=3),
-    flaws: wp.array(dtype=_SensorNoise),
+    parameters: wp.array(dtype=_SensorNoise),
     out: wp.array(dtype=float, ndim=3),
 ):
-    # Mean depth in each square cell, `SensorNoise.cell` wide, of what is not far behind the nearest thing in it; 0 if empty.
+    # Mean depth in each square cell of width `SensorNoise.cell`, of surfaces close to the nearest one; 0 if empty.
     i, row, column = wp.tid()
     size = depth.shape[1]
-    cell = flaws[i].cell
-    relief = flaws[i].relief
+    cell = parameters[i].cell
+    relief = parameters[i].relief
     x0 = int(float(column) * cell)
     y0 = int(float(row) * cell)
     x1 = wp.min(int(float(column + 1) * cell), size)
@@ -74,7 +75,7 @@ def _coarse(
 
 @wp.func
 def _between_cells(coarse: wp.array(dtype=float, ndim=3), i: int, y: float, x: float):
-    """Between the means of the cells around; 0 where all are empty. In cells."""
+    """Bilinear interpolation of the cells' means; 0 where all are empty. Coordinates are in cells."""
     last = coarse.shape[1] - 1
     x0 = int(wp.floor(x - 0.5))
     y0 = int(wp.floor(y - 0.5))
@@ -94,33 +95,33 @@ def _between_cells(coarse: wp.array(dtype=float, ndim=3), i: int, y: float, x: f
 
 
 @wp.kernel
-def _measure(
+def _simulate(
     depth: wp.array(dtype=float, ndim=3),
     coarse: wp.array(dtype=float, ndim=3),
     seed: wp.array(dtype=int),
     focal: wp.array(dtype=float),
-    flaws: wp.array(dtype=_SensorNoise),
+    parameters: wp.array(dtype=_SensorNoise),
     patch: wp.array(dtype=float, ndim=3),
     out: wp.array(dtype=float, ndim=3),
 ):
     i, y, x = wp.tid()
-    flaw = flaws[i]
-    if flaw.matched > 0.0:
+    effect = parameters[i]
+    if effect.matched > 0.0:
         return
-    # The sensor's pixel that the middle of this one lies in; and the middle of that.
-    along = wp.cos(flaw.angle)
-    aside = wp.sin(flaw.angle)
+    # The sensor pixel that contains this pixel's centre, and its own centre.
+    along = wp.cos(effect.angle)
+    aside = wp.sin(effect.angle)
     u = float(x) + 0.5
     v = float(y) + 0.5
-    sx = int(wp.floor((u * along + v * aside) / flaw.scale))
-    sy = int(wp.floor((v * along - u * aside) / flaw.scale))
+    sx = int(wp.floor((u * along + v * aside) / effect.scale))
+    sy = int(wp.floor((v * along - u * aside) / effect.scale))
     state = wp.rand_init(seed[i], sy * 4096 + sx)
-    jitter = flaw.jitter * flaw.scale
-    clean = flaw.clean > 0.0
-    ux = (float(sx) + 0.5) * flaw.scale
-    uy = (float(sy) + 0.5) * flaw.scale
+    jitter = effect.jitter * effect.scale
+    clean = effect.clean > 0.0
+    ux = (float(sx) + 0.5) * effect.scale
+    uy = (float(sy) + 0.5) * effect.scale
     if clean and jitter > 0.0:
-        # Rows, and columns, are matched by windows of their own: side by side they do not end at the same place.
+        # Each row and column has its own matching windows, so edges waver from one to the next.
         ux += 1.5 * jitter * _smooth_noise(seed[i] + 37, 0.12 * float(sx), 0.4 * float(sy))
         uy += 1.5 * jitter * _smooth_noise(seed[i] + 41, 0.4 * float(sx), 0.12 * float(sy))
     else:
@@ -130,9 +131,9 @@ def _measure(
     py = int(wp.floor(uy * along + ux * aside))
     z = _at(depth, i, py, px)
 
-    # Edges: what lies a few sensor pixels around.
+    # Edges: the depth a few sensor pixels around.
     at_centre = z
-    reach = wp.max(flaw.edge * flaw.scale, 1.0)
+    reach = wp.max(effect.edge * effect.scale, 1.0)
     near = z
     far = z
     for k in range(8):
@@ -142,28 +143,28 @@ def _measure(
         far = wp.max(far, zk)
     choice = wp.randf(state)
     if clean and far - near > 0.012:
-        choice = _chance(seed[i] + 29, sx, sy)
-    if z - near > wp.max(0.012, flaw.melts_below * z * near):
+        choice = _shared_random(seed[i] + 29, sx, sy)
+    if z - near > wp.max(0.012, effect.melts_below * z * near):
         edge_noise = _smooth_noise(seed[i] + 11, 0.15 * float(sx), 0.15 * float(sy))
-        if choice + 0.35 * edge_noise < flaw.fattened:
+        if choice + 0.35 * edge_noise < effect.fattened:
             z = near + 0.15 * wp.randf(state) * wp.min(z - near, 0.02)
-        elif choice > 1.0 - flaw.lost:
+        elif choice > 1.0 - effect.lost:
             z = 0.0
-        elif choice > 1.0 - flaw.lost - flaw.mixed and z < 1.0e5:
+        elif choice > 1.0 - effect.lost - effect.mixed and z < 1.0e5:
             z = near + wp.randf(state) * (z - near)
-    elif far - z > wp.max(0.012, flaw.melts_below * z * far):
-        if choice > 1.0 - 0.7 * flaw.lost:
+    elif far - z > wp.max(0.012, effect.melts_below * z * far):
+        if choice > 1.0 - 0.7 * effect.lost:
             z = 0.0
-        elif choice > 1.0 - 0.7 * flaw.lost - 0.6 * flaw.mixed and far < 1.0e5:
+        elif choice > 1.0 - 0.7 * effect.lost - 0.6 * effect.mixed and far < 1.0e5:
             z = z + wp.randf(state) * wp.min(far - z, 0.15)
     if z > 1.0e5:
         z = 0.0
     matched = z
 
-    if z > 0.0 and z == at_centre and flaw.window > 0.0:
-        # A stereo matcher's window melts shallow steps: fingers into each other, a flat hand into the table.
-        spacing = 0.5 * flaw.window * flaw.scale
-        melts = wp.max(flaw.window_step, flaw.melts_below) * z * z
+    if z > 0.0 and z == at_centre and effect.window > 0.0:
+        # A matching window smooths shallow steps: between fingers, and between a flat hand and the table.
+        spacing = 0.5 * effect.window * effect.scale
+        melts = wp.max(effect.window_step, effect.melts_below) * z * z
         total = 0.0
         weight = 0.0
         for ky in range(-2, 3):
@@ -174,24 +175,24 @@ def _measure(
                 total += w * zk
                 weight += w
         z = total / weight
-    if z > 0.0 and flaw.melted > 0.0:
-        # Where there is little texture, a low relief sinks into what surrounds it: a hand into its table.
-        around = _between_cells(coarse, i, (float(py) + 0.5) / flaw.cell, (float(px) + 0.5) / flaw.cell)
+    if z > 0.0 and effect.melted > 0.0:
+        # Where there is little texture, a low relief is pulled to the depth around it: a hand into its table.
+        around = _between_cells(coarse, i, (float(py) + 0.5) / effect.cell, (float(px) + 0.5) / effect.cell)
         if around > 0.0:
-            share = 0.7 + 0.5 * _smooth_noise(seed[i] + 17, float(px) / flaw.cell, float(py) / flaw.cell)
-            low = wp.clamp(2.0 - 2.0 * wp.abs(around - z) / (flaw.relief * z * z), 0.0, 1.0)
-            z += flaw.melted * low * wp.clamp(share, 0.0, 1.0) * (around - z)
-    if z > 0.0 and flaw.shadow != 0.0:
-        # Shadow: something beside this pixel hides it from the second view.
+            share = 0.7 + 0.5 * _smooth_noise(seed[i] + 17, float(px) / effect.cell, float(py) / effect.cell)
+            low = wp.clamp(2.0 - 2.0 * wp.abs(around - z) / (effect.relief * z * z), 0.0, 1.0)
+            z += effect.melted * low * wp.clamp(share, 0.0, 1.0) * (around - z)
+    if z > 0.0 and effect.shadow != 0.0:
+        # Shadow: a surface beside this pixel occludes it in the second view.
         for k in range(1, 17):
-            beside = flaw.shadow * float(k)
+            beside = effect.shadow * float(k)
             zk = _at(depth, i, py + int(wp.round(beside * aside)), px + int(wp.round(beside * along)))
-            if focal[i] * flaw.baseline * (1.0 / zk - 1.0 / matched) > float(k) + 0.5:
+            if focal[i] * effect.baseline * (1.0 / zk - 1.0 / matched) > float(k) + 0.5:
                 z = 0.0
                 break
-    if z > 0.0 and flaw.grazing > 0.0 and far - near > flaw.melts_below * far * near:
-        # A surface seen at too flat an angle. At a step in depth only one side is steep: that is not meant.
-        step = wp.max(int(flaw.scale), 1)
+    if z > 0.0 and effect.grazing > 0.0 and far - near > effect.melts_below * far * near:
+        # A surface at a grazing angle. At a step in depth only one side is steep, so the flatter side counts.
+        step = wp.max(int(effect.scale), 1)
         left = wp.abs(at_centre - _at(depth, i, py, px - step))
         right = wp.abs(at_centre - _at(depth, i, py, px + step))
         above = wp.abs(at_centre - _at(depth, i, py - step, px))
@@ -200,69 +201,78 @@ def _measure(
         slope = across * focal[i] / (float(step) * z)
         limit = wp.randf(state)
         if clean:
-            limit = _chance(seed[i] + 31, sx, sy)
-        if slope > flaw.grazing * (0.7 + 0.6 * limit):
+            limit = _shared_random(seed[i] + 31, sx, sy)
+        if slope > effect.grazing * (0.7 + 0.6 * limit):
             z = 0.0
-    if wp.randf(state) < flaw.dropout:
+    if wp.randf(state) < effect.dropout:
         z = 0.0
     size = float(depth.shape[1])
     for k in range(patch.shape[1]):
         dx = (float(px) / size - patch[i, k, 0]) / patch[i, k, 2]
         dy = (float(py) / size - patch[i, k, 1]) / patch[i, k, 3]
         away = dx * dx + dy * dy
-        if away < 4.0:  # no noise reaches farther, and most pixels need not ask it
+        if away < 4.0:  # the noise reaches no farther, so most pixels skip it
             if away + 0.4 * _smooth_noise(seed[i] + 5 + k, float(px) * 0.2, float(py) * 0.2) < 1.0:
                 z = 0.0
 
     if z > 0.0:
         white = wp.randn(state)
-        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * flaw.bump_along, float(sy) * flaw.bump_across)
-        noise = flaw.smooth * smooth + (1.0 - flaw.smooth) * white
-        if flaw.baseline > 0.0:
-            inverse = 1.0 / z + flaw.noise * noise
-            if flaw.step > 0.0:
-                inverse = wp.round(inverse / flaw.step) * flaw.step
+        smooth = 1.5 * _smooth_noise(seed[i], float(sx) * effect.bump_along, float(sy) * effect.bump_across)
+        noise = effect.smooth * smooth + (1.0 - effect.smooth) * white
+        if effect.baseline > 0.0:
+            inverse = 1.0 / z + effect.noise * noise
+            if effect.step > 0.0:
+                inverse = wp.round(inverse / effect.step) * effect.step
             z = 1.0 / wp.max(inverse, 0.05)
         else:
-            z = z + flaw.range_noise * (0.25 + z * z) * noise
-        z = z + flaw.wiggle * wp.sin(z * 31.4 + flaw.wiggle_phase)
+            z = z + effect.range_noise * (0.25 + z * z) * noise
+        z = z + effect.wiggle * wp.sin(z * 31.4 + effect.wiggle_phase)
         z = wp.round(z * 1000.0) / 1000.0
     out[i, y, x] = z
 
 
-def simulate_sensors(depth: wp.array, focal: wp.array, flaws: SensorNoise, seeds: np.ndarray) -> wp.array:
-    """What such sensors make of `depth` (n, size, size), metres, with noise from `seeds` (n,); no reading is 0.
+def simulate_sensors(depth: wp.array, focal: wp.array, sensor_noise: SensorNoise, seeds: np.ndarray) -> wp.array:
+    """Apply sensor noise to depth images.
 
-    `focal` (n,) are the images' focal lengths in pixels.
+    Args:
+        depth: (n, size, size) perfect depth, metres.
+        focal: (n,) focal lengths of the images, pixels.
+        sensor_noise: parameters of the n images.
+        seeds: (n,) random seeds.
+
+    Returns:
+        (n, size, size) metres, 0 for invalid pixels.
     """
     device, (count, size, _) = depth.device, depth.shape
     records = np.zeros(count, _SensorNoise.numpy_dtype())
     for name in _NAMES:
-        records[name] = getattr(flaws, name)
-    records["matched"] *= fine_enough(size, flaws.scale, flaws.angle)
+        records[name] = getattr(sensor_noise, name)
+    records["matched"] *= is_fine_enough(size, sensor_noise.scale, sensor_noise.angle)
     matched = np.flatnonzero(records["matched"])
     records = wp.array(records, dtype=_SensorNoise, device=device)
-    patch = wp.array(flaws.patch.astype(np.float32), dtype=float, device=device)
+    patch = wp.array(sensor_noise.patch.astype(np.float32), dtype=float, device=device)
     seeds = wp.array(seeds, dtype=int, device=device)
-    cells = int(np.ceil(size / flaws.cell.min()))
+    cells = int(np.ceil(size / sensor_noise.cell.min()))
     coarse = wp.empty((count, cells, cells), dtype=float, device=device)
     wp.launch(_coarse, dim=coarse.shape, inputs=[depth, records], outputs=[coarse], device=device)
     out = wp.empty_like(depth)
     inputs = [depth, coarse, seeds, focal, records, patch]
-    wp.launch(_measure, dim=depth.shape, inputs=inputs, outputs=[out], device=device)
+    wp.launch(_simulate, dim=depth.shape, inputs=inputs, outputs=[out], device=device)
     if len(matched):
         perfect, measured, focal, seeds = depth.numpy(), out.numpy(), focal.numpy(), seeds.numpy()
         for i in matched:
             rng = np.random.default_rng(seeds[i])
-            measured[i] = match(perfect[i], focal[i], flaws.scale[i], flaws.baseline[i], flaws.angle[i], rng)
+            measured[i] = match(
+                perfect[i], focal[i], sensor_noise.scale[i], sensor_noise.baseline[i], sensor_noise.angle[i], rng
+            )
         out.assign(measured)
     return out
 
 
-def measure(
+def sample_and_simulate(
     depth: wp.array, names: list[str], focal: wp.array, scale: np.ndarray, rng: np.random.Generator,
     difficulty: float | np.ndarray, angle: float | np.ndarray = 0.0,
 ) -> wp.array:  # fmt: skip
-    """What the sensors `names` make of `depth` (n, size, size), each with flaws and noise of its own: `sample_sensor_noise`."""
-    flaws = sample_sensor_noise(names, scale, rng, difficulty, angle)
-    return simulate_sensors(depth, focal, flaws, rng.integers(0, 2**31 - 64, len(names)))
+    """Sample noise parameters for the sensors `names` (see `sample_sensor_noise`), and apply them to `depth`."""
+    sensor_noise = sample_sensor_noise(names, scale, rng, difficulty, angle)
+    return simulate_sensors(depth, focal, sensor_noise, rng.integers(0, 2**31 - 64, len(names)))

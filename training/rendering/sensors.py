@@ -1,9 +1,11 @@
-"""Depth cameras, and what is wrong with what they measure; `measuring` makes it so.
+"""Depth cameras and the parameters of their noise; `sensor_simulation` applies it to perfect depth.
 
-Three ways to measure depth, each with its own flaws, and the cameras they are found in. Sources of the models:
-stereo and structured light: error and step grow with the square of the distance (Khoshelham & Elberink, Sensors 2012),
-shadows where the second view is hidden, foreground fattened by the matching window (Keselman et al., CVPRW 2017);
-time of flight: noise grows with distance, mixed pixels at edges, wiggling (Foix et al., IEEE Sensors J. 2011).
+There are three measuring principles, each with its own effects. Sources of the models:
+
+- Stereo and structured light: error and step grow with the square of the distance (Khoshelham & Elberink, Sensors
+2012).
+  The second view has shadows, and the matching window fattens the foreground (Keselman et al., CVPRW 2017).
+- Time of flight: noise grows with distance, edges have mixed pixels, depth wiggles (Foix et al., IEEE Sensors J. 2011).
 """
 
 from dataclasses import dataclass
@@ -26,8 +28,7 @@ class Sensor:
         disparity_noise: its standard deviation, pixels (stereo, structured light).
         disparity_step: its quantum, pixels.
         range_noise: metres (time of flight); the standard deviation is 1/4 + d^2 times this at d metres.
-        enlarged: how many pixels of its image one of these spans: depth aligned to colour is brought to that camera's
-            pixels.
+        enlarged: image pixels per sensor pixel. Depth aligned to colour has the colour camera's focal length.
     """
 
     kind: str
@@ -61,19 +62,20 @@ SENSORS = {
 }
 """By name. Focal length, baseline and step are the makers' figures; the noise is of the size reported for them."""
 
-CLEAN_SHARE = 0.85
-"""Of the images of a stereo or structured-light camera, those in which what is lost hangs together, and edges are
-unbroken, as the matching window makes them: not torn pixel by pixel."""
+CLEAN_FRACTION = 0.85
+"""Fraction of a stereo or structured-light camera's images with coherent holes and unbroken edges, as a matching window
+makes them, instead of independent pixels."""
 
-MATCHED_SHARE = 0.5
-"""Of a stereo camera's images, those that are not given flaws but matched (see `matching`), where they can be."""
+MATCHED_FRACTION = 0.5
+"""Fraction of a stereo camera's images that are stereo-matched (`stereo_matching`) instead of getting modelled noise,
+where their resolution allows it."""
 
 
 def cameras(name: str) -> tuple[str, ...]:
     """The names of the cameras of a kind, or that of a camera.
 
     Raises:
-        ValueError: neither the one nor the other.
+        ValueError: there is no such camera or kind.
     """
     found = tuple(camera for camera, sensor in SENSORS.items() if name in (camera, sensor.kind))
     if not found:
@@ -83,33 +85,33 @@ def cameras(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class SensorNoise:
-    """What is wrong with each of n images: arrays (n,), and `patch` (n, 3, 4). "Sensor pixels" are the sensor's own.
+    """Noise parameters of n images: arrays (n,), and `patch` (n, 3, 4). "Sensor pixels" are the sensor's own.
 
     Attributes:
-        scale: how many image pixels one pixel of the sensor spans.
+        scale: image pixels per sensor pixel.
         baseline: metres between the two views; 0 for time of flight.
         noise: standard deviation of 1/depth (stereo, structured light), in 1/metres; 0 for time of flight.
         step: quantum of 1/depth, in 1/metres; 0 for none.
         range_noise: time of flight's, see `Sensor`.
-        lost, mixed, fattened: the chance of a hole at an edge, of a mixed pixel, of a fattened edge.
-        edge: how far an edge reaches, sensor pixels.
-        grazing: slope from which a surface is not seen; 0 for none.
-        dropout: the chance of a pixel without a reading.
-        shadow: the side of the second view, -1 or 1; 0 where nothing is hidden from it.
-        wiggle, wiggle_phase: error that goes up and down with the distance, metres, and where it starts, radians.
-        jitter: how far off a pixel is looked at, sensor pixels.
-        smooth: the share of the noise that has bumps.
-        bump_along, bump_across: bumps to a sensor pixel, along its rows and across.
-        window: what a matcher looks at, sensor pixels; 0 for none.
-        window_step: step in 1/depth that it smooths over, 1/metres.
-        melted: how much of a low relief sinks into what is around it.
-        relief: step in 1/depth up to which it is low, 1/metres.
-        melts_below: step in 1/depth, 1/metres, below which an edge melts, too.
+        lost, mixed, fattened: probability of a hole at an edge, of a mixed pixel, of a fattened edge.
+        edge: width of an edge, sensor pixels.
+        grazing: slope from which a surface gives no depth; 0 for none.
+        dropout: probability of an invalid pixel.
+        shadow: side of the second view, -1 or 1; 0 for no shadows.
+        wiggle, wiggle_phase: amplitude, metres, and phase, radians, of an error that oscillates with the distance.
+        jitter: lateral displacement of a pixel, sensor pixels.
+        smooth: fraction of the noise that is spatially smooth.
+        bump_along, bump_across: frequency of the smooth noise along the sensor's rows and across, 1/sensor pixels.
+        window: size of the matching window, sensor pixels; 0 for none.
+        window_step: step in 1/depth that the window smooths over, 1/metres.
+        melted: fraction by which a low relief is pulled to the depth around it.
+        relief: step in 1/depth up to which a relief is low, 1/metres.
+        melts_below: step in 1/depth below which an edge is smoothed as well, 1/metres.
         angle: direction of the sensor's rows in the image, radians from u towards v.
-        matched: 1 where two images of the camera are drawn and matched, and none of the others counts; else 0.
-        clean: 1 where edges are unbroken and what is lost hangs together; else 0.
-        cell: image pixels across which a low relief melts.
-        patch: ellipses without a reading: centre and half axes, as shares of the image.
+        matched: 1 for stereo matching, which replaces all other effects; else 0.
+        clean: 1 for unbroken edges and coherent holes; else 0.
+        cell: width over which a low relief is averaged, image pixels.
+        patch: ellipses of invalid pixels: centre and half axes, as fractions of the image.
     """
 
     scale: np.ndarray
@@ -142,7 +144,7 @@ class SensorNoise:
     patch: np.ndarray
 
     def repeated(self, count: int) -> "SensorNoise":
-        """Those of one image, for `count` images: a recording, in which only the noise differs from image to image."""
+        """The parameters of one image, repeated for the `count` images of a recording."""
         return SensorNoise(**{name: np.repeat(value, count, axis=0) for name, value in vars(self).items()})
 
 
@@ -150,11 +152,13 @@ def sample_sensor_noise(
     names: list[str], scale: np.ndarray, rng: np.random.Generator, difficulty: float | np.ndarray,
     angle: float | np.ndarray = 0.0,
 ) -> SensorNoise:  # fmt: skip
-    """SensorNoise of n images by the sensors `names`.
+    """Sample the noise parameters of n images.
 
-    `scale` (n,) is how many of the images' pixels one pixel of the sensor spans. `difficulty` (n,) or one for all, from
-    0 (noise and step only, and those halved) to 1, makes the other flaws likelier. `angle` (n,) or one for all is where
-    the sensor's rows lie in the images, in radians from u towards v.
+    Args:
+        names: (n,) sensors.
+        scale: (n,) image pixels per sensor pixel.
+        difficulty: (n,) or one for all, from 0 (noise and step only, halved) to 1 (all effects at their probability).
+        angle: (n,) or one for all, direction of the sensor's rows in the images, radians from u towards v.
     """
     n = len(names)
     difficulty = np.broadcast_to(difficulty, n)
@@ -166,37 +170,37 @@ def sample_sensor_noise(
     def uniform(low: float, high: float) -> np.ndarray:
         return rng.uniform(low, high, n)
 
-    def happens(chance: float | np.ndarray) -> np.ndarray:
+    def chosen(chance: float | np.ndarray) -> np.ndarray:
         return uniform(0, 1) < chance
 
-    # Cameras filter what they measure: at times hardly any of the noise is left.
+    # Cameras filter their depth: sometimes hardly any noise is left.
     strength = np.exp(uniform(*np.log([0.08, 1.6]))) * (0.5 + 0.5 * difficulty)
     lost, mixed, fattened = (difficulty[:, None] * rng.uniform(0, 1, (n, 3)) ** 2.5).T
-    # A matcher fattens what is in front by about half its window, mostly all along the edge. The first Kinect's is 9
+    # A matcher fattens the foreground by about half its window, mostly along the whole edge. The first Kinect's is 9
     # pixels wide (Konolige and Mihelich, Technical description of Kinect calibration, 2012).
-    all_along = ~tof & happens(0.5 * difficulty)
+    all_along = ~tof & chosen(0.5 * difficulty)
     fattened = np.where(all_along, uniform(0.5, 1), fattened * np.select([tof, stereo], [0.0, 0.9], 0.3))
     edge = np.where(tof, uniform(0.7, 1.6), uniform(1, 5))
-    grazing = np.where(happens(difficulty), uniform(2.5, 8), 0)
-    dropout = difficulty * np.where(happens(np.where(stereo, 0.1, 0.3)), uniform(0, 0.08), 0)
+    grazing = np.where(chosen(difficulty), uniform(2.5, 8), 0)
+    dropout = difficulty * np.where(chosen(np.where(stereo, 0.1, 0.3)), uniform(0, 0.08), 0)
     shadow = np.where(tof | (uniform(0, 1) > difficulty), 0, rng.choice([-1, 1], n))
     wiggle = np.where(tof, uniform(0, 0.003), 0) * difficulty
     wiggle_phase = uniform(0, 6.3)
     jitter = uniform(0, 0.6) * difficulty
-    # Windows that are matched, and filters, leave bumps: some of them as wide as a finger, which no mean takes away.
+    # Matching windows and filters leave smooth bumps, some as wide as a finger, which no averaging removes.
     smooth = 1 - np.select([tof, stereo], [1.0, 0.5], 0.8) * uniform(0, 1) ** np.where(stereo, 2, 1)
     window = np.where(stereo, uniform(0, 14) * difficulty, 0)
-    # Disparity is what is matched: a pixel of it is a centimetre nearby, and several at arm's length.
+    # A pixel of disparity is a centimetre of depth nearby, and several at arm's length.
     window_step = uniform(0.3, 2.0) / over
     relief = uniform(0.7, 2.5) / over
-    melted = np.where(stereo & happens(0.5 * difficulty), uniform(0.2, 1), 0)
-    # What differs by about a pixel of disparity is all one to a matcher: from afar, a hand and what it lies on.
-    melts_below = np.where(stereo & happens(0.7 * difficulty), uniform(0.4, 1.8), 0) / over
-    clean = ~tof & happens(CLEAN_SHARE)
-    matched = stereo & happens(MATCHED_SHARE * difficulty)
+    melted = np.where(stereo & chosen(0.5 * difficulty), uniform(0.2, 1), 0)
+    # A matcher does not separate surfaces that differ by a pixel of disparity: from afar, a hand and its table.
+    melts_below = np.where(stereo & chosen(0.7 * difficulty), uniform(0.4, 1.8), 0) / over
+    clean = ~tof & chosen(CLEAN_FRACTION)
+    matched = stereo & chosen(MATCHED_FRACTION * difficulty)
     bump = np.exp(uniform(*np.log([1.5, 8]))) * np.where(stereo, 2, 1)
     bump_along, bump_across = (np.exp(rng.uniform(-0.5, 0.5, (n, 2))) / bump[:, None]).T
-    # Dropout and jitter would tear clean ones pixel by pixel: they have none of the one, and of the other what wavers.
+    # Clean images have no dropout, and only spatially smooth jitter: both would break edges pixel by pixel.
     dropout = np.where(clean, 0, dropout)
     jitter[clean] = 1.5 * rng.uniform(0, 1, clean.sum()) ** 2 * difficulty[clean]
     cell = np.maximum(scale * np.exp(uniform(*np.log([6, 70]))), 2)

@@ -1,10 +1,10 @@
-"""What a stereo camera measures because it matches two images: both are drawn, and matched.
+"""Stereo matching: renders the two images of a stereo camera from perfect depth, and matches them.
 
-Made flaws (`measuring`) say how edges and reliefs look after matching; here they come of it. The second image is the
-first one as seen from beside; semi-global matching (Hirschmueller, TPAMI 2008; OpenCV's, on blocks) finds each pixel of
-the one in the other, as the chips in such cameras do (Keselman et al., CVPRW 2017). So fingers grow together, a low
-hand sinks into its table, an edge is soft on one side and has a shadow on the other; all the more, the weaker the light
-and the plainer the surface.
+`sensor_simulation` models how edges and reliefs look after matching; here they result from it. The second image is the
+first one warped by the disparity. Semi-global matching (Hirschmueller, TPAMI 2008; OpenCV's, on blocks) finds each
+pixel of the one in the other, as the chips in such cameras do (Keselman et al., CVPRW 2017). So fingers merge, a flat
+hand merges with its table, an edge is soft on one side and has a shadow on the other. Weak light and plain surfaces
+make this stronger.
 """
 
 from dataclasses import dataclass
@@ -15,36 +15,36 @@ import numpy as np
 import warp as wp
 
 MOST = 160
-"""Pixels of a camera's images, each way, that are matched at most: a larger part is matched as by a coarser camera."""
+"""Largest side of a matched image, pixels. A larger region is matched at a coarser resolution."""
 
 COARSEST = 0.4
-"""Share of its own resolution below which a camera's image would not be like its own any more."""
+"""Smallest fraction of a camera's own resolution at which its images are matched."""
 
 REACH = 0.6
-"""Metres behind what is near up to which things are matched: farther ones are not seen."""
+"""Depth range behind the nearest surfaces that is matched, metres. Farther surfaces are invalid."""
 
 STEPS, RANGE = 16, 128
-"""Disparities are searched for in multiples of the one, OpenCV's rule, up to the other: nearer things mismatch."""
+"""The search range is a multiple of `STEPS`, as OpenCV requires, up to `RANGE`. Nearer surfaces mismatch."""
 
 _BANK = 1024
-"""Edge of the pictures that patterns and noise are cut from, pixels."""
+"""Side of the pictures from which patterns and noise are cropped, pixels."""
 
 
 @dataclass(frozen=True)
 class Light:
-    """How a camera sees: dots that it projects, the grain of surfaces, noise; and how it matches what it sees.
+    """Appearance of the images, and the matcher's settings.
 
     Attributes:
-        dots: how much brighter than all around; 0 for a camera without a projector.
-        from_projector: how much of the baseline lies between the first view and the projector.
-        grain: contrast of the surfaces themselves.
-        noise: standard deviation of a pixel, as a share of the brightest.
-        block: edge of the blocks that are compared, pixels, odd.
-        small, large: what a step of one, or of more, disparities from pixel to pixel costs, per pixel of a block.
-        unique: percent by which the best match must be better than the next.
-        checked: disparities by which a match the other way round may differ; -1 if that is not checked, and shadows
-            are filled.
-        smoothed: range in which disparities are smoothed afterwards, pixels; 0 for not at all.
+        dots: brightness of the projected dots relative to the surface; 0 without a projector.
+        from_projector: fraction of the baseline between the first view and the projector.
+        grain: contrast of the surfaces' own texture.
+        noise: standard deviation of a pixel, as a fraction of the brightest value.
+        block: side of the compared blocks, pixels, odd.
+        small, large: cost of a disparity step of one, or of more, between neighbours, per pixel of a block.
+        unique: percent by which the best match must be better than the second best.
+        checked: largest difference of the match in the other direction, disparities; -1 without that check, which
+            leaves shadows filled.
+        smoothed: range of the bilateral filter on disparities, pixels; 0 without a filter.
     """
 
     dots: float
@@ -59,7 +59,7 @@ class Light:
     smoothed: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> "Light":
+    def sample(cls, rng: np.random.Generator) -> "Light":
         small = rng.integers(4, 13)
         return cls(
             dots=rng.uniform(0.5, 3) * (rng.uniform() < 0.85),
@@ -77,7 +77,7 @@ class Light:
 
 @lru_cache(maxsize=1)
 def _bank() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures (`_BANK`, `_BANK`) of dots from 0 to 1, of grain and of noise, both of mean 0 and deviation 1."""
+    """Pictures (`_BANK`, `_BANK`): dots from 0 to 1; grain and noise with mean 0 and standard deviation 1."""
     rng = np.random.default_rng(0)
     dots = cv2.GaussianBlur((rng.uniform(0, 1, (_BANK, _BANK)) < 0.1).astype(np.float32), (0, 0), 0.7)
     grain = cv2.GaussianBlur(rng.normal(0, 1, (_BANK, _BANK)).astype(np.float32), (0, 0), 1.2)
@@ -96,7 +96,7 @@ def _seen_from_beside(
     largest: int,
     second: wp.array(dtype=float, ndim=2),
 ):
-    # The nearest of what the first view sees there; what it does not see keeps its value.
+    # The nearest surface of the first view that projects here. Pixels that it does not see keep their value.
     y, x = wp.tid()
     rightmost = wp.min(x + largest, disparity.shape[1] - 2)
     for k in range(rightmost - x + 1):
@@ -109,10 +109,13 @@ def _seen_from_beside(
             break
 
 
-def fine_enough(size: int, scale: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """Which images of `size` pixels, of which a camera's spans `scale` (n,), can be matched: (n,) bool.
+def is_fine_enough(size: int, scale: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """Which images can be matched, (n,) bool.
 
-    `angle` (n,) as in `match`: turned rows are longer.
+    Args:
+        size: side of the images, pixels.
+        scale: (n,) image pixels per sensor pixel.
+        angle: (n,) direction of the sensor's rows, radians; rotated rows are longer.
     """
     return MOST * scale > COARSEST * _across(size, angle)
 
@@ -120,16 +123,16 @@ def fine_enough(size: int, scale: np.ndarray, angle: np.ndarray) -> np.ndarray:
 def match(
     depth: np.ndarray, focal: float, scale: float, baseline: float, angle: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """What a stereo camera makes of a perfect depth image (size, size), metres: the same, 0 where nothing matches.
+    """Perfect depth (size, size) in metres -> stereo-matched depth of the same shape, 0 where nothing matches.
 
     Args:
-        focal: of the image, pixels.
-        scale: how many of its pixels one of the camera's spans, see `fine_enough`.
-        baseline: metres between the camera's two views.
-        angle: where the camera's rows lie in the image, radians from u towards v.
-        rng: of its light and noise.
+        focal: focal length of the image, pixels.
+        scale: image pixels per sensor pixel, see `is_fine_enough`.
+        baseline: distance between the camera's two views, metres.
+        angle: direction of the camera's rows in the image, radians from u towards v.
+        rng: for light, texture and noise.
     """
-    light, size = Light.draw(rng), len(depth)
+    light, size = Light.sample(rng), len(depth)
     across = _across(size, angle)
     scale = max(scale, across / MOST)
     edge = int(np.ceil(across / scale))
@@ -150,14 +153,14 @@ def match(
 
 
 def _across(size: int, angle: float | np.ndarray) -> float | np.ndarray:
-    """Pixels across an image with rows at `angle` that covers one of `size` pixels."""
+    """Side of an image with rows at `angle` that covers an image of `size` pixels."""
     return size * (np.abs(np.cos(angle)) + np.abs(np.sin(angle)))
 
 
 def _resampled(image: np.ndarray, to_source: np.ndarray, edge: int, how: int) -> np.ndarray:
-    """An image (edge, edge) whose pixels lie where `to_source` (2, 3) says in `image`; beyond that its border goes on.
+    """Resample `image` to (edge, edge) by the affine map `to_source` (2, 3); its border is replicated.
 
-    `image` must be float32: of float64 OpenCV takes other pixels than the nearest.
+    `image` must be float32: for float64 OpenCV's nearest-neighbour mode takes other pixels.
     """
     flags = how | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image, to_source, (edge, edge), flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -166,8 +169,12 @@ def _resampled(image: np.ndarray, to_source: np.ndarray, edge: int, how: int) ->
 def _views(
     disparity: np.ndarray, over: float, least: float, light: Light, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """The two images (rows, columns + 2 * pad) uint8 of what has `disparity` (rows, columns) beyond `least`, and `pad`:
-    columns added on both sides, as many as are searched and a block more."""
+    """Render both images, (rows, columns + 2 * pad) uint8, of a surface with `disparity` (rows, columns) beyond
+    `least`.
+
+    Returns:
+        The two images, and `pad`, the columns added on each side: the search range and a block.
+    """
     pad = int(np.ceil((disparity.max() + 1) / STEPS)) * STEPS + light.block
     disparity = np.pad(disparity, ((0, 0), (pad, pad)), mode="edge")
     rows, columns = disparity.shape
@@ -191,7 +198,7 @@ def _views(
 
 
 def _search(first: np.ndarray, second: np.ndarray, pad: int, light: Light) -> np.ndarray:
-    """The disparity at which each pixel of the first image but its `pad`s is in the second, below 0 if nowhere."""
+    """Disparity of each pixel of the first image without its padding; negative where there is no match."""
     area = light.block**2
     matcher = cv2.StereoSGBM_create(
         0, pad - light.block, light.block, light.small * area, light.large * area, light.checked,

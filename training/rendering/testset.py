@@ -1,12 +1,17 @@
-"""The synthetic test set: 4,096 hands, the same for everyone, drawn from a stream that training never sees.
+"""The synthetic test set: 4,096 rendered hands that training never uses, the same on every machine.
 
-It is defined by its seed and this code rather than stored, and by a fingerprint: a change to the generator that changes
-the set is noticed, and makes it another version, not to be compared with the one before.
+The set is not stored. Its seed and this code define it, and a fingerprint detects a change of the generator. Such a
+change makes a new version, whose errors are not comparable with those of the last one.
 
-Equal parts of eleven sensors and four views (palm, back of the hand, sides, from the fingertips or the arm); at least
-40 % touch or are near a table, wall or body, 30 % hold something or have a second hand before them, 20 % are
-children's; a forearm in all; centres off as a finder errs; some cut by the border of the camera's image. All are right
-hands, as the network is only asked for those.
+| part of the set | fraction |
+| --- | --- |
+| each of eleven sensors and four views (palm, back, side, end of the hand) | equal |
+| touches or is near a table, wall or body | at least 40 % |
+| holds an object, or has a second hand in front | at least 30 % |
+| a child's hand | 20 % |
+
+All hands have a forearm, and are right hands, as the network predicts only those. Crop centres have a detector's
+errors, and image borders cut some hands.
 """
 
 from pathlib import Path
@@ -23,18 +28,18 @@ FINGERPRINT = {"uvd": -0.000818, "image": 0.721576, "visible": 0.629685, "roughn
 
 COUNT = 4096
 SEED = 20_250_107
-"""No run's: `./run training train` makes its seeds by multiplying by a thousand."""
+"""Training runs cannot have this seed: `./run training train` multiplies its seeds by a thousand."""
 SIZE = 128
 """Pixels across the cube."""
 EDGE = 182
-"""Pixels across the images: they reach beyond the cube, so that it can be turned."""
+"""Pixels across the images. They are larger than the cube, so that crops can be rotated."""
 BATCH = 64
 
 CAMERAS = (
     "realsense_d435", "realsense_d435_colour", "realsense_d405", "zed", "kinect_v1", "realsense_sr305", "orbbec_astra",
     "kinect_v2", "azure_kinect_nfov", "azure_kinect_wfov", "tof_qvga",
 )  # fmt: skip
-"""Its sensors: one that is added to `SENSORS` for training leaves the set as it is."""
+"""Its sensors. A sensor that is added to `SENSORS` for training does not change the set."""
 
 VIEWS = ("palm", "back", "side", "end")
 
@@ -45,9 +50,15 @@ def view_of(direction: np.ndarray) -> np.ndarray:
     return np.select([(axis == 0) & (direction[:, 0] < 0), axis == 0, axis == 2], [0, 1, 2], 3)
 
 
-def stream() -> RenderedBatches:
-    """What the set is picked from: more hands than are wanted of some sensors and views."""
-    kind = {"left_share": 0, "empty_share": 0, "aligned_share": 0, "astray_share": 0, "extent": EDGE / SIZE}
+def source() -> RenderedBatches:
+    """The dataset from which the set is selected: it has more hands of some sensors and views than the set."""
+    kind = {
+        "extent": EDGE / SIZE,
+        "left_fraction": 0,
+        "negative_fraction": 0,
+        "aligned_fraction": 0,
+        "off_centre_arm_fraction": 0,
+    }
     return RenderedBatches(EDGE, BATCH, SEED, sensors=CAMERAS, **kind)
 
 
@@ -58,7 +69,7 @@ def build(count: int = COUNT) -> dict[str, np.ndarray]:
     quota = np.full(cells, count // cells)
     quota[: count - quota.sum()] += 1
     children = np.ceil(quota * 0.2).astype(int)
-    batches, taken, left, left_children, index = stream(), [], quota.copy(), children.copy(), 0
+    batches, taken, left, left_children, index = source(), [], quota.copy(), children.copy(), 0
     while left.sum():
         batch = batches[index]
         index += 1
@@ -67,7 +78,7 @@ def build(count: int = COUNT) -> dict[str, np.ndarray]:
         keep = []
         for i in np.flatnonzero(batch["present"]):
             c, child = cell[i], batch["child"][i]
-            # The last places of a cell are kept for children until it has enough of them.
+            # The last places of a cell are reserved for children until it has enough of them.
             if left[c] > (0 if child else max(left_children[c], 0)):
                 left[c] -= 1
                 left_children[c] -= child
@@ -79,42 +90,42 @@ def build(count: int = COUNT) -> dict[str, np.ndarray]:
 
 
 def fingerprint(whole: dict[str, np.ndarray]) -> dict[str, float]:
-    """Means over a set that change with its hands, its images, what is visible, and the sensors' noise."""
+    """Means over a set that change with its hands, images, visibility and sensor noise."""
     means = {name: float(whole[name].mean(dtype=np.float64)) for name in ("uvd", "image", "visible")}
     return means | {"roughness": float(np.abs(np.diff(whole["image"])).mean(dtype=np.float64))}
 
 
 def load(cache: Path) -> dict[str, np.ndarray]:
-    """The set, from `cache` (an .npz file) if it is there, else built (minutes) and left there.
+    """The set: read from `cache` (an .npz file) if it exists, else built, which takes minutes, and written there.
 
     Raises:
-        ValueError: what was built, or lies in `cache`, is not this version.
+        ValueError: the set that was built or read is not this version.
     """
     if cache.exists():
         with np.load(cache) as stored:
             whole = dict(stored)
     else:
         whole = build()
-    drawn = fingerprint(whole)
-    if not np.allclose(list(drawn.values()), list(FINGERPRINT.values()), atol=5e-5):
+    means = fingerprint(whole)
+    if not np.allclose(list(means.values()), list(FINGERPRINT.values()), atol=5e-5):
         if cache.exists():
-            advice = f"{cache} is not version {VERSION} of the test set. Remove it: the set is then drawn anew"
+            advice = f"{cache} is not version {VERSION} of the test set. Remove it: the set is then rendered again"
         else:
             advice = (
-                f"what the generator draws is not version {VERSION} of the test set any more. If that is meant, "
-                "raise VERSION in training/synth/testset.py and put these means into FINGERPRINT"
+                f"the generator no longer renders version {VERSION} of the test set. If that is intended, "
+                "raise VERSION in training/rendering/testset.py and put these means into FINGERPRINT"
             )
-        raise ValueError(f"{advice}. Its means are {drawn}, not {FINGERPRINT}")
+        raise ValueError(f"{advice}. Its means are {means}, not {FINGERPRINT}")
     if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        part = cache.with_suffix(".part.npz")  # an interrupted write leaves no set behind that is taken for one
+        part = cache.with_suffix(".part.npz")  # an interrupted write leaves no incomplete set
         np.savez_compressed(part, **whole)
         part.replace(cache)
     return whole
 
 
 def strata(whole: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Name of a stratum -> which samples (n,) bool are in it."""
+    """Name of a stratum -> mask (n,) of the samples in it."""
     near = whole["background"] != BACKGROUNDS.index("free")
     result = {"all": np.ones(len(near), bool), "free": ~near, "touching or near": near, "touching": whole["touching"]}
     result |= {"held": whole["held"], "second hand": whole["other_hand"], "child": whole["child"]}

@@ -1,4 +1,4 @@
-"""Through which camera the hands of a batch are seen, from where, and what their crops are centred on and turned by."""
+"""Samples the camera views of a batch: sensor, distance, direction, and the centre and rotation of each crop."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,40 +10,41 @@ from fingerpose_ros.perception.pose.crop import roll_matrix, upright_roll
 from fingerpose_ros.perception.settings import EstimatorSettings
 
 from . import objects, scene_sampling
-from .hand_sampling import Hands
+from .hand_sampling import SampledHands
 from .sensors import SENSORS, cameras
 
 HALF_SIZE = EstimatorSettings.cube_half_size
-"""Half the edge of the cube around a hand, metres: the estimator's default."""
+"""Half the side of the cube around a hand, metres: the estimator's default."""
 
 OFF_CENTRE = 0.11
-"""A crop that is to show no hand, but has one beside its middle, is centred farther than this from it, in metres."""
+"""Least distance of a misplaced crop's centre from the hand in it, metres."""
 
-ASTRAY_SHARE, ASTRAY = 0.2, (0.02, 0.08)
-"""Of crops that show a hand so many are centred so far up its forearm, in metres, beside how centres are off anyway: of
-a hand that melts into a table the arm is what a finder sees best."""
+OFF_CENTRE_ARM_FRACTION, OFF_CENTRE_ARM = 0.2, (0.02, 0.08)
+"""Fraction of crops with a hand that are centred up its forearm, and by how much, metres. This adds to the usual error
+of the centre. A detector sees the arm best where a hand melts into a table."""
 
-LEAVING_SHARE = 0.6
-"""Of crops that show the arm so many are cut by the border of the image where the arm leaves it, as an arm mostly does,
-and looks like a hand half out of view."""
+LEAVING_FRACTION = 0.6
+"""Fraction of crops of an arm that the image border cuts. Most arms leave the image, and then look like a hand that is
+half out of view."""
 
-ALIGNED_SHARE = 0.75
-"""Of crops so many are turned so that the hand points up, as the estimator turns them once it knows where it points."""
+ALIGNED_FRACTION = 0.75
+"""Fraction of crops rotated so that the hand points up. The estimator rotates them once it knows the hand's
+direction."""
 
 TURN_ERROR = np.radians((8.0, 4.0))
-"""Standard deviation by which they miss that, in radians: of a hand seen from the side, and what is added to it when it
-points towards the camera or away, at 1 / sine of the angle between."""
+"""Standard deviation of that rotation's error, radians: for a hand seen from the side, and a term that is divided by
+the sine of the angle between the hand's direction and the line of sight."""
 
-FOREARM_SHARE, FOREARM_ERROR = 0.33, np.radians((0.0, 12.0))
-"""Of turned crops so many are turned as the forearm points, and by how much they miss that: so the estimator's first
-look at a new hand is, and the wrist may be bent."""
+FOREARM_FRACTION, FOREARM_ERROR = 0.33, np.radians((0.0, 12.0))
+"""Fraction of rotated crops that are aligned with the forearm, and the error of that. The estimator's first crop of a
+new hand is aligned so, and the wrist may be bent."""
 
 
 class RandomStates(NamedTuple):
-    """A batch's generators of random numbers: what one decides does not depend on how often others are asked."""
+    """The random generators of a batch. Independent ones: how often one is used does not change the others' numbers."""
 
     main: np.random.Generator
-    decoys: np.random.Generator
+    negatives: np.random.Generator
     borders: np.random.Generator
     coarse: np.random.Generator
     turns: np.random.Generator
@@ -58,18 +59,18 @@ class RandomStates(NamedTuple):
 
 @dataclass(frozen=True)
 class Views:
-    """Through which camera each of n hands is seen, and from where: arrays (n, ...).
+    """Camera and viewpoint of each of n hands: arrays (n, ...).
 
     Attributes:
-        names: of the cameras.
-        distance: to the middle of the cube, metres.
-        to_camera: (n, 4, 4) from the wrist's frame.
-        aligned: turned so that the hand points up, nearly.
-        tilt: where the sensor's rows lie in the image, radians clockwise.
-        up_arm: the cube is about a place on the forearm, `reach` metres from the wrist.
+        names: names of the sensors.
+        distance: from the camera to the cube's centre, metres.
+        to_camera: (n, 4, 4) wrist frame -> camera.
+        aligned: the crop is rotated so that the hand points up, with an error.
+        tilt: direction of the sensor's rows in the image, radians clockwise.
+        up_arm: the cube's centre is on the forearm, `reach` metres from the wrist.
         leaving: the arm leaves the image there.
         uvd: (n, 21, 3) the joints in the crop's coordinates.
-        depth: (n, 21) theirs from the camera, metres.
+        depth: (n, 21) depths of the joints, metres.
     """
 
     names: list[str]
@@ -84,21 +85,23 @@ class Views:
     depth: np.ndarray
 
     def focal(self, across: float) -> np.ndarray:
-        """(n,) focal lengths of images in which the cube is `across` pixels wide."""
+        """(n,) focal lengths, pixels, of images in which the cube is `across` pixels wide."""
         return across / 2 * self.distance / HALF_SIZE
 
 
-def choose_views(
-    dice: RandomStates,
-    hands: Hands,
-    composed: list[scene_sampling.Scene],
+def sample_views(
+    random: RandomStates,
+    hands: SampledHands,
+    scenes: list[scene_sampling.Scene],
     sensors: tuple[str, ...],
-    aligned_share: float,
-    astray_share: float,
+    aligned_fraction: float,
+    off_centre_arm_fraction: float,
 ) -> Views:
-    """Whose camera it is, how far off, how well the cube is centred; and of what, where no hand is in its middle:
-    such things are put into the scene_sampling."""
-    rng, n = dice.main, len(composed)
+    """Sample sensor, distance, direction and crop of each hand.
+
+    Where no hand is at the crop's centre, a distractor is added to the scene there.
+    """
+    rng, n = random.main, len(scenes)
     names = rng.choice([camera for name in sensors for camera in cameras(name)], n)
     near, far = np.array([(SENSORS[name].near, SENSORS[name].far) for name in names]).T
     distance = near + (far - near) * rng.beta(1.1, 1.6, n)
@@ -108,23 +111,23 @@ def choose_views(
     offset *= (radius / np.linalg.norm(offset, axis=1))[:, None]
 
     to_camera = np.broadcast_to(np.eye(4), (n, 4, 4)).copy()
-    to_camera[:, :3, :3] = [scene.view for scene in composed]
-    aligned = dice.turns.uniform(0, 1, n) < aligned_share
-    turn, tilt = _turns(dice.turns, to_camera[:, :3, :3], hands.joints, hands.arms)
+    to_camera[:, :3, :3] = [scene.view for scene in scenes]
+    aligned = random.turns.uniform(0, 1, n) < aligned_fraction
+    turn, tilt = _turns(random.turns, to_camera[:, :3, :3], hands.joints, hands.arms)
     turn, tilt = np.where(aligned, turn, 0), np.where(aligned, tilt, 0)
     to_camera[:, :3, :3] = roll_matrix(turn) @ to_camera[:, :3, :3]
 
     middle = hands.joints.mean(1)
-    astray = ~hands.empty & (dice.centres.uniform(0, 1, n) < astray_share)
-    middle += np.where(astray, dice.centres.uniform(*ASTRAY, n), 0)[:, None] * hands.arms
+    off_centre_arm = ~hands.empty & (random.centres.uniform(0, 1, n) < off_centre_arm_fraction)
+    middle += np.where(off_centre_arm, random.centres.uniform(*OFF_CENTRE_ARM, n), 0)[:, None] * hands.arms
     # The elbow's end of an arm looks much like a fist: be there often, with and without a hand at the other end.
-    up_arm = hands.bare | (hands.misplaced & (dice.decoys.uniform(0, 1, n) < 0.6))
-    reach = np.where(hands.bare, dice.decoys.uniform(-0.02, 0.26, n), dice.decoys.uniform(0.1, 0.28, n))
+    up_arm = hands.bare | (hands.misplaced & (random.negatives.uniform(0, 1, n) < 0.6))
+    reach = np.where(hands.bare, random.negatives.uniform(-0.02, 0.26, n), random.negatives.uniform(0.1, 0.28, n))
     middle[up_arm] = (hands.arms * reach[:, None])[up_arm]
-    leaving = up_arm & (dice.decoys.uniform(0, 1, n) < LEAVING_SHARE * hands.difficulty)
+    leaving = up_arm & (random.negatives.uniform(0, 1, n) < LEAVING_FRACTION * hands.difficulty)
     offset[up_arm] *= 0.016 / np.linalg.norm(offset[up_arm], axis=1, keepdims=True)
-    for i in np.flatnonzero(hands.nobody):
-        objects.add_decoy(dice.decoys, composed[i], middle[i])
+    for i in np.flatnonzero(hands.no_person):
+        objects.add_distractor(random.negatives, scenes[i], middle[i])
     to_camera[:, :3, 3] = offset - np.einsum("nij,nj->ni", to_camera[:, :3, :3], middle)
     to_camera[:, 2, 3] += distance
 
@@ -140,14 +143,19 @@ def choose_views(
 def _turns(
     rng: np.random.Generator, views: np.ndarray, joints: np.ndarray, arms: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """How to turn views (n, 3, 3) of hands (n, 21, 3) about the camera's axis so that they point up, nearly, or their
-    forearms do; `arms` (n, 3) lead up these.
+    """Rotations about the optical axis after which hands or their forearms point up, with an error.
+
+    Args:
+        views: (n, 3, 3) wrist frame -> camera.
+        joints: (n, 21, 3) of the hands.
+        arms: (n, 3) directions from the wrists up the forearms.
 
     Returns:
-        Radians (n,), clockwise, after which they point up; and where the sensor's rows lie then (n,), in radians
-        clockwise from the image's: as the view has them or, as a camera may be held any way, some quarters from there.
+        Clockwise rotations (n,), radians; and the direction of the sensor's rows afterwards (n,), radians clockwise
+        from the image's rows. A camera may be mounted in four ways, so that direction is off by a multiple of 90
+        degrees.
     """
-    by_arm = rng.uniform(0, 1, len(arms)) < FOREARM_SHARE
+    by_arm = rng.uniform(0, 1, len(arms)) < FOREARM_FRACTION
     pointing = np.where(by_arm[:, None], -arms, hand_direction(joints))
     along = np.einsum("nij,nj->ni", views, pointing)
     sine = np.linalg.norm(along[:, :2], axis=1) / np.linalg.norm(along, axis=1)

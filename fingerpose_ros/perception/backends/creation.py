@@ -1,4 +1,7 @@
-"""Which engine runs the network: OpenVINO on a CPU, PyTorch on a GPU (or a CPU). Engines are imported when chosen."""
+"""Choosing and creating the inference engine: OpenVINO on a CPU, PyTorch on a GPU or a CPU.
+
+An engine's library is imported only when that engine is chosen.
+"""
 
 import ctypes
 import importlib.util
@@ -21,31 +24,31 @@ INSTALL = {
     "openvino": "install it into a virtual environment, and start this where that is active: "
     "python3 -m venv --system-site-packages ~/fingerpose && . ~/fingerpose/bin/activate && pip install "
     "openvino safetensors rosbags \"numpy==$(python3 -c 'import numpy; print(numpy.__version__)')\"",
-    "torch": "install it as https://pytorch.org/get-started/locally tells, or with: "
+    "torch": "install it as described at https://pytorch.org/get-started/locally, or with: "
     "python3 -m pip install torch safetensors",
 }
+"""Engine -> how to install it, for error messages."""
 
 
 def create_backend(
     backend: str = "auto", device: str = "auto", model: Path | str = "", precision: str = "auto",
     threads: int | None = None,
 ) -> Backend:  # fmt: skip
-    """An engine with the network loaded and warm: its first answer comes as fast as the others.
+    """An engine with the network loaded and warmed up, so that its first prediction is not slower than the others.
 
     Args:
-        backend: one of `BACKENDS`; "auto" is PyTorch if there is a GPU it can use (and `device` lets it), else
-            OpenVINO if installed, else PyTorch. What was chosen, and why, is logged.
+        backend: one of `BACKENDS`; "auto" is PyTorch if it can use a GPU (and `device` allows it), else OpenVINO if
+            installed, else PyTorch. The choice and its reason are logged.
         device: one of `DEVICES`.
-        model: path of a model file; "" is the one that comes with the package.
-        precision: one of `PRECISIONS`, of most of the network; its first layers and all coordinates are always float32.
-            "auto" is bf16 where the device is faster in it.
-        threads: CPU threads to compute with; None leaves it to the engine.
+        model: path of a model file; "" is the packaged model.
+        precision: one of `PRECISIONS`, for most of the network; its first layers and all coordinates are always
+            float32. "auto" is bf16 where the device is faster in it.
+        threads: number of CPU threads; None leaves it to the engine.
 
     Raises:
         FileNotFoundError: there is no model, or no checksum beside it.
         ImportError: the engine, or safetensors, is not installed; the message says how to install it.
-        ValueError: a value that is none of those allowed, a damaged model, CUDA where there is none, or bf16 on a
-            processor without.
+        ValueError: an unknown value, a damaged model, CUDA without a GPU, or bf16 on a processor without bf16.
     """
     for name, value, allowed in (
         ("backend", backend, BACKENDS), ("device", device, DEVICES), ("precision", precision, PRECISIONS),
@@ -60,7 +63,7 @@ def create_backend(
     if not _installed(backend):
         raise ImportError(f"backend {backend} is not installed in this Python; {INSTALL[backend]}")
     if not _installed("safetensors"):
-        raise ImportError(f"safetensors, which reads weights, is not installed in this Python; {INSTALL[backend]}")
+        raise ImportError(f"safetensors, which loads weights, is not installed in this Python; {INSTALL[backend]}")
     from ..pose.model_file import ModelFile
 
     chosen = _make(backend, device, ModelFile.open(model), precision, threads)
@@ -81,15 +84,15 @@ def _make(backend: str, device: str, model: "ModelFile", precision: str, threads
 
 
 def _choose(device: str) -> tuple[str, str]:
-    """The backend for a device, and why."""
+    """The backend for a device, and the reason."""
     if device == "cuda":
-        return "torch", "device cuda is asked for"
+        return "torch", "device cuda is requested"
     if device == "auto" and _gpu_usable():
         return "torch", "there is a GPU that PyTorch can use"
-    why = "device cpu is asked for" if device == "cpu" else "there is no GPU that PyTorch can use"
+    reason = "device cpu is requested" if device == "cpu" else "there is no GPU that PyTorch can use"
     if not _installed("openvino") and _installed("torch"):
-        return "torch", f"{why}, and OpenVINO is not installed"
-    return "openvino", why
+        return "torch", f"{reason}, and OpenVINO is not installed"
+    return "openvino", reason
 
 
 def _installed(module: str) -> bool:
@@ -97,7 +100,7 @@ def _installed(module: str) -> bool:
 
 
 def _gpu_usable() -> bool:
-    """Whether PyTorch can use a GPU; without a driver it is not asked, as importing it takes seconds."""
+    """Whether PyTorch can use a GPU. Without a driver PyTorch is not imported, which would take seconds."""
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -110,7 +113,7 @@ def _gpu_usable() -> bool:
         return False
     try:
         torch.zeros(1, device="cuda").add_(1).cpu()
-    except RuntimeError as error:  # of a GPU that this PyTorch was not built for, which it counts as available
+    except RuntimeError as error:  # PyTorch also reports a GPU as available that it was not built for
         log.warning("there is a GPU, but PyTorch cannot use it: %s", error)
         return False
     return True

@@ -1,4 +1,4 @@
-"""The network in OpenVINO, on a CPU. Needs no PyTorch."""
+"""Inference with OpenVINO, on a CPU. Needs no PyTorch."""
 
 import logging
 
@@ -16,20 +16,21 @@ PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
 
 
 class OpenVinoBackend:
-    """The network in three parts, each compiled once, for one image: the trunk's first layers in float32, the rest of
-    the trunk in bf16 or float32, the readout in float32.
+    """Runs the network in three parts, each compiled once for a batch of one. Not thread-safe.
 
-    In bf16 the first layers, a tenth of the work, would make more than half of the rounding error. Several images go
-    through one after the other: a batch of four takes as long as four of one to within a tenth, and a graph for any
-    batch size would be compiled anew for each size it meets. For one thread at a time.
+    The trunk's first layers run in float32, the rest of the trunk in bf16 or float32, the readout in float32. In bf16
+    the first layers, a tenth of the work, would cause more than half of the rounding error.
+
+    Several images are processed one after the other. A batch of four takes as long as four batches of one, within a
+    tenth. A graph with a dynamic batch size would be compiled again for each new size.
 
     Args:
-        model: what to run.
+        model: the network.
         precision: of the middle part: "f32", "bf16", or "auto" for bf16 where the processor is faster in it.
-        threads: to compute with; None leaves it to OpenVINO.
+        threads: number of CPU threads; None leaves it to OpenVINO.
 
     Raises:
-        ValueError: bf16 is asked for on a processor without.
+        ValueError: bf16 is requested on a processor without bf16.
     """
 
     def __init__(self, model: ModelFile, precision: str = "auto", threads: int | None = None):
@@ -37,13 +38,13 @@ class OpenVinoBackend:
         self._calibration = model.calibration
         core = ov.Core()
         options = {"PERFORMANCE_HINT": "LATENCY"} | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
-        self._weights = model.graph_weights()  # OpenVINO reads them in place, so they must live as long as it
+        self._weights = model.graph_weights()  # OpenVINO uses this memory in place, so keep it alive
         weights = ov.Tensor(self._weights, shared_memory=True)
         shallow, deep, readout = (core.read_model(model.graph(name), weights) for name in PARTS)
         self._shallow = _start(core, shallow, "f32", options)
         self._deep, used = _start_deep(core, deep, precision, options)
         self._readout = _start(core, readout, "f32", options)
-        # Each part reads what those before it write, where they write it.
+        # Each part's inputs share memory with the outputs of the parts before it.
         self._image = self._shallow.get_tensor("image")
         self._deep.set_tensor("stride4", self._shallow.get_tensor("stride4"))
         self._readout.set_tensor("image", self._image)
@@ -51,7 +52,7 @@ class OpenVinoBackend:
             self._readout.set_tensor(name, self._deep.get_tensor(name))
         processor = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
         self.description = f"OpenVINO {ov.__version__.split('-')[0]} on the CPU ({processor}), {used}"
-        self.infer(np.zeros((1, 1, model.input_size, model.input_size), np.float32))  # the first one is slow
+        self.infer(np.zeros((1, 1, model.input_size, model.input_size), np.float32))  # warm-up: the first call is slow
 
     def infer(self, images: np.ndarray) -> Prediction:
         """See `prediction.Backend`."""
@@ -65,11 +66,11 @@ class OpenVinoBackend:
             uvd[i] = self._readout.get_tensor("uvd").data[0]
             sigma[i] = self._readout.get_tensor("sigma").data[0]
             logits[i] = self._deep.get_tensor("logits").data[0]
-        return self._calibration.read(uvd, sigma, logits)
+        return self._calibration.apply(uvd, sigma, logits)
 
 
 def _start(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.InferRequest:
-    """Compile a graph and run it once, with buffers that stay where they are."""
+    """Compile a graph and run it once, with input and output buffers that are never reallocated."""
     compiled = core.compile_model(graph, "CPU", {**options, "INFERENCE_PRECISION_HINT": PRECISIONS[precision]})
     used = compiled.get_property("INFERENCE_PRECISION_HINT")
     if used != PRECISIONS[precision]:
@@ -82,22 +83,25 @@ def _start(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.
 
 
 def _start_deep(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> tuple[ov.InferRequest, str]:
-    """Whether the processor has bf16 shows only when it is tried: OpenVINO's list of capabilities can be wrong."""
+    """Compile the middle part, and return the precision used.
+
+    bf16 is tested by compiling in it: OpenVINO's list of the processor's capabilities can be wrong.
+    """
     if precision == "auto" and is_slow_in_bf16():
-        log.info("this processor, one of Intel's without AMX, gains nothing by bf16, so f32")
+        log.info("f32, because bf16 is not faster on this processor (Intel without AMX)")
         precision = "f32"
     if precision == "f32":
         return _start(core, graph, "f32", options), "f32"
     try:
         if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise RuntimeError("not among the processor's capabilities")
+            raise RuntimeError("not in the processor's capabilities")
         return _start(core, graph, "bf16", options), "bf16"
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         if precision == "bf16":
             raise ValueError(
-                "precision bf16: this processor cannot compute in it (it takes AMX or AVX512-BF16); use precision "
-                f"f32, or auto. OpenVINO says: {reason}"
+                "precision bf16: this processor cannot compute in it (it needs AMX or AVX512-BF16); use precision "
+                f"f32, or auto. OpenVINO's error: {reason}"
             ) from error
-        log.info("no bf16 on this processor, so f32 (OpenVINO says: %s)", reason)
+        log.info("f32, because there is no bf16 on this processor (OpenVINO's error: %s)", reason)
         return _start(core, graph, "f32", options), "f32"

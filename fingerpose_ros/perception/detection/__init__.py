@@ -1,4 +1,5 @@
-"""Detection: where in a whole depth image hands may be.
+"""Detection: candidates for hands in a whole depth image.
 
-Here: candidates, and what chooses among them. Not here: a hand's joints (`pose`), and hands over time (`tracking`).
+Here: the detector, and the choice among its candidates. Not here: a hand's joints (`pose`), and hands over time
+(`tracking`).
 """

@@ -1,4 +1,4 @@
-"""From what the network says to probabilities and standard deviations that hold: fitted by `training.export.calibrate`."""
+"""Calibration of the network's probabilities and standard deviations. `training.export.calibrate` fits it."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,14 @@ from .prediction import Prediction
 
 @dataclass(frozen=True)
 class Calibration:
-    """How a network's own uncertainty is read; kept with its weights.
+    """The parameters of a network's calibration, stored with its weights.
 
     Attributes:
-        sigma_scale, sigma_power: along u, v and d: the calibrated standard deviation is scale * sigma ** power.
-        right_temperature, present_temperature: what the logits are divided by (Guo et al., ICML 2017).
+        sigma_scale, sigma_power: along u, v and d. The calibrated standard deviation is scale * sigma ** power.
+        right_temperature, present_temperature: divisors of the logits (Guo et al., ICML 2017).
+
+    Raises:
+        ValueError: a value is not a positive number.
     """
 
     sigma_scale: tuple[float, float, float]
@@ -26,8 +29,8 @@ class Calibration:
         if len(values) != 8 or not all(np.isfinite(values)) or min(values) <= 0:
             raise ValueError(f"a calibration is eight positive numbers, not {values}")
 
-    def read(self, uvd: np.ndarray, sigma: np.ndarray, logits: np.ndarray) -> Prediction:
-        """The network's uvd and sigma (N, 21, 3) and logits (N, 2) -> what to believe."""
+    def apply(self, uvd: np.ndarray, sigma: np.ndarray, logits: np.ndarray) -> Prediction:
+        """The network's uvd and sigma (N, 21, 3) and logits (N, 2) -> the calibrated prediction."""
         right, present = np.moveaxis(logits, -1, 0)
         return Prediction(
             uvd=uvd,

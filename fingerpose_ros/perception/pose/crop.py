@@ -1,9 +1,9 @@
-"""The cube around a hand, as the network sees it: training and the robot both go through here.
+"""Crops: the cube around a hand as network input, for training and inference alike.
 
-A crop is what a virtual pinhole camera sees that stands where the real one stands, looks straight at the cube's
-centre, and whose square image the cube just fills. So a hand looks the same wherever in the image it is, and lens
-distortion is undone on the way. A left hand is mirrored, so that the network only ever meets right hands, and the view
-is rolled, once it is known where the hand points, so that it points up.
+A crop is the square image of a virtual pinhole camera. It stands where the real camera stands, looks at the cube's
+centre, and its image shows just the cube. So a hand looks the same anywhere in the image, and lens distortion is
+removed. Left hands are mirrored, so the network's input always shows right hands. If the hand's direction is known, the
+view is rolled so that it points up.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ import numpy as np
 from ..camera import Camera
 
 BACKGROUND = 1.0
-"""Network input where the cube is empty: no reading, or a surface before or behind it."""
+"""Network input where the cube is empty: an invalid pixel, or a surface before or behind the cube."""
 
 
 def look_at(centre: np.ndarray) -> np.ndarray:
@@ -35,7 +35,7 @@ def roll_matrix(roll: np.ndarray | float) -> np.ndarray:
 
 
 def upright_roll(direction: np.ndarray) -> np.ndarray:
-    """Directions (..., 3) in a virtual camera's frame -> the roll (...), see `Crop`, after which they point up."""
+    """Directions (..., 3) in a virtual camera's frame -> the roll (...), see `Crop`, that makes them point up."""
     return -np.pi / 2 - np.arctan2(direction[..., 1], direction[..., 0])
 
 
@@ -43,15 +43,18 @@ def upright_roll(direction: np.ndarray) -> np.ndarray:
 class Crop:
     """The cube of half-size `half_size` (metres) around `centre` (3,), in metres in the camera's optical frame.
 
-    `uvd` coordinates, here and in training, are the network's: u right and v down in the virtual image, d away from
-    the camera, each in [-1, 1] across the cube.
+    `uvd` coordinates are those of the network's output: u right and v down in the virtual image, d away from the
+    camera, each in [-1, 1] across the cube.
+
+    Raises:
+        ValueError: the cube is not in front of the camera.
     """
 
     centre: np.ndarray
     half_size: float
     mirrored: bool = False
     roll: float = 0.0
-    """Radians by which what is shown is turned, clockwise as seen in the image, after the mirror."""
+    """Radians by which the image is rotated, clockwise, after it was mirrored."""
     to_crop: np.ndarray = field(init=False)
     """Camera optical frame -> virtual camera frame, (3, 3); a reflection if mirrored."""
 
@@ -73,7 +76,10 @@ class Crop:
         return float(np.linalg.norm(self.centre))
 
     def image(self, depth: np.ndarray, camera: Camera, size: int) -> np.ndarray:
-        """Depth (height, width) in metres, unknown = 0, NaN or infinite -> network input (size, size) in [-1, 1]."""
+        """Depth (height, width) in metres -> network input (size, size) in [-1, 1].
+
+        Pixels that are 0, negative, NaN or infinite are invalid.
+        """
         slope = self.half_size / self.distance
         u, v = camera.look_up(self.to_crop, size / (2 * slope), size)
         z = cv2.remap(depth, u, v, cv2.INTER_NEAREST, borderValue=0)
@@ -100,8 +106,8 @@ class Crop:
     def to_covariance(self, uvd: np.ndarray, sigma: np.ndarray) -> np.ndarray:
         """Standard deviations (..., 3) along u, v and d at `uvd` (..., 3) -> covariance (..., 3, 3) in square metres.
 
-        To first order; the axes in the optical frame of the camera. Source: the law of propagation of uncertainty
-        (JCGM 100:2008, 5.1) applied to `to_points`.
+        To first order, in the camera's optical frame. Source: the law of propagation of uncertainty (JCGM 100:2008,
+        5.1) applied to `to_points`.
         """
         uvd, sigma = np.asarray(uvd, np.float64), np.asarray(sigma, np.float64)
         scale = self.half_size / self.distance

@@ -1,4 +1,4 @@
-"""One look at a place in a depth image: the crop around it, and what the network says of that crop."""
+"""Predicting crops: cut crops out of a depth image, run the network on them, and convert its output to metres."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,19 +13,26 @@ from .prediction import Backend
 from .uncertainty import probability_within
 
 MIN_SURFACE = 0.02
-"""The share of a crop that must show something."""
+"""Minimum fraction of a crop's pixels that show a surface in the cube. Emptier crops are not predicted."""
 
 SMALL_ERROR = 0.02
-"""A joint's confidence is the probability that its error is less than this, metres."""
+"""A joint's confidence is the probability that its position error is less than this, metres."""
 
 
 @dataclass(frozen=True)
 class CropPrediction:
-    """What the network says of one crop: as `prediction.Prediction`, but `right` is of the hand as it is."""
+    """The network's prediction for one crop.
+
+    Attributes:
+        crop: the cube.
+        image: (size, size) the network's input.
+        uvd, sigma: (21, 3) joint positions and standard deviations in `crop`'s coordinates, see `Prediction`.
+        right: probability that the hand in the scene is a right hand. Unlike in `Prediction`, mirroring is undone.
+        present: probability that the crop shows a hand.
+    """
 
     crop: Crop
     image: np.ndarray
-    """(size, size) what of the crop the network was shown."""
     uvd: np.ndarray
     sigma: np.ndarray
     right: float
@@ -33,21 +40,22 @@ class CropPrediction:
 
     @property
     def handedness(self) -> str:
+        """The handedness that the crop was made for, whatever `right` is."""
         return LEFT if self.crop.mirrored else RIGHT
 
     @cached_property
     def positions(self) -> np.ndarray:
-        """(21, 3) metres in the camera's optical frame."""
+        """(21, 3) joint positions, metres in the camera's optical frame."""
         return self.crop.to_points(self.uvd)
 
     @cached_property
     def centre(self) -> np.ndarray:
-        """(3,) metres in the camera's optical frame."""
+        """(3,) the hand's centre (`kinematics.hand_centre`), metres in the camera's optical frame."""
         return hand_centre(self.positions)
 
     @cached_property
     def direction(self) -> np.ndarray:
-        """(3,) where the hand points, see `kinematics.hand_direction`."""
+        """(3,) from the wrist to the fingers' MCPs, see `kinematics.hand_direction`."""
         return hand_direction(self.positions)
 
     @cached_property
@@ -62,12 +70,12 @@ class CropPrediction:
 
     @cached_property
     def joint_confidence(self) -> np.ndarray:
-        """(21,) probability that a joint's error is small."""
+        """(21,) probability that a joint's error is less than `SMALL_ERROR`."""
         return probability_within(self.covariance, SMALL_ERROR)
 
     @property
     def shown(self) -> np.ndarray:
-        """(21,) bool: whether the image shows anything at a joint's pixel."""
+        """(21,) bool: whether the joint's pixel in `image` shows a surface."""
         size = len(self.image)
         column, row = np.floor((self.uvd[:, :2].T + 1) / 2 * size).astype(int)
         within = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < size)
@@ -75,41 +83,60 @@ class CropPrediction:
 
     @property
     def confidence(self) -> float:
-        """The share of a hand's joints that, as far as is known, are placed with a small error on what is seen.
+        """Expected fraction of the joints that lie on a visible surface with an error less than `SMALL_ERROR`.
 
-        Where there is no hand, the network mostly knows no joint's place, or places them where nothing is.
+        The presence probability is a factor. A false positive mostly has large standard deviations, or joints on empty
+        pixels, so its confidence is low.
         """
         return self.present * float((self.joint_confidence * self.shown).mean())
 
 
 class CropPredictor:
-    """Looks at places of one depth image through the network."""
+    """Crops one depth image around given centres, and runs the network on the crops.
+
+    Args:
+        backend: the network.
+        half_size: half the side of the cubes, metres.
+        depth_m: (height, width) float32 depth in metres.
+        camera: the image's camera.
+    """
 
     def __init__(self, backend: Backend, half_size: float, depth_m: np.ndarray, camera: Camera):
         self._backend, self._half_size = backend, half_size
         self.depth_m, self.camera = depth_m, camera
 
     def crop(self, centre: np.ndarray, handedness: str, direction: np.ndarray | None = None) -> Crop | None:
-        """None where no cube can be in front of the camera. `direction` (3,), if it is known, points up in the crop."""
+        """The crop around `centre` (3,), metres; None if the cube would not be in front of the camera.
+
+        Args:
+            centre: in the camera's optical frame.
+            handedness: "left" mirrors the crop.
+            direction: (3,) is made to point up; None leaves the crop unrotated.
+        """
         if not centre[2] > self._half_size / 2:
             return None
         crop = Crop(centre, self._half_size, mirrored=handedness == LEFT)
         return crop if direction is None else crop.upright(direction)
 
     def predict(self, crops: list[Crop | None]) -> list[CropPrediction | None]:
-        """One pass of the network for all crops. None where there is nothing to see."""
+        """Predict all crops in one batch; None for a crop that is None or shows less surface than `MIN_SURFACE`.
+
+        Raises:
+            RuntimeError: the network's output is not finite.
+        """
         size = self._backend.input_size
         images = [None if crop is None else crop.image(self.depth_m, self.camera, size) for crop in crops]
-        shown = [i for i, image in enumerate(images) if image is not None and (image < BACKGROUND).mean() > MIN_SURFACE]
-        looks: list[CropPrediction | None] = [None] * len(crops)
-        if not shown:
-            return looks
-        said = self._backend.infer(np.stack([images[i] for i in shown])[:, None])
+        used = [i for i, image in enumerate(images) if image is not None and (image < BACKGROUND).mean() > MIN_SURFACE]
+        predictions: list[CropPrediction | None] = [None] * len(crops)
+        if not used:
+            return predictions
+        batch = self._backend.infer(np.stack([images[i] for i in used])[:, None])
         for name in ("uvd", "sigma", "right", "present"):
-            if not np.isfinite(getattr(said, name)).all():
+            if not np.isfinite(getattr(batch, name)).all():
                 raise RuntimeError(f"the network's {name} is not finite ({self._backend.description})")
-        for n, i in enumerate(shown):
-            right = float(said.right[n])
-            right = 1 - right if crops[i].mirrored else right
-            looks[i] = CropPrediction(crops[i], images[i], said.uvd[n], said.sigma[n], right, float(said.present[n]))
-        return looks
+        for n, i in enumerate(used):
+            right = 1 - float(batch.right[n]) if crops[i].mirrored else float(batch.right[n])
+            predictions[i] = CropPrediction(
+                crops[i], images[i], batch.uvd[n], batch.sigma[n], right, float(batch.present[n])
+            )
+        return predictions

@@ -1,8 +1,8 @@
-"""A model on disk: one safetensors file that every engine runs from, and its checksum beside it.
+"""Loading a model file for inference: one safetensors file for both engines, checked against its SHA-256.
 
-The file holds the weights under the network's own names, in 16 bits (small ones in 32), and for OpenVINO, under names
-that begin with `openvino.`, the graphs of its three parts. The graphs have no weights of their own: their
-constants are places in this same file. `./run training export` writes it.
+The file holds the weights under the network's own names, in 16 bits (small tensors in 32). Under names that begin with
+`openvino.` it holds the graphs of the network's three parts for OpenVINO. The graphs contain no weights: their
+constants are offsets into this same file. `./run training export` writes it.
 """
 
 import hashlib
@@ -21,8 +21,8 @@ DEFAULT_NAME = "fingerposenet.safetensors"
 """The model that comes with the package, in its `models` folder."""
 
 GRAPH_PREFIX = "openvino."
-"""Begins the names of tensors that are no weights: `openvino.shallow`, `openvino.deep`, `openvino.readout` (IR as XML,
-UTF-8) and `openvino.constants` (what the graphs need besides the weights)."""
+"""Prefix of tensors that are not weights: `openvino.shallow`, `openvino.deep`, `openvino.readout` (IR as XML, UTF-8)
+and `openvino.constants` (the graphs' constants that are not weights)."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class ModelFile:
     """A model file that has passed its checks.
 
     Attributes:
-        path: where it is.
-        input_size: the side of the images its graphs take, pixels.
-        calibration: how to read its uncertainty.
+        path: of the file.
+        input_size: the side of its graphs' input images, pixels.
+        calibration: of its probabilities and standard deviations.
     """
 
     path: Path
@@ -45,12 +45,12 @@ class ModelFile:
 
         Raises:
             FileNotFoundError: there is no such file, or no checksum beside it.
-            ValueError: it is not the file that the checksum was made of, or not a model that `./run training export` wrote.
+            ValueError: its checksum differs, or `./run training export` did not write it.
         """
         path = Path(path) if str(path) else share_folder() / "models" / DEFAULT_NAME
         if not path.is_file():
             raise FileNotFoundError(
-                f"there is no model at {path}; give the path of one that ./run training export wrote"
+                f"there is no model at {path}; give the path of a file that ./run training export wrote"
             )
         verify(path)
         try:
@@ -61,14 +61,14 @@ class ModelFile:
         missing = {"fingerposenet", "input_size", "calibration"} - metadata.keys()
         if missing:
             raise ValueError(
-                f"{path} is not a model to run: its header lacks {', '.join(sorted(missing))}. Weights as training "
-                "leaves them become one through: ./run training export --weights WEIGHTS --size PIXELS --out FOLDER"
+                f"{path} is not an exported model: its header lacks {', '.join(sorted(missing))}. Export the weights "
+                "of a training run with: ./run training export --weights WEIGHTS --size PIXELS --out FOLDER"
             )
         try:
             calibration = Calibration(**json.loads(metadata["calibration"]))
             return cls(path, int(metadata["input_size"]), calibration)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: the header cannot be read: {error}") from error
+            raise ValueError(f"{path}: the header is invalid: {error}") from error
 
     def graph(self, name: str) -> str:
         """OpenVINO's graph `shallow`, `deep` or `readout`, as XML."""
@@ -76,13 +76,13 @@ class ModelFile:
             return file.get_tensor(GRAPH_PREFIX + name).tobytes().decode()
 
     def graph_weights(self) -> np.ndarray:
-        """The bytes that the graphs' constants lie in, mapped into memory."""
-        # Copy on write, as OpenVINO takes no read-only memory; nothing is written, so nothing is copied.
+        """The file's tensor data, memory-mapped: the graphs' constants are offsets into it."""
+        # Copy on write, because OpenVINO takes no read-only memory. Nothing is written, so nothing is copied.
         return np.memmap(self.path, np.uint8, "c", offset=data_start(self.path))
 
 
 def data_start(path: Path) -> int:
-    """Where a safetensors file's tensors begin: after eight bytes with the header's length, and the header.
+    """Offset of a safetensors file's tensor data: after eight bytes with the header's length, and the header.
 
     Source: https://huggingface.co/docs/safetensors, "Format".
     """
@@ -91,7 +91,7 @@ def data_start(path: Path) -> int:
 
 
 def checksum_file(path: Path) -> Path:
-    """Where a model's checksum stands, in the format of `sha256sum`."""
+    """Path of a model's checksum file, in the format of `sha256sum`."""
     return path.with_suffix(".sha256")
 
 
@@ -105,11 +105,11 @@ def checksum(path: Path) -> str:
 
 
 def verify(path: Path) -> None:
-    """Hold a model against its checksum.
+    """Compare a model with its checksum.
 
     Raises:
         FileNotFoundError: there is no checksum beside it.
-        ValueError: it is another file than the checksum was made of.
+        ValueError: the checksum differs.
     """
     beside = checksum_file(path)
     if not beside.is_file():
@@ -117,6 +117,6 @@ def verify(path: Path) -> None:
     expected, actual = (beside.read_text().split() or [""])[0], checksum(path)
     if actual != expected:
         raise ValueError(
-            f"{path} is damaged or not the file that {beside.name} is for: its SHA-256 is {actual}, not "
-            f"{expected or '(empty)'}. Get both files anew from the same release"
+            f"{path} is damaged or does not belong to {beside.name}: its SHA-256 is {actual}, not "
+            f"{expected or '(empty)'}. Download both files again from the same release"
         )

@@ -1,4 +1,4 @@
-"""What a network says of crops: the contract between the estimator and the engines that run the network."""
+"""The interface of an inference engine: crops in, predictions out."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,13 +8,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Prediction:
-    """Of N crops, each shown as if of a right hand (`crop.Crop.image`; a left hand's is mirrored).
+    """The network's prediction for N crops. Crops of left hands are mirrored, see `crop.Crop.image`.
 
     Attributes:
         uvd: (N, 21, 3) joint positions in the crop's `uvd` coordinates, [-1, 1] across the cube.
         sigma: (N, 21, 3) calibrated standard deviations of `uvd`, in the same units and along the same axes.
-        right: (N,) calibrated probability that the hand, as shown, is a right hand.
-        present: (N,) calibrated probability that there is a hand.
+        right: (N,) calibrated probability that the crop, mirrored or not, shows a right hand.
+        present: (N,) calibrated probability that the crop shows a hand.
     """
 
     uvd: np.ndarray
@@ -24,18 +24,18 @@ class Prediction:
 
 
 class Backend(Protocol):
-    """An engine with a network loaded.
+    """An inference engine with a network loaded.
 
     Attributes:
-        input_size: the side S of the images it takes, pixels.
-        description: engine, device and precision, for people to read.
+        input_size: the side S of its input images, pixels.
+        description: engine, device and precision, as a text for people.
     """
 
     input_size: int
     description: str
 
     def infer(self, images: np.ndarray) -> Prediction:
-        """Images (N, 1, S, S) float32, as `crop.Crop.image` makes them -> what the network says of each.
+        """Images (N, 1, S, S) float32, as `crop.Crop.image` makes them -> the prediction for each.
 
         Raises:
             ValueError: images of another shape.

@@ -1,4 +1,4 @@
-"""From a joint's stated uncertainty to the probability that its error is small."""
+"""From the covariance of a joint's position to the probability that its error is small."""
 
 from math import erf, exp, pi, sqrt
 
@@ -14,7 +14,7 @@ def _directions(count: int) -> np.ndarray:
 
 
 def _within(radius: float) -> float:
-    """The probability that a standard normal vector in space is no longer than `radius` (chi, 3 degrees of freedom)."""
+    """The probability that a 3D standard normal vector is no longer than `radius` (chi, 3 degrees of freedom)."""
     return erf(radius / sqrt(2)) - sqrt(2 / pi) * radius * exp(-(radius**2) / 2)
 
 
@@ -27,9 +27,9 @@ _WITHIN = np.array([_within(i * _STEP) for i in range(4001)])
 def probability_within(covariance: np.ndarray, radius: float) -> np.ndarray:
     """Covariances (..., 3, 3) -> probabilities (...) that a centred Gaussian error is no longer than `radius`.
 
-    An error is a direction times a chi-distributed length, scaled by the covariance; the length is integrated exactly,
+    An error is a direction times a chi-distributed length, scaled by the covariance. The length is integrated exactly,
     the direction by quadrature (Monahan and Genz, "Spherical-radial integration rules for Bayesian computation", JASA
-    1997). Good to 0.005 where the axes' standard deviations differ by up to a factor of five.
+    1997). Accurate to 0.005 if the standard deviations of the axes differ by at most a factor of five.
     """
     variance = covariance.reshape(*covariance.shape[:-2], 9) @ _PRODUCTS
     radii = radius / np.sqrt(np.maximum(variance, 1e-18))

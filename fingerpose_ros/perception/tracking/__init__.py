@@ -1,4 +1,4 @@
-"""Hands over time.
+"""Tracking: hands from image to image.
 
-Here: which hand is which from image to image, and smoothing. Not here: finding new hands (`detection`).
+Here: the state of a track (`tracks.py`), and smoothing (`smoothing.py`). Not here: detecting new hands (`detection`).
 """

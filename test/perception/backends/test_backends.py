@@ -1,4 +1,4 @@
-"""Engines that run one model give one answer, and what cannot run is rejected in words."""
+"""Both engines give the same predictions, and what an engine cannot run is rejected with a clear message."""
 
 import logging
 import os
@@ -46,19 +46,19 @@ def in_new_process(program: str, **environment: str) -> subprocess.CompletedProc
     )
 
 
-def test_both_engines_say_the_same(engines, images):
-    answers = [engine.infer(images) for engine in engines.values()]
-    assert np.ptp(answers[0].uvd, axis=0).max() > 1e-3, "the network does not look at its image"
+def test_both_engines_give_the_same_prediction(engines, images):
+    predictions = [engine.infer(images) for engine in engines.values()]
+    assert np.ptp(predictions[0].uvd, axis=0).max() > 1e-3, "the network ignores its input"
     for field in FIELDS:
-        ours, theirs = (getattr(answer, field) for answer in answers)
-        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype == np.float32
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+        first, second = (getattr(prediction, field) for prediction in predictions)
+        assert first.shape == second.shape and first.dtype == second.dtype == np.float32
+        np.testing.assert_allclose(first, second, atol=1e-5)
 
 
-def test_what_is_said_is_calibrated(engines, network, images):
+def test_predictions_are_calibrated(engines, network, images):
     with torch.no_grad():
         raw = network(torch.from_numpy(images))
-    expected = CALIBRATION.read(*(tensor.numpy() for tensor in raw))
+    expected = CALIBRATION.apply(*(tensor.numpy() for tensor in raw))
     assert not np.allclose(expected.sigma, raw.sigma.numpy(), rtol=0.1)
     for engine in engines.values():
         for field in FIELDS:
@@ -66,16 +66,16 @@ def test_what_is_said_is_calibrated(engines, network, images):
 
 
 @pytest.mark.parametrize("name", ["openvino", "torch"])
-def test_an_image_is_answered_alike_alone_and_among_others(engines, images, name):
-    together = engines[name].infer(images)
-    alone = [engines[name].infer(images[i : i + 1]) for i in range(len(images))]
+def test_a_prediction_does_not_depend_on_the_batch(engines, images, name):
+    batch = engines[name].infer(images)
+    single = [engines[name].infer(images[i : i + 1]) for i in range(len(images))]
     for field in FIELDS:
-        separate = np.concatenate([getattr(answer, field) for answer in alone])
-        np.testing.assert_allclose(getattr(together, field), separate, atol=1e-5)
+        separate = np.concatenate([getattr(prediction, field) for prediction in single])
+        np.testing.assert_allclose(getattr(batch, field), separate, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["openvino", "torch"])
-def test_an_answer_stays_when_the_next_is_asked_for(engines, images, name):
+def test_a_prediction_is_not_overwritten_by_the_next(engines, images, name):
     first = engines[name].infer(images[:1])
     before = first.uvd.copy()
     engines[name].infer(images[1:2])
@@ -83,10 +83,10 @@ def test_an_answer_stays_when_the_next_is_asked_for(engines, images, name):
 
 
 @pytest.mark.parametrize("name", ["openvino", "torch"])
-def test_no_images_get_no_answers(engines, name):
-    answer = engines[name].infer(np.empty((0, 1, SIZE, SIZE), np.float32))
-    assert answer.uvd.shape == answer.sigma.shape == (0, 21, 3)
-    assert answer.right.shape == answer.present.shape == (0,)
+def test_an_empty_batch_gives_an_empty_prediction(engines, name):
+    prediction = engines[name].infer(np.empty((0, 1, SIZE, SIZE), np.float32))
+    assert prediction.uvd.shape == prediction.sigma.shape == (0, 21, 3)
+    assert prediction.right.shape == prediction.present.shape == (0,)
 
 
 @pytest.mark.parametrize("name", ["openvino", "torch"])
@@ -102,15 +102,15 @@ def test_engines_describe_themselves(engines):
 
 
 @pytest.mark.parametrize("network_name", ["small_literal", "ablation_a", "ablation_c"])
-def test_every_kind_of_network_runs_in_both(tmp_path, images, network_name):
+def test_every_kind_of_network_runs_in_both_engines(tmp_path, images, network_name):
     path = write_model(tmp_path, random_network(network_name))
-    ours, theirs = (
+    first, second = (
         backends.create_backend(name, "cpu", path, "f32", 1).infer(images).uvd for name in ("openvino", "torch")
     )
-    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    np.testing.assert_allclose(first, second, atol=1e-5)
 
 
-def test_openvino_runs_where_there_is_no_pytorch(model):
+def test_openvino_runs_without_pytorch(model):
     program = f"""
 import sys
 sys.modules["torch"] = None
@@ -135,17 +135,17 @@ print(backends.create_backend("openvino", "cpu", {model!r}, {precision!r}, threa
 """
 
 
-def test_bf16_is_rejected_and_not_chosen_on_a_processor_without(model):
-    """OpenVINO's list of capabilities claims bf16 all the same when oneDNN is held to AVX2."""
-    without = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
-    asked = in_new_process(BF16.format(model=str(model), precision="bf16"), **without)
-    assert asked.returncode == 1
-    assert "ValueError: precision bf16: this processor cannot compute in it" in asked.stderr
-    assert "use precision f32" in asked.stderr
-    auto = in_new_process(BF16.format(model=str(model), precision="auto"), **without)
+def test_bf16_is_rejected_and_not_chosen_on_a_processor_without_bf16(model):
+    """OpenVINO's list of capabilities contains bf16 even if oneDNN is restricted to AVX2."""
+    avx2 = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    requested = in_new_process(BF16.format(model=str(model), precision="bf16"), **avx2)
+    assert requested.returncode == 1
+    assert "ValueError: precision bf16: this processor cannot compute in it" in requested.stderr
+    assert "use precision f32" in requested.stderr
+    auto = in_new_process(BF16.format(model=str(model), precision="auto"), **avx2)
     assert auto.returncode == 0, auto.stderr
     assert auto.stdout.strip().endswith("f32")
-    assert "no bf16 on this processor, so f32" in auto.stderr
+    assert "f32, because there is no bf16 on this processor" in auto.stderr
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_bf16_is_rejected_and_not_chosen_on_a_processor_without(model):
     ),
 )
 def test_bf16_is_chosen_only_where_it_is_faster(model, tmp_path, monkeypatch, cpuinfo, slow):
-    """What is not known to be slow in it is left to the engine: see the test above for what has none."""
+    """A processor not known to be slow in bf16 is left to the engine; the test above covers processors without bf16."""
     monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
     if cpuinfo:
         processor.CPUINFO.write_text(cpuinfo)
@@ -172,46 +172,46 @@ def test_pytorch_on_a_cpu_has_no_bf16(model):
         backends.create_backend("torch", "cpu", model, "bf16")
 
 
-def test_weights_kept_in_bf16_are_those_autocast_would_make(network, images):
-    """On a GPU the trunk's weights are stored in bf16, once; autocast would cast them at each call."""
-    kept = random_network()
-    store_in_bf16(kept.trunk)
-    assert kept.trunk.backbone.bn1.weight.dtype == kept.trunk.backbone.conv1.weight.dtype == torch.float32
-    assert kept.trunk.head.conv.weight.dtype == torch.bfloat16
+def test_weights_stored_in_bf16_are_those_that_autocast_would_use(network, images):
+    """On a GPU the trunk's weights are stored in bf16 once; autocast would cast them at each call."""
+    stored = random_network()
+    store_in_bf16(stored.trunk)
+    assert stored.trunk.backbone.bn1.weight.dtype == stored.trunk.backbone.conv1.weight.dtype == torch.float32
+    assert stored.trunk.head.conv.weight.dtype == torch.bfloat16
     with torch.inference_mode():
         stride4 = network.trunk.backbone.shallow(torch.from_numpy(images))
         with torch.autocast("cpu", torch.bfloat16):
-            ours, theirs = (n.trunk.deep(stride4).maps for n in (kept, network))
-    torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=0)
+            maps, expected = (n.trunk.deep(stride4).maps for n in (stored, network))
+    torch.testing.assert_close(maps, expected, atol=2e-3, rtol=0)
 
 
 @pytest.mark.parametrize("name", ("small", "small_literal"))
-def test_a_network_kept_in_bf16_says_nearly_what_it_says_in_float32(name):
+def test_a_network_stored_in_bf16_predicts_nearly_the_same_as_in_float32(name):
     torch.manual_seed(0)
     network, images = FingerPoseNet(config_named(name)).eval(), torch.rand(2, 1, 64, 64)
     exact = forward(network, images, False)
     store_in_bf16(network.trunk)
-    for ours, theirs in zip(forward(network, images, True), exact, strict=True):
-        torch.testing.assert_close(ours, theirs, atol=0.03, rtol=0.03)
+    for output, expected in zip(forward(network, images, True), exact, strict=True):
+        torch.testing.assert_close(output, expected, atol=0.03, rtol=0.03)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize("backend", ["torch", "auto"])
-def test_cuda_where_there_is_none_is_an_error(model, backend):
+def test_cuda_without_a_gpu_is_an_error(model, backend):
     with pytest.raises(ValueError, match="device cuda: PyTorch finds no CUDA device here"):
         backends.create_backend(backend, "cuda", model)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("precision, tolerance", [("f32", 2e-3), ("bf16", 2e-2)])
-def test_a_gpu_says_what_the_cpu_says(engines, model, images, precision, tolerance):
+def test_gpu_and_cpu_give_the_same_prediction(engines, model, images, precision, tolerance):
     gpu = backends.create_backend("torch", "cuda", model, precision)
-    for count in (1, 2, 3):  # recorded, recorded, and not
-        ours, theirs = (engine.infer(images[:count]) for engine in (gpu, engines["torch"]))
-        np.testing.assert_allclose(ours.uvd, theirs.uvd, atol=tolerance)
+    for count in (1, 2, 3):  # the first two run as CUDA graphs, the third does not
+        on_gpu, on_cpu = (engine.infer(images[:count]) for engine in (gpu, engines["torch"]))
+        np.testing.assert_allclose(on_gpu.uvd, on_cpu.uvd, atol=tolerance)
 
 
-def test_a_gpu_that_pytorch_was_not_built_for_is_not_chosen_and_that_is_said(model, monkeypatch, caplog):
+def test_a_gpu_that_pytorch_was_not_built_for_is_not_chosen_and_this_is_logged(model, monkeypatch, caplog):
     def no_kernel(*arguments, **options):
         raise RuntimeError("no kernel image is available for execution on the device")
 
@@ -228,14 +228,14 @@ def test_openvino_does_not_run_on_cuda(model):
         backends.create_backend("openvino", "cuda", model)
 
 
-def test_auto_says_what_it_chose_and_why(model, caplog):
+def test_auto_logs_its_choice_and_the_reason(model, caplog):
     with caplog.at_level(logging.INFO, logger="fingerpose_ros"):
         backends.create_backend("auto", "cpu", model, "f32", 1)
-    assert "backend openvino: device cpu is asked for" in caplog.text
+    assert "backend openvino: device cpu is requested" in caplog.text
     assert "network runs on OpenVINO" in caplog.text
 
 
-def test_auto_takes_pytorch_where_openvino_is_missing(model, caplog, monkeypatch):
+def test_auto_chooses_pytorch_without_openvino(model, caplog, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with caplog.at_level(logging.INFO, logger="fingerpose_ros"):
         backend = backends.create_backend("auto", "cpu", model, "f32", 1)
@@ -244,17 +244,17 @@ def test_auto_takes_pytorch_where_openvino_is_missing(model, caplog, monkeypatch
 
 
 @pytest.mark.parametrize("name", ["openvino", "torch"])
-def test_a_missing_engine_says_how_to_install_it(model, monkeypatch, name):
+def test_the_error_for_a_missing_engine_says_how_to_install_it(model, monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=f"backend {name} is not installed.*pip install {name}"):
         backends.create_backend(name, "cpu", model)
 
 
-def test_a_machine_without_any_of_it_says_how_to_install_all():
+def test_without_any_dependency_the_error_says_how_to_install_all():
     script = "import sys; sys.modules['safetensors'] = None; from fingerpose_ros.perception import backends; "
     command = [sys.executable, "-c", script + "backends.create_backend('openvino')"]
-    said = subprocess.run(command, capture_output=True, text=True).stderr
-    assert "safetensors, which reads weights, is not installed" in said and "pip install openvino safetensors" in said
+    error = subprocess.run(command, capture_output=True, text=True).stderr
+    assert "safetensors, which loads weights, is not installed" in error and "pip install openvino safetensors" in error
 
 
 @pytest.mark.parametrize(
@@ -266,6 +266,6 @@ def test_a_machine_without_any_of_it_says_how_to_install_all():
         ({"threads": 0}, "threads is 0"),
     ],
 )
-def test_unknown_choices_are_rejected_by_name(model, arguments, message):
+def test_unknown_choices_are_rejected_with_the_value(model, arguments, message):
     with pytest.raises(ValueError, match=message):
         backends.create_backend(**{"model": model, **arguments})

@@ -1,4 +1,4 @@
-"""A model's file: damaged, unsigned or of another kind it is rejected in words, and no weights are anywhere else."""
+"""Model files: damaged, unsigned or foreign files are rejected with a clear message; the file holds all weights."""
 
 import json
 
@@ -21,35 +21,35 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def copy(tmp_path, model):
-    """The model and its checksum, to be damaged."""
+    """A copy of the model and its checksum, for the test to damage."""
     path = tmp_path / model.name
     path.write_bytes(model.read_bytes())
     checksum_file(path).write_bytes(checksum_file(model).read_bytes())
     return path
 
 
-def test_a_model_that_is_not_there(tmp_path):
+def test_a_missing_model_is_rejected_with_its_path(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no model at .*none\.safetensors"):
         backends.create_backend("openvino", "cpu", tmp_path / "none.safetensors")
 
 
-@pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.999])
-def test_a_changed_byte_is_noticed(copy, place):
+@pytest.mark.parametrize("position", [0.0, 0.3, 0.6, 0.999])
+def test_a_changed_byte_is_detected(copy, position):
     data = bytearray(copy.read_bytes())
-    data[int(place * len(data))] ^= 1
+    data[int(position * len(data))] ^= 1
     copy.write_bytes(data)
-    with pytest.raises(ValueError, match="damaged or not the file that"):
+    with pytest.raises(ValueError, match="damaged or does not belong to"):
         ModelFile.open(copy)
 
 
-def test_a_cut_file_is_noticed(copy):
+def test_a_truncated_file_is_detected(copy):
     copy.write_bytes(copy.read_bytes()[:-100])
     with pytest.raises(ValueError, match="damaged"):
         ModelFile.open(copy)
 
 
 @pytest.mark.parametrize("content", ["", "abc\n"])
-def test_a_checksum_that_is_none_is_rejected(copy, content):
+def test_an_invalid_checksum_is_rejected(copy, content):
     checksum_file(copy).write_text(content)
     with pytest.raises(ValueError, match="damaged"):
         ModelFile.open(copy)
@@ -61,7 +61,7 @@ def test_a_model_without_a_checksum_is_rejected(copy):
         ModelFile.open(copy)
 
 
-def test_a_file_of_another_kind_is_rejected(copy):
+def test_a_file_of_another_format_is_rejected(copy):
     copy.write_bytes(b"not safetensors at all")
     sign(copy)
     with pytest.raises(ValueError, match="not a safetensors file"):
@@ -78,28 +78,28 @@ def test_weights_that_were_not_exported_are_rejected(copy):
 
 
 @pytest.mark.parametrize("change", [{"right_temperature": 0}, {"sigma_scale": [1, 1]}, {"sigma_power": [1, 1, None]}])
-def test_a_calibration_that_cannot_be_is_rejected(copy, change):
+def test_an_invalid_calibration_is_rejected(copy, change):
     tensors, metadata = load_tensors(copy)
     metadata["calibration"] = json.dumps({**json.loads(metadata["calibration"]), **change})
     save_tensors(copy, tensors, metadata)
     sign(copy)
-    with pytest.raises(ValueError, match="the header cannot be read"):
+    with pytest.raises(ValueError, match="the header is invalid"):
         ModelFile.open(copy)
 
 
-def test_the_graphs_have_no_weights_of_their_own(copy):
-    """Another weight in the file is another answer, and the same one, from either engine."""
+def test_both_engines_use_the_weights_of_the_file(copy):
+    """A changed weight in the file changes the predictions of both engines in the same way."""
     images = np.random.default_rng(0).uniform(-1, 1, (3, 1, SIZE, SIZE)).astype(np.float32)
     before = backends.create_backend("openvino", "cpu", copy, "f32", 1).infer(images).uvd
     tensors, metadata = load_tensors(copy)
     tensors["trunk.head.conv.weight"] *= 1.5
     save_tensors(copy, tensors, metadata)
     sign(copy)
-    ours, theirs = (
+    openvino, torch = (
         backends.create_backend(name, "cpu", copy, "f32", 1).infer(images).uvd for name in ("openvino", "torch")
     )
-    np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    assert np.abs(ours - before).max() > 1e-4
+    np.testing.assert_allclose(openvino, torch, atol=1e-5)
+    assert np.abs(openvino - before).max() > 1e-4
 
 
 positive = st.floats(0.1, 10)
@@ -109,11 +109,11 @@ positive = st.floats(0.1, 10)
     st.tuples(positive, positive, positive), st.tuples(positive, positive, positive), positive, positive,
     st.floats(-1e4, 1e4, width=32), st.floats(2**-9, 10, width=32),
 )  # fmt: skip
-def test_a_calibrated_answer_is_always_usable(scale, power, right, present, logit, sigma):
+def test_a_calibrated_prediction_is_always_valid(scale, power, right, present, logit, sigma):
     calibration = Calibration(scale, power, right, present)
     logits = np.full((1, 2), logit, np.float32)
-    said = calibration.read(np.zeros((1, 21, 3), np.float32), np.full((1, 21, 3), sigma, np.float32), logits)
-    assert np.isfinite(said.sigma).all() and (said.sigma >= 0).all()
-    for probability in (said.right, said.present):
+    prediction = calibration.apply(np.zeros((1, 21, 3), np.float32), np.full((1, 21, 3), sigma, np.float32), logits)
+    assert np.isfinite(prediction.sigma).all() and (prediction.sigma >= 0).all()
+    for probability in (prediction.right, prediction.present):
         assert 0 <= probability[0] <= 1
         assert logit == 0 or (probability[0] >= 0.5) == (logit > 0) or probability[0] == pytest.approx(0.5)

@@ -1,4 +1,4 @@
-"""The network's parts do what their contracts say."""
+"""The network: shapes, weights, subtasks and sharing, readout, fusion."""
 
 import json
 
@@ -28,7 +28,7 @@ def small() -> FingerPoseNet:
 
 @pytest.mark.parametrize("size", [64, 96, 128])
 @pytest.mark.parametrize("name", SMALL)
-def test_every_network_answers_with_21_joints_at_any_size(name, size):
+def test_every_network_predicts_21_joints_at_any_size(name, size):
     with torch.no_grad():
         out = FingerPoseNet(config_named(name)).eval()(torch.rand(2, 1, size, size))
     assert out.uvd.shape == out.sigma.shape == (2, 21, 3)
@@ -60,13 +60,13 @@ def test_full_network_has_torchvisions_resnet50_names_and_shapes():
     assert sum(p.numel() for p in backbone.parameters()) == 25_557_032 - 2_049_000 - 2 * 64 * 49
 
 
-def test_stride_sits_where_it_is_told():
+def test_stride_in_1x1_selects_the_convolution_with_the_stride():
     for in_1x1, strides in ((True, ((2, 2), (1, 1))), (False, ((1, 1), (2, 2)))):
         block = ResNet("resnet50", 8, in_1x1, 1e-3).layer2[0]
         assert (block.conv1.stride, block.conv2.stride) == strides
 
 
-def test_pretrained_colour_stem_answers_grey_as_the_colour_network_does():
+def test_a_pretrained_colour_stem_gives_the_same_output_for_grey():
     torch.manual_seed(0)
     grey = ResNet("resnet18", 8, False, 1e-5).eval()
     state = {k: v.clone() for k, v in ResNet("resnet18", 8, False, 1e-5).state_dict().items()}
@@ -87,26 +87,27 @@ def test_pretrained_weights_of_another_network_are_rejected():
         ResNet("resnet18", 8, False, 1e-5).load_pretrained(state)
 
 
-def test_six_subtasks_of_the_skeleton_make_26_estimates():
+def test_the_six_subtasks_have_26_estimates():
     joints = config_named("full").joints_of_estimates
     assert len(joints) == 26 and set(joints) == set(range(21))
-    assert {j for j in joints if joints.count(j) == 2} == set(skeleton.KNUCKLES)
+    assert {j for j in joints if joints.count(j) == 2} == set(skeleton.BASE_JOINTS)
 
 
-def test_the_base_map_takes_in_what_the_first_stage_sees_all_of_it():
+def test_a_fine_base_map_uses_the_whole_output_of_the_first_stage():
     torch.manual_seed(0)
     base_map = BaseMap((6, 8, 10, 12), 4, fine=True).eval()
     stages = [torch.randn(1, channels, 16 // 2**i, 16 // 2**i) for i, channels in enumerate((6, 8, 10, 12))]
     stages[0].requires_grad_(True)
     without = BaseMap((6, 8, 10, 12), 4, fine=False).eval()
     without.load_state_dict(base_map.state_dict(), strict=False)
-    torch.testing.assert_close(base_map(stages[0], stages[1:]), without(stages[0], stages[1:]))  # nothing yet
+    # The weights of `fine` are zero at initialisation.
+    torch.testing.assert_close(base_map(stages[0], stages[1:]), without(stages[0], stages[1:]))
     torch.nn.init.ones_(base_map.fine[1].weight)
     base_map(stages[0], stages[1:]).sum().backward()
-    assert (stages[0].grad.abs().sum(1) > 0).float().mean() > 0.9  # but for what the rectifier cuts off
+    assert (stages[0].grad.abs().sum(1) > 0).float().mean() > 0.9  # not all, because of the ReLU
 
 
-def test_a_subtask_without_sharing_sees_only_its_own_features():
+def test_a_subtasks_head_uses_only_its_own_features():
     head = DenseHead((4, 6), 8)
     features = torch.randn(1, 16, 4, 4, requires_grad=True)
     head(features)[:, 4:].sum().backward()
@@ -114,11 +115,11 @@ def test_a_subtask_without_sharing_sees_only_its_own_features():
     assert features.grad[:, :8].abs().sum() == 0
 
 
-def test_sharing_adds_what_the_residuals_of_all_subtasks_tell():
+def test_sharing_adds_a_function_of_the_residuals_of_all_subtasks():
     torch.manual_seed(0)
     sharing = Sharing(3, 10, 4).eval()
     base, features = torch.randn(2, 10, 5, 5), torch.rand(2, 12, 5, 5)
-    torch.testing.assert_close(sharing(base, features), features)  # nothing yet
+    torch.testing.assert_close(sharing(base, features), features)  # zero at initialisation
     torch.nn.init.normal_(sharing.mine[-1][1].weight)
     residuals = (sharing.project(base)[:, None] - features.unflatten(1, (3, 4))).flatten(1, 2)
     expected = torch.relu(features + sharing.mine(residuals))
@@ -126,14 +127,14 @@ def test_sharing_adds_what_the_residuals_of_all_subtasks_tell():
     assert not torch.allclose(expected, features)
 
 
-def test_one_subtasks_evidence_reaches_another_only_through_sharing():
+def test_features_of_one_subtask_reach_another_only_through_sharing():
     network = FingerPoseNet(config_named("small")).eval()
     trunk, channels = network.trunk, network.config.task_channels
     torch.nn.init.ones_(trunk.sharing.mine[-1][1].weight)
     base, features = torch.randn(1, 96, 8, 8), torch.randn(1, 6 * channels, 8, 8, requires_grad=True)
 
-    def reached(outcome):
-        (gradient,) = torch.autograd.grad(outcome.sum(), features)
+    def reached(output):
+        (gradient,) = torch.autograd.grad(output.sum(), features)
         return [float(task.abs().sum()) > 0 for task in gradient.split(channels, dim=1)]
 
     thumb = len(network.config.tasks[0])
@@ -152,36 +153,36 @@ def test_cell_depth_is_the_mean_of_the_front_surface():
     torch.testing.assert_close(depth, torch.tensor([[(9 * 0.5 - 0.9 * FRONT) / 9, 0, 0, -0.25]]))
 
 
-def test_readout_integrates_votes_to_the_place_all_cells_agree_on():
+def test_readout_is_the_position_that_all_cells_vote_for():
     torch.manual_seed(0)
     image = torch.rand(2, 1, 32, 32) - 0.5
-    place = torch.tensor([0.3, -0.6, 0.2])
+    joint = torch.tensor([0.3, -0.6, 0.2])
     depth = cell_depth(image)
     cells = torch.cat([cell_positions(4, 4, image.device).expand(2, 2, 16), depth[:, None]], 1)
     maps = torch.randn(2, 5, 4, 4, 4)
-    maps[:, :, 1:] = (place[:, None] - cells).view(2, 1, 3, 4, 4)
+    maps[:, :, 1:] = (joint[:, None] - cells).view(2, 1, 3, 4, 4)
     estimates = DenseReadout((0, 0, 1, 1, 1), 8)(image, maps, torch.randn(2, 16, 4, 4))
-    torch.testing.assert_close(estimates.uvd, place.expand(2, 5, 3), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(estimates.uvd, joint.expand(2, 5, 3), atol=1e-5, rtol=1e-5)
     spread = estimates.evidence[..., 8:11]
     assert spread.max() < 2e-3
 
 
-def test_a_hand_moved_by_whole_cells_moves_the_estimates_by_as_much():
-    """Cell positions, their order and the image's axes belong together."""
+def test_a_cells_estimate_has_the_cells_position():
+    """Cell positions, their order and the image's axes must fit together."""
     maps = torch.zeros(1, 1, 4, 4, 4)
     maps[0, 0, 0, 1, 2] = 50.0
     uvd = DenseReadout((0,), 2)(torch.ones(1, 1, 32, 32), maps, torch.zeros(1, 2, 4, 4)).uvd[0, 0]
     np.testing.assert_allclose(uvd, [0.25, -0.25, 0], atol=1e-5)
 
 
-def test_fusion_starts_as_the_average_of_the_estimates():
+def test_fusion_is_initialised_to_the_mean_of_the_estimates():
     torch.manual_seed(0)
     joints = config_named("small").joints_of_estimates
     uvd = torch.randn(3, 26, 3)
     fused, _ = Fusion(joints, 10)(Estimates(uvd, torch.randn(3, 26, 10)))
     for joint in range(21):
-        mine = [i for i, j in enumerate(joints) if j == joint]
-        torch.testing.assert_close(fused[:, joint], uvd[:, mine].mean(1), atol=1e-5, rtol=1e-5)
+        estimates = [i for i, j in enumerate(joints) if j == joint]
+        torch.testing.assert_close(fused[:, joint], uvd[:, estimates].mean(1), atol=1e-5, rtol=1e-5)
 
 
 def test_readout_stays_in_float32_under_autocast(small):
@@ -197,7 +198,7 @@ def test_readout_stays_in_float32_under_autocast(small):
 
 
 @pytest.mark.parametrize("name", ("ablation_a", "ablation_b", "ablation_c"))
-def test_ablations_cost_the_same(name):
+def test_ablations_have_the_same_number_of_multiply_adds(name):
     cost, whole = (multiply_adds(config_named(network), 64) for network in (name, "ablation_d"))
     assert cost == pytest.approx(whole, rel=0.05)
 
@@ -212,7 +213,7 @@ def test_multiply_adds_of_the_backbone_are_the_published_ones():
     assert multiply_adds(config_named("full"), 224) > ours
 
 
-def test_a_saved_network_comes_back_the_same(small, tmp_path):
+def test_a_saved_network_is_loaded_unchanged(small, tmp_path):
     path = tmp_path / "network.safetensors"
     save_network(path, small, {"samples": "7"})
     image = torch.rand(1, 1, 64, 64)

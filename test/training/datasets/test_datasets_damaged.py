@@ -1,4 +1,4 @@
-"""Damaged files of the five datasets: an error that names the file and the place, never a crash, a NaN or code run."""
+"""Damaged files of the five datasets: an error with the file and the position; never a crash, NaN or executed code."""
 
 import io
 import os
@@ -19,7 +19,7 @@ from scipy.io import loadmat, savemat
 from training.datasets import DATASETS, DatasetError
 from training.datasets.fixtures import CAMERAS, WRITERS
 from training.datasets.matlab import read_array
-from training.datasets.pickles import LARGEST_BYTES, array, read_metadata
+from training.datasets.pickles import MAX_BYTES, array, read_metadata
 
 FILES = {
     "icvl": ["Training/labels.txt", "Training/Depth/201403121135/image_0000.png"],
@@ -28,12 +28,12 @@ FILES = {
     "hands2019": ["training_joint_annotation.txt", "training_bbs.txt", "training_images/image_D00000001.png"],
     "ho3d": ["train.txt", "train/ABF10/meta/0000.pkl", "train/ABF10/depth/0000.png"],
 }
-"""Every kind of file that a loader reads, for the first sample of the training split."""
+"""Every kind of file that a loader reads for the first sample of the training split."""
 ALL_FILES = [(name, file) for name, files in FILES.items() for file in files]
 
 
 def read(name: str, root: Path):
-    """Open the training split and read its first sample; whatever comes must be usable."""
+    """Open the training split and read its first sample, which must be valid."""
     sample = open_split(name, root, "train")[0]
     assert np.isfinite(sample.depth_m).all() and (sample.depth_m >= 0).all() and (sample.depth_m < 20).all()
     assert np.isfinite(sample.joints_m[sample.valid]).all() and sample.valid.all()
@@ -42,7 +42,7 @@ def read(name: str, root: Path):
 
 
 class damaged:
-    """With the file's bytes replaced inside, and put back after."""
+    """Replaces the content of a file within the context."""
 
     def __init__(self, path: Path, content: bytes):
         self.path, self.content = path, content
@@ -56,7 +56,7 @@ class damaged:
 
 
 @pytest.mark.parametrize(("name", "file"), ALL_FILES)
-def test_a_file_that_is_missing_is_named(copies, name, file, tmp_path):
+def test_a_missing_file_is_named(copies, name, file, tmp_path):
     root = tmp_path / "copy"
     shutil.copytree(copies[name], root)
     (root / file).unlink()
@@ -66,12 +66,12 @@ def test_a_file_that_is_missing_is_named(copies, name, file, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "file"), ALL_FILES)
-def test_a_file_cut_short_anywhere_is_rejected_with_its_place(copies, name, file):
+def test_a_truncated_file_is_rejected_with_its_name(copies, name, file):
     path = copies[name] / file
     whole = path.read_bytes()
     last = len(whole.rstrip()) if path.suffix == ".txt" else len(whole)
     if (name, file) == ("ho3d", "train.txt"):
-        last -= 5  # the whole last line gone, or its end; a list is as long as it is
+        last -= 5  # without its last line or line break, a list is still valid
     cuts = sorted({0, 1, 3, 7, 23, 24, 25, *np.linspace(0, last - 1, 16).astype(int), last - 1} - {last})
     for cut in cuts:
         if (name, file) == ("ho3d", "train.txt") and whole[:cut].endswith((b"\n", b"0000")):
@@ -84,7 +84,7 @@ def test_a_file_cut_short_anywhere_is_rejected_with_its_place(copies, name, file
 
 
 CORRUPTIONS = [
-    ("icvl", 0, lambda raw: raw.replace(b" ", b" nan ", 1), "49 numbers where 48"),
+    ("icvl", 0, lambda raw: raw.replace(b" ", b" nan ", 1), "49 numbers, expected 48"),
     ("icvl", 0, lambda raw: raw.replace(raw.split()[3], b"nan"), r"line 1: nan is not a finite"),
     ("icvl", 0, lambda raw: raw.replace(raw.split()[3], b"99999999"), r"line 1: a joint lies 99999\.999 m"),
     ("icvl", 0, lambda raw: raw.replace(raw.split()[1], b"-9000.5"), r"line 1: .*outside the image"),
@@ -97,13 +97,18 @@ CORRUPTIONS = [
     ("nyu", 0, lambda raw: _mat(joint_xyz=np.zeros((3, 2, 35, 3))), r"joint_xyz is \(3, 2, 35, 3\)"),
     ("nyu", 0, lambda raw: _mat(joint_xyz=np.full((3, 2, 36, 3), np.nan)), "frame 1.*not finite"),
     ("nyu", 0, lambda raw: _mat(joint_xyz=np.full((3, 2, 36, 3), 5.0)), "frame 1.*a joint lies 0.005 m"),
-    ("nyu", 0, lambda raw: _mat(joint_xyz=_ahead(3)), r"labels 3 frames, but .*0000003.png is missing"),
-    ("nyu", 0, lambda raw: _mat(joint_xyz=_ahead(1)), r"labels 1 frames, but .*0000002.png is there"),
+    ("nyu", 0, lambda raw: _mat(joint_xyz=_joints_at_a_point(3)), r"labels 3 frames, but .*0000003.png is missing"),
+    ("nyu", 0, lambda raw: _mat(joint_xyz=_joints_at_a_point(1)), r"labels 1 frames, but .*0000002.png exists"),
     ("nyu", 0, lambda raw: _mat(joint_xyz=np.array([["text"]])), "byte 128: .*not an array of numbers"),
     ("nyu", 0, lambda raw: _mat(joint_xyz=np.ones(3) * 1j), "byte 128: .*not an array of numbers"),
     ("nyu", 0, lambda raw: b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(9), "byte 124.*save it with -v7"),
     ("nyu", 0, lambda raw: _mat(other=np.zeros(3)), "no variable joint_xyz"),
-    ("nyu", 1, lambda raw: cv2.imencode(".png", np.full((480, 640, 3), 70, np.uint8))[1].tobytes(), "no Kinect reads"),
+    (
+        "nyu",
+        1,
+        lambda raw: cv2.imencode(".png", np.full((480, 640, 3), 70, np.uint8))[1].tobytes(),
+        "beyond the range of a Kinect",
+    ),
     ("nyu", 1, lambda raw: cv2.imencode(".png", np.zeros((480, 640), np.uint8))[1].tobytes(), "colour type 2"),
     ("msra", 0, lambda raw: raw.replace(b"1", b"2", 1), "announces '2' frames and has 1"),
     ("msra", 0, lambda raw: raw.replace(b"1", b"x", 1), "announces 'x'"),
@@ -117,26 +122,26 @@ CORRUPTIONS = [
     ("msra", 1, lambda raw: raw[:28] + struct.pack("<f", float("nan")) + raw[32:], "byte 28: a depth of nan"),
     ("msra", 1, lambda raw: raw[:24] + struct.pack("<f", -1.0) + raw[28:], "byte 24: a depth of -1"),
     ("msra", 1, lambda raw: raw[:24] + struct.pack("<f", 1e30) + raw[28:], "byte 24: a depth of 1"),
-    ("hands2019", 0, lambda raw: raw.replace(b"D00000001", b"D00000007"), "line 1: is of 'image_D00000007.png'"),
+    ("hands2019", 0, lambda raw: raw.replace(b"D00000001", b"D00000007"), "line 1: has 'image_D00000007.png'"),
     ("hands2019", 0, lambda raw: b"".join(raw.splitlines(True)[:1]), "1 frames, but"),
     ("hands2019", 0, lambda raw: raw.replace(raw.split()[1], b"NaN", 1), "line 1: NaN"),
-    ("hands2019", 1, lambda raw: raw.replace(b" ", b" 7 ", 1), "line 1: 5 numbers where 4"),
+    ("hands2019", 1, lambda raw: raw.replace(b" ", b" 7 ", 1), "line 1: 5 numbers, expected 4"),
     ("hands2019", 2, lambda raw: cv2.imencode(".png", np.full((480, 640), 65535, np.uint16))[1].tobytes(), "65535 mm"),
     ("ho3d", 0, lambda raw: b"../../etc/passwd\n", "line 1: .* is not SEQUENCE/NNNN"),
-    ("ho3d", 1, lambda raw: pickle.dumps([1, 2], 2), "holds a list"),
+    ("ho3d", 1, lambda raw: pickle.dumps([1, 2], 2), "contains a list"),
     ("ho3d", 1, lambda raw: pickle.dumps({"camMat": np.eye(3)}, 2), "has no handJoints3D"),
-    ("ho3d", 1, lambda raw: _meta(handJoints3D=np.zeros((20, 3))), r"of shape \(20, 3\), not \(21, 3\)"),
+    ("ho3d", 1, lambda raw: _meta(handJoints3D=np.zeros((20, 3))), r"the shape \(20, 3\), not \(21, 3\)"),
     ("ho3d", 1, lambda raw: _meta(handJoints3D=np.full((21, 3), np.nan)), "handJoints3D is not finite"),
     ("ho3d", 1, lambda raw: _meta(handJoints3D=np.full((21, 3), 0.4)), r"a joint lies -0\.400 m"),
     ("ho3d", 1, lambda raw: _meta(handJoints3D=None), "has no handJoints3D"),
-    ("ho3d", 1, lambda raw: _meta(handJoints3D=np.array([["a"] * 3] * 21)), "no array of numbers"),
+    ("ho3d", 1, lambda raw: _meta(handJoints3D=np.array([["a"] * 3] * 21)), "not an array of numbers"),
     ("ho3d", 1, lambda raw: _meta(camMat=np.zeros((3, 3))), "camMat: camera fx is 0"),
     ("ho3d", 2, lambda raw: cv2.imencode(".png", np.zeros((480, 640), np.uint16))[1].tobytes(), "not of width 640"),
 ]
 
 
-def _ahead(frames: int) -> np.ndarray:
-    """NYU's labels of hands that are one point, half a metre ahead of the camera."""
+def _joints_at_a_point(frames: int) -> np.ndarray:
+    """NYU labels with all joints at one point, half a metre in front of the camera."""
     return np.full((3, frames, 36, 3), (0, 0, 500.0))
 
 
@@ -151,7 +156,7 @@ def _meta(**values) -> bytes:
 
 
 @pytest.mark.parametrize(("name", "which", "change", "message"), CORRUPTIONS)
-def test_each_corruption_is_told_with_file_and_place(copies, name, which, change, message):
+def test_each_corruption_is_reported_with_file_and_position(copies, name, which, change, message):
     path = copies[name] / FILES[name][which]
     content = change(path.read_bytes())
     assert content != path.read_bytes()
@@ -160,7 +165,7 @@ def test_each_corruption_is_told_with_file_and_place(copies, name, which, change
     assert path.name in str(rejection.value)
 
 
-def test_a_png_whose_pixels_end_early_is_rejected_though_its_checksums_are_right(copies):
+def test_a_png_with_missing_pixels_is_rejected_despite_valid_checksums(copies):
     path = copies["nyu"] / FILES["nyu"][1]
     raw = path.read_bytes()
     pixels = zlib.compress(bytes(1000))
@@ -170,16 +175,16 @@ def test_a_png_whose_pixels_end_early_is_rejected_though_its_checksums_are_right
         read("nyu", copies["nyu"])
 
 
-class _Boom:
+class _Malicious:
     def __reduce__(self):
-        return os.system, (f"touch {os.environ['FINGERPOSE_BOOM']}",)
+        return os.system, (f"touch {os.environ['FINGERPOSE_MARK']}",)
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_a_pickle_cannot_run_code(tmp_path, monkeypatch, protocol):
+def test_a_pickle_cannot_execute_code(tmp_path, monkeypatch, protocol):
     mark, path = tmp_path / "mark", tmp_path / "bad.pkl"
-    monkeypatch.setenv("FINGERPOSE_BOOM", str(mark))
-    path.write_bytes(pickle.dumps({"camMat": _Boom()}, protocol))
+    monkeypatch.setenv("FINGERPOSE_MARK", str(mark))
+    path.write_bytes(pickle.dumps({"camMat": _Malicious()}, protocol))
     with pytest.raises(DatasetError, match=r"bad\.pkl, byte .*(posix|nt)\.system"):
         read_metadata(path)
     assert not mark.exists()
@@ -198,35 +203,35 @@ def test_a_pickle_cannot_run_code(tmp_path, monkeypatch, protocol):
         b"." * 10,
     ],
 )
-def test_a_hostile_pickle_is_rejected_and_leaves_nothing_behind(tmp_path, program):
-    path = tmp_path / "hostile.pkl"
+def test_a_malicious_pickle_is_rejected_without_side_effects(tmp_path, program):
+    path = tmp_path / "malicious.pkl"
     path.write_bytes(program)
-    with pytest.raises(DatasetError, match=r"hostile\.pkl"):
+    with pytest.raises(DatasetError, match=r"malicious\.pkl"):
         array(read_metadata(path), "camMat", (3, 3), path)
     path.write_bytes(_meta())
     assert array(read_metadata(path), "camMat", (3, 3), path)[2, 2] == 1
 
 
-def test_a_pickle_of_lists_within_lists_takes_no_time(tmp_path):
+def test_a_pickle_of_deeply_nested_lists_is_rejected_quickly(tmp_path):
     nested: list = []
     for _ in range(60):
         nested = [nested, nested]
     path = tmp_path / "nested.pkl"
     path.write_bytes(pickle.dumps({"camMat": nested}, 2))
-    with pytest.raises(DatasetError, match="no array of numbers"):
+    with pytest.raises(DatasetError, match="not an array of numbers"):
         array(read_metadata(path), "camMat", (3, 3), path)
 
 
-def test_a_pickle_that_is_no_metadata_by_its_size_is_not_read(tmp_path):
+def test_a_too_large_pickle_is_not_read(tmp_path):
     path = tmp_path / "large.pkl"
-    path.write_bytes(b"\0" * (LARGEST_BYTES + 1))
+    path.write_bytes(b"\0" * (MAX_BYTES + 1))
     with pytest.raises(DatasetError, match="too many"):
         read_metadata(path)
 
 
 @pytest.mark.parametrize("kind", ["f4", "f8", "i8", "u1", ">f8"])
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4])
-def test_arrays_of_numbers_come_back_from_every_protocol(tmp_path, kind, protocol):
+def test_numeric_arrays_of_every_protocol_are_read(tmp_path, kind, protocol):
     values = np.arange(9).reshape(3, 3).astype(kind)
     path = tmp_path / "meta.pkl"
     content = {"c": values, "fortran": np.asfortranarray(values), "l": [1, np.float32(2.5)]}
@@ -237,30 +242,30 @@ def test_arrays_of_numbers_come_back_from_every_protocol(tmp_path, kind, protoco
     assert np.array_equal(array(metadata, "l", (2,), path), (1, 2.5))
 
 
-WILD = settings(max_examples=60, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize(("name", "file"), ALL_FILES)
-@WILD
+@FUZZ
 @given(data=st.data())
-def test_bytes_changed_anywhere_give_usable_values_or_an_error_naming_a_file(copies, name, file, data):
+def test_changed_bytes_give_valid_values_or_an_error_naming_a_file(copies, name, file, data):
     path = copies[name] / file
     content = bytearray(path.read_bytes())
     spot = st.tuples(st.integers(0, len(content) - 1), st.binary(min_size=1, max_size=8))
     for place, change in data.draw(st.lists(spot, max_size=4)):
         content[place : place + len(change)] = change
-    _is_usable_or_rejected(copies[name], name, path, bytes(content))
+    _is_valid_or_rejected(copies[name], name, path, bytes(content))
 
 
 @pytest.mark.parametrize(("name", "file"), ALL_FILES)
-@WILD
+@FUZZ
 @given(head=st.integers(0, 200), tail=st.binary(max_size=200))
-def test_any_bytes_give_usable_values_or_an_error_naming_a_file(copies, name, file, head, tail):
+def test_arbitrary_bytes_give_valid_values_or_an_error_naming_a_file(copies, name, file, head, tail):
     path = copies[name] / file
-    _is_usable_or_rejected(copies[name], name, path, path.read_bytes()[:head] + tail)
+    _is_valid_or_rejected(copies[name], name, path, path.read_bytes()[:head] + tail)
 
 
-def _is_usable_or_rejected(root: Path, name: str, path: Path, content: bytes) -> None:
+def _is_valid_or_rejected(root: Path, name: str, path: Path, content: bytes) -> None:
     with damaged(path, content):
         try:
             read(name, root)
@@ -274,7 +279,7 @@ def test_every_loader_is_tested_here():
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("kind", ["f8", "f4", "i2", "u1", "i4", "u8"])
-def test_arrays_in_matlab_files_are_read_as_scipy_reads_them(tmp_path, compressed, kind):
+def test_arrays_in_matlab_files_are_read_like_scipy_does(tmp_path, compressed, kind):
     path = tmp_path / "labels.mat"
     wanted = np.random.default_rng(0).uniform(0, 200, (3, 5, 36, 3)).astype(kind)
     names = np.array([["a name", "another"]], object)

@@ -1,4 +1,4 @@
-"""The ablation trains every variant on the same images, once, and judges differences image by image."""
+"""The ablation trains every variant once, on the same images, and compares them image by image."""
 
 import dataclasses
 from pathlib import Path
@@ -17,39 +17,39 @@ CONFIG = TrainingConfig(
     network="ablation_a", stages=(Stage(samples=32, size=64, batch=8, difficulty=0.0),), seed=5, warm_up=8, workers=0,
     validation_samples=16, ema_half_life=20, precision="float32",
 )  # fmt: skip
-KIND = {"size": 64, "batch": 8, "difficulty": 0.0}
+OPTIONS = {"size": 64, "batch": 8, "difficulty": 0.0}
 
 
 @pytest.fixture
-def kept(tmp_path, monkeypatch):
+def out(tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "synthetic", FakeHands)
     monkeypatch.setattr(ablation, "TEST_BATCHES", 8)
-    ablation.render(tmp_path / "images_5", 4, KIND | {"seed": 5000})
-    ablation.render(tmp_path / "images_test", 8, KIND | {"seed": 7})
+    ablation.render(tmp_path / "images_5", 4, OPTIONS | {"seed": 5000})
+    ablation.render(tmp_path / "images_test", 8, OPTIONS | {"seed": 7})
     return tmp_path
 
 
-def test_kept_images_are_the_streams_and_are_not_rendered_again(kept, monkeypatch):
-    stream, images = FakeHands(64, 8, 5000, 0.0), ablation.Kept(kept / "images_5")
+def test_stored_batches_are_the_datasets_and_are_not_rendered_again(out, monkeypatch):
+    dataset, images = FakeHands(64, 8, 5000, 0.0), ablation.StoredBatches(out / "images_5")
     for index in range(4):
         batch = images[index]
-        assert all(np.array_equal(batch[name], stream[index][name]) for name in ("image", "uvd", "present", "right"))
+        assert all(np.array_equal(batch[name], dataset[index][name]) for name in ("image", "uvd", "present", "right"))
     monkeypatch.setattr(FakeHands, "__getitem__", lambda *_: pytest.fail("rendered again"))
-    ablation.render(kept / "images_5", 4, KIND | {"seed": 5000})
+    ablation.render(out / "images_5", 4, OPTIONS | {"seed": 5000})
 
 
-def test_a_finished_run_leaves_an_error_for_each_hand_and_is_not_done_again(kept):
-    ablation.train(kept, CONFIG)
-    errors = np.load(kept / "ablation_a_5.npy")
-    hands = [ablation.Kept(kept / "images_test")[index] for index in range(8)]
+def test_a_finished_run_stores_an_error_for_each_hand_and_is_not_repeated(out):
+    ablation.train(out, CONFIG)
+    errors = np.load(out / "ablation_a_5.npy")
+    hands = [ablation.StoredBatches(out / "images_test")[index] for index in range(8)]
     assert errors.shape == (sum((batch["present"] & batch["right"]).sum() for batch in hands),)
     assert (errors > 0).all()
-    np.save(kept / "ablation_a_5.npy", np.zeros(3))
-    ablation.train(kept, CONFIG)
-    assert np.load(kept / "ablation_a_5.npy").tolist() == [0, 0, 0]
+    np.save(out / "ablation_a_5.npy", np.zeros(3))
+    ablation.train(out, CONFIG)
+    assert np.load(out / "ablation_a_5.npy").tolist() == [0, 0, 0]
 
 
-def test_variants_of_a_seed_see_the_same_images(kept, monkeypatch):
+def test_variants_with_the_same_seed_see_the_same_images(out, monkeypatch):
     seen = {}
 
     def train(self, batch):
@@ -59,18 +59,18 @@ def test_variants_of_a_seed_see_the_same_images(kept, monkeypatch):
     objective = Objective.forward
     monkeypatch.setattr(Objective, "forward", train)
     for name in ("ablation_a", "ablation_d"):
-        ablation.train(kept, dataclasses.replace(CONFIG, network=name))
+        ablation.train(out, dataclasses.replace(CONFIG, network=name))
     one, other = seen.values()
     assert len(one) == 4
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_a_folder_is_of_one_configuration(tmp_path):
+def test_a_folder_belongs_to_one_configuration(tmp_path):
     out = tmp_path / "runs"
-    ablation.claim(out, CONFIG)
-    ablation.claim(out, CONFIG)
+    ablation.prepare_folder(out, CONFIG)
+    ablation.prepare_folder(out, CONFIG)
     with pytest.raises(ValueError, match="another configuration"):
-        ablation.claim(out, dataclasses.replace(CONFIG, learning_rate=0.1))
+        ablation.prepare_folder(out, dataclasses.replace(CONFIG, learning_rate=0.1))
 
 
 def test_variants_are_not_compared_over_several_stages(tmp_path, monkeypatch, capsys):
@@ -81,22 +81,22 @@ def test_variants_are_not_compared_over_several_stages(tmp_path, monkeypatch, ca
     assert "has 3 stages" in capsys.readouterr().err and not (tmp_path / "runs").exists()
     with pytest.raises(SystemExit):
         ablation.main([*command[:-1], "training/configs/quick.yaml"])
-    assert "must say workers 0" in capsys.readouterr().err
+    assert "must set workers to 0" in capsys.readouterr().err
 
 
-def test_a_folder_is_of_one_network_and_of_one_code(tmp_path, monkeypatch):
-    ablation.claim(tmp_path, CONFIG)
+def test_a_folder_belongs_to_one_network_and_one_code(tmp_path, monkeypatch):
+    ablation.prepare_folder(tmp_path, CONFIG)
     with monkeypatch.context() as changed:
         changed.setitem(registry.CONFIGS, "ablation_d", registry.CONFIGS["ablation_c"])
         with pytest.raises(ValueError, match="another configuration, or other code"):
-            ablation.claim(tmp_path, CONFIG)
-    ablation.claim(tmp_path, CONFIG)
-    monkeypatch.setattr(ablation, "fingerprint", lambda: "of other losses")
+            ablation.prepare_folder(tmp_path, CONFIG)
+    ablation.prepare_folder(tmp_path, CONFIG)
+    monkeypatch.setattr(ablation, "fingerprint", lambda: "other losses")
     with pytest.raises(ValueError, match="another configuration, or other code"):
-        ablation.claim(tmp_path, CONFIG)
+        ablation.prepare_folder(tmp_path, CONFIG)
 
 
-def test_an_interval_holds_the_mean_and_widens_with_what_seeds_disagree_on():
+def test_an_interval_contains_the_mean_and_widens_if_seeds_disagree():
     rng = np.random.default_rng(0)
     noise = rng.normal(-1, 0.5, (3, 500))
     low, high = ablation.interval(noise)
@@ -105,7 +105,7 @@ def test_an_interval_holds_the_mean_and_widens_with_what_seeds_disagree_on():
     assert spread[1] - spread[0] > 5 * (high - low)
 
 
-def test_tables_show_what_each_step_brings():
+def test_tables_show_the_change_by_each_step():
     errors = {name: np.full((2, 50), error) for name, error in zip(ablation.VARIANTS, (20, 19, 17, 18), strict=True)}
     text = ablation.tables(errors, [1, 2], 64)
     assert "| B to C | -2.00 | -2.00 to -2.00 | -2.00 to -2.00 | -2.00, -2.00 |" in text
@@ -113,7 +113,7 @@ def test_tables_show_what_each_step_brings():
     assert "| A to D | -2.00 |" in text
 
 
-def test_three_seeds_say_less_than_their_images_seem_to():
+def test_the_interval_over_three_seeds_is_students_t():
     """Student's t of two degrees of freedom at 97.5 % is 4.303."""
     assert ablation.interval_over_seeds(np.array([-2.0, -1.0, 0.0])) == pytest.approx(
         (-1 - 4.303 / 3**0.5, -1 + 4.303 / 3**0.5), abs=1e-3

@@ -1,4 +1,4 @@
-"""Evaluation of the estimator on whole images without a hand: hands seen where there are none."""
+"""Evaluation of the estimator on whole images without a hand: false positives."""
 
 import json
 
@@ -16,8 +16,8 @@ from training.evaluation.evaluate import main
 from training.rendering.hand_free_images import KINDS, HandFreeImages
 
 
-class Says:
-    """A network that says the same of every crop: a hand in its middle, there with probability `present`."""
+class ConstantBackend:
+    """Predicts the same for every crop: a hand in its middle, present with probability `present`."""
 
     input_size, description = 32, "stand-in"
 
@@ -33,12 +33,12 @@ class Says:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
-    """A folder of two frames, and its true joints: a hand in the middle of the image, and one beside."""
+    """A folder of two frames with true joints: a hand in the middle of the image, and one beside it."""
     joints = np.stack([placed(at=(0.02, 0, 0.6)), placed(at=(-0.15, 0.05, 0.7), turn=(0, 0, 1.0))])
     return record(tmp_path_factory.mktemp("recording"), joints)
 
 
-def test_an_empty_image_is_a_function_of_seed_and_number_and_shows_its_kind():
+def test_a_hand_free_image_depends_on_seed_and_index_only_and_shows_its_kind():
     images = HandFreeImages(3)
     for k, expected in enumerate(KINDS):
         kind, camera, depth = images[k]
@@ -49,22 +49,24 @@ def test_an_empty_image_is_a_function_of_seed_and_number_and_shows_its_kind():
     assert not np.array_equal(HandFreeImages(4)[len(KINDS) - 1][2], depth)
 
 
-@pytest.mark.parametrize(("present", "share"), [(0.8, 1.0), (0.3, 0.0)])
-def test_hands_seen_without_a_hand_are_counted_by_kind_and_confidence(monkeypatch, tmp_path, recording, present, share):
-    monkeypatch.setattr(hand_free, "make_backend", lambda arguments: Says(present))
+@pytest.mark.parametrize(("present", "fraction"), [(0.8, 1.0), (0.3, 0.0)])
+def test_false_positives_are_counted_by_kind_and_confidence(monkeypatch, tmp_path, recording, present, fraction):
+    monkeypatch.setattr(hand_free, "make_backend", lambda arguments: ConstantBackend(present))
     output = tmp_path / "hand_free.json"
     assert main(["hand_free", "--count", "5", "--real", str(recording), "--json", str(output)]) == 0
     report = json.loads(output.read_text())
     body = report["synthetic"]["body"]
-    assert body["frames"] == 1 and body["with_hand"] == share
-    assert body["with_hand_at_confidence"]["0.8"] == share and body["with_hand_at_confidence"]["0.9"] == 0
+    assert body["frames"] == 1 and body["false_positives"] == fraction
+    assert (
+        body["false_positives_at_confidence"]["0.8"] == fraction and body["false_positives_at_confidence"]["0.9"] == 0
+    )
     assert report["synthetic"]["all"]["frames"] == 5 and set(report["synthetic"]) == {*KINDS, "all"}
     real = report["real"][str(recording)]
-    assert real["frames"] == 2 and real["hands_lost"] == 2 * share
-    assert real["lost_hand_stays"] == (0 if share else None)  # there is nothing left where it was
+    assert real["frames"] == 2 and real["hands_removed"] == 2 * fraction
+    assert real["track_kept"] == (0 if fraction else None)  # nothing is left at its position
 
 
-def test_nothing_is_left_of_a_hand_that_is_cut_away_and_all_else_stays(recording):
+def test_removing_a_hand_leaves_nothing_of_it_and_keeps_the_rest(recording):
     folder = FrameFolder.open(recording)
     depth, joints = folder.depth(1), folder.joints[1]
     cut = hand_free.without_hand(depth, folder.camera, joints)
@@ -77,8 +79,8 @@ def test_nothing_is_left_of_a_hand_that_is_cut_away_and_all_else_stays(recording
     assert (cut[far] == depth[far]).all() and (cut[far] > 0).all()
 
 
-def test_a_recording_whose_hand_is_not_known_cannot_be_cut(monkeypatch, tmp_path, recording, capsys):
-    monkeypatch.setattr(hand_free, "make_backend", lambda arguments: Says(0.8))
+def test_a_recording_without_joints_is_rejected(monkeypatch, tmp_path, recording, capsys):
+    monkeypatch.setattr(hand_free, "make_backend", lambda arguments: ConstantBackend(0.8))
     (tmp_path / "depth").mkdir()
     for name in ("meta.json", "depth/000.png"):
         (tmp_path / name).write_bytes((recording / name).read_bytes())

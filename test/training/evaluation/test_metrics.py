@@ -1,4 +1,4 @@
-"""The benchmarks' metrics: hand-worked values, and what each must not react to."""
+"""The benchmarks' metrics: values computed by hand, and invariances."""
 
 import numpy as np
 import pytest
@@ -22,17 +22,17 @@ def test_errors_are_distances_and_unknown_joints_do_not_count():
     assert metrics.mean_error(errors) == pytest.approx(17 / 5)
     assert metrics.per_joint(errors) == pytest.approx([0, 2.5, 12])
     assert metrics.worst_joint(errors) == pytest.approx([5, 12])
-    assert metrics.share_within(errors, np.array([0, 4.9, 5, 12])) == pytest.approx([0.6, 0.6, 0.8, 1])
+    assert metrics.fraction_within(errors, np.array([0, 4.9, 5, 12])) == pytest.approx([0.6, 0.6, 0.8, 1])
 
 
-def test_nothing_known_gives_no_number_rather_than_a_good_one():
+def test_metrics_without_known_joints_are_nan():
     errors = metrics.joint_errors(hands(2), hands(2), np.zeros((2, 21), bool))
     assert np.isnan(metrics.mean_error(errors)) and np.isnan(metrics.worst_joint(errors)).all()
-    assert np.isnan(metrics.area_under_curve(errors)) and np.isnan(metrics.share_within(errors, np.arange(3))).all()
+    assert np.isnan(metrics.area_under_curve(errors)) and np.isnan(metrics.fraction_within(errors, np.arange(3))).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_an_estimate_that_is_not_finite_is_rejected_where_it_counts(bad):
+def test_an_estimate_that_is_not_finite_is_rejected_where_the_truth_is_known(bad):
     estimate, valid = hands(3), np.ones((3, 21), bool)
     estimate[1, 4, 2] = bad
     with pytest.raises(ValueError, match="frame 1, joint 4"):
@@ -41,7 +41,7 @@ def test_an_estimate_that_is_not_finite_is_rejected_where_it_counts(bad):
     assert np.isfinite(metrics.joint_errors(estimate, hands(3), valid)[valid]).all()
 
 
-def test_shapes_must_agree():
+def test_shapes_must_match():
     with pytest.raises(ValueError, match="not both"):
         metrics.joint_errors(hands(3), hands(2))
     with pytest.raises(ValueError, match="validity"):
@@ -59,27 +59,27 @@ def test_area_under_curve_of_known_errors():
 @given(
     seed=st.integers(0, 2**32 - 1),
     scale=st.floats(0.3, 3),
-    turn=st.tuples(*[st.floats(-3, 3)] * 3),
+    rotation=st.tuples(*[st.floats(-3, 3)] * 3),
     shift=st.tuples(*[st.floats(-500, 500)] * 3),
 )
-def test_each_alignment_undoes_what_it_should(seed, scale, turn, shift):
+def test_each_alignment_removes_its_transform(seed, scale, rotation, shift):
     truth = hands(4, seed)
     moved = truth + np.array(shift)
     assert np.allclose(metrics.align_root(moved, truth, 0), truth)
     scaled = scale * truth + np.array(shift)
     assert np.allclose(metrics.align_scale_translation(scaled, truth, 0, 4), truth)
-    turned = scale * Rotation.from_rotvec(turn).apply(truth.reshape(-1, 3)).reshape(truth.shape) + np.array(shift)
-    assert np.allclose(metrics.align_procrustes(turned, truth), truth, atol=1e-5)
+    rotated = scale * Rotation.from_rotvec(rotation).apply(truth.reshape(-1, 3)).reshape(truth.shape) + np.array(shift)
+    assert np.allclose(metrics.align_procrustes(rotated, truth), truth, atol=1e-5)
 
 
-def test_procrustes_never_does_worse_than_moving_the_mean():
+def test_procrustes_is_never_worse_than_a_translation_of_the_mean():
     truth, estimate = hands(6, 1), hands(6, 2)
     aligned = metrics.align_procrustes(estimate, truth)
     moved = estimate + (truth - estimate).mean(1, keepdims=True)
     assert (np.square(aligned - truth).sum((1, 2)) <= np.square(moved - truth).sum((1, 2)) + 1e-6).all()
 
 
-def test_a_collapsed_estimate_is_aligned_to_something_finite():
+def test_an_alignment_of_a_collapsed_estimate_is_finite():
     truth, point = hands(2), np.zeros((2, 21, 3))
     assert np.isfinite(metrics.align_scale_translation(point, truth, 0, 4)).all()
     assert np.isfinite(metrics.align_procrustes(point, truth)).all()

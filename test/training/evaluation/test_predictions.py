@@ -1,4 +1,4 @@
-"""Prediction files: the published figures come out; files out of format are rejected, with the place."""
+"""Prediction files: published figures are reproduced; invalid files are rejected with the line."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ PUBLISHED = {
     "icvl": {"deepmodel": 11.561, "ren_9x6x6": 7.305, "v2v_posenet": 6.284, "crossinfonet": 6.732},
     "nyu": {"v2v_posenet": 8.419, "crossinfonet": 10.078, "deepprior_pp": 12.238, "pose_ren": 11.811},
 }
-"""Mean joint errors in mm, as the collection of published results states them."""
+"""Mean joint errors in mm, as given in the collection of published results."""
 
 
 def joints(frames: int, count: int, seed: int = 0) -> np.ndarray:
@@ -42,7 +42,7 @@ def test_published_predictions_give_the_published_errors(dataset, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out.txt", "out.txt.gz"])
-def test_written_predictions_score_zero_against_themselves_and_the_shift_otherwise(name, tmp_path):
+def test_shifted_predictions_have_the_shift_as_their_error(name, tmp_path):
     dataset = DATASETS["nyu"]
     truth = joints(5, 14)
     write_predictions(tmp_path / "truth.txt", truth, dataset.camera)
@@ -57,9 +57,9 @@ def test_written_predictions_score_zero_against_themselves_and_the_shift_otherwi
     assert set(scores["per_finger_mm"]) == {"thumb", "index", "middle", "ring", "little", "palm"}
 
 
-def test_nothing_but_positions_before_the_camera_is_written(tmp_path):
+def test_only_positions_in_front_of_the_camera_are_written(tmp_path):
     for bad in (np.nan, -0.1, 0.0):
-        with pytest.raises(ValueError, match="not finite, or not before"):
+        with pytest.raises(ValueError, match="not finite, or not in front of"):
             write_predictions(tmp_path / "out.txt", np.full((1, 14, 3), bad), DATASETS["nyu"].camera)
 
 
@@ -67,14 +67,14 @@ def test_nothing_but_positions_before_the_camera_is_written(tmp_path):
     ("content", "message"),
     [
         (b"", "has no frame"),
-        (b"1 2 3\n1 2\n", "line 2: 2 numbers where 3 belong"),
+        (b"1 2 3\n1 2\n", "line 2: 2 numbers, expected 3"),
         (b"1 2 3\n\n1 nan 3\n", "line 3: nan is not a finite number"),
         (b"1 2 3\n1 x 3\n", "line 2"),
         (b"1 2 \xff\n", "byte 4"),
         (gzip.compress(b"1 2 3\n" * 400)[:-12], "damaged gzip"),
     ],
 )
-def test_a_file_out_of_format_is_rejected_with_its_place(content, message, tmp_path):
+def test_an_invalid_file_is_rejected_with_its_line(content, message, tmp_path):
     path = tmp_path / "method.txt"
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=message) as rejection:
@@ -82,7 +82,7 @@ def test_a_file_out_of_format_is_rejected_with_its_place(content, message, tmp_p
     assert str(path) in str(rejection.value)
 
 
-def test_the_command_says_what_was_wrong_and_fails(tmp_path, capsys):
+def test_the_command_fails_with_an_error_message(tmp_path, capsys):
     write_predictions(tmp_path / "truth.txt", joints(5, 16), DATASETS["icvl"].camera)
     write_predictions(tmp_path / "short.txt", joints(4, 16), DATASETS["icvl"].camera)
     command = ["predictions", "--dataset", "icvl", "--truth", str(tmp_path / "truth.txt")]
@@ -94,7 +94,7 @@ def test_the_command_says_what_was_wrong_and_fails(tmp_path, capsys):
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300) | st.binary(max_size=200).map(b"\x1f\x8b".__add__) | st.binary().map(gzip.compress))
-def test_any_bytes_give_finite_numbers_or_an_error_that_names_the_file(tmp_path_factory, content):
+def test_any_bytes_give_finite_numbers_or_an_error_with_the_files_name(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "wild.txt"
     path.write_bytes(content)
     try:

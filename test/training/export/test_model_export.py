@@ -1,4 +1,4 @@
-"""The model that ships: calibrated to what it says, rounded without harm, and not written unless engines agree."""
+"""Export: calibration, rounding to 16 bits, and no file unless the backends agree."""
 
 import json
 
@@ -15,54 +15,54 @@ from fingerpose_ros.perception.pose.network import load_network, save_network
 from training.export import agreement, calibrate, model_export
 
 
-def answers(rng, samples=3000, scale=1.7, power=1.3, temperature=2.0, tails=False) -> calibrate.Answers:
-    """Answers whose errors have the standard deviation scale * sigma ** power, and logits too bold by `temperature`."""
+def predictions(rng, samples=3000, scale=1.7, power=1.3, temperature=2.0, tails=False) -> calibrate.Predictions:
+    """Predictions with errors of standard deviation scale * sigma ** power, and logits too large by `temperature`."""
     sigma = np.exp(rng.normal(-3, 0.5, (samples, 21, 3)))
     error = rng.normal(0, 1, sigma.shape) if not tails else rng.standard_t(5, sigma.shape) * np.sqrt(3 / 5)
     uvd = rng.uniform(-1, 1, sigma.shape)
-    honest = rng.normal(1, 2, (samples, 2))
-    right, present = (rng.uniform(size=(samples, 2)) < expit(honest)).T
-    return calibrate.Answers(
-        uvd=uvd, sigma=sigma, logits=temperature * honest, truth=uvd + scale * sigma**power * error,
+    calibrated = rng.normal(1, 2, (samples, 2))
+    right, present = (rng.uniform(size=(samples, 2)) < expit(calibrated)).T
+    return calibrate.Predictions(
+        uvd=uvd, sigma=sigma, logits=temperature * calibrated, truth=uvd + scale * sigma**power * error,
         visible=rng.uniform(size=(samples, 21)) < 0.6, right=right, present=present,
     )  # fmt: skip
 
 
-def test_the_fit_finds_what_the_answers_were_made_with():
-    found = calibrate.fit(answers(np.random.default_rng(0)))
-    np.testing.assert_allclose(found.sigma_scale, 1.7, rtol=0.15)
-    np.testing.assert_allclose(found.sigma_power, 1.3, rtol=0.05)
-    assert found.right_temperature == pytest.approx(2, rel=0.15)
-    assert found.present_temperature == pytest.approx(2, rel=0.15)
+def test_the_fit_recovers_the_parameters_of_the_predictions():
+    fitted = calibrate.fit(predictions(np.random.default_rng(0)))
+    np.testing.assert_allclose(fitted.sigma_scale, 1.7, rtol=0.15)
+    np.testing.assert_allclose(fitted.sigma_power, 1.3, rtol=0.05)
+    assert fitted.right_temperature == pytest.approx(2, rel=0.15)
+    assert fitted.present_temperature == pytest.approx(2, rel=0.15)
 
 
 @pytest.mark.parametrize("tails", [False, True])
-def test_a_fit_holds_on_other_answers(tails):
+def test_a_fit_holds_on_other_predictions(tails):
     rng = np.random.default_rng(1)
-    held = calibrate.measure(calibrate.fit(answers(rng, tails=tails)), answers(rng, tails=tails))
-    assert held["within_tolerance"]
-    assert held["right"]["calibrated"] < held["right"]["raw"]
+    report = calibrate.evaluate(calibrate.fit(predictions(rng, tails=tails)), predictions(rng, tails=tails))
+    assert report["within_tolerance"]
+    assert report["right"]["calibrated"] < report["right"]["raw"]
 
 
-def test_a_wrong_calibration_is_seen_to_be_wrong():
-    held = calibrate.measure(Calibration((1, 1, 1), (1, 1, 1), 1, 1), answers(np.random.default_rng(2)))
-    assert not held["within_tolerance"]
-    # By the normal distribution, sigma = exp(-3) on average says 1 / (1.7 sigma^0.3) = 1.45 standard deviations: 85 %.
-    assert held["coverage"]["visible"]["68"][0] == pytest.approx(0.84, abs=0.04)
+def test_a_wrong_calibration_is_detected():
+    report = calibrate.evaluate(Calibration((1, 1, 1), (1, 1, 1), 1, 1), predictions(np.random.default_rng(2)))
+    assert not report["within_tolerance"]
+    # The average sigma, exp(-3), is 1 / (1.7 sigma^0.3) = 1.45 true standard deviations: 85 % of a normal distribution.
+    assert report["coverage"]["visible"]["68"][0] == pytest.approx(0.84, abs=0.04)
 
 
-def test_calibration_is_on_data_of_its_own():
+def test_calibration_uses_separate_data():
     from training.evaluation import ablation, hand_free
     from training.rendering import hard_negatives, testset
 
-    own = [calibrate.FIT_SEED, calibrate.CHECK_SEED, agreement.SEED, testset.SEED, ablation.TEST_SEED]
-    own += [hand_free.SEED, hard_negatives.SEED]
-    assert len(set(own)) == len(own)
-    # Training's seeds are a thousand times the run's, plus a stage's number or 999.
-    assert all(100 < seed % 1000 < 999 for seed in own)
+    seeds = [calibrate.FIT_SEED, calibrate.CHECK_SEED, agreement.SEED, testset.SEED, ablation.TEST_SEED]
+    seeds += [hand_free.SEED, hard_negatives.SEED]
+    assert len(set(seeds)) == len(seeds)
+    # Seeds of training data are a thousand times the run's seed, plus the stage's number or 999.
+    assert all(100 < seed % 1000 < 999 for seed in seeds)
 
 
-def test_sixteen_bits_hold_the_weights_and_say_so_if_not():
+def test_weights_are_stored_in_sixteen_bits_and_too_large_ones_are_rejected():
     state = random_network().state_dict()
     stored = model_export.sixteen_bit(state)
     assert stored["trunk.backbone.conv1.weight"].dtype == torch.float16
@@ -79,7 +79,7 @@ def weights(tmp_path_factory):
     return path
 
 
-def test_an_export_runs_in_both_engines_and_says_what_was_measured(weights, tmp_path, monkeypatch):
+def test_an_export_runs_in_both_engines_and_reports_the_measured_results(weights, tmp_path, monkeypatch):
     monkeypatch.delenv(agreement.TEST_DATA, raising=False)
     monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 32)
     report = model_export.export(weights, SIZE, tmp_path, samples=64)
@@ -96,15 +96,15 @@ def test_an_export_runs_in_both_engines_and_says_what_was_measured(weights, tmp_
         np.testing.assert_allclose(
             backends.create_backend(name, "cpu", path, "f32", 1).infer(images).uvd, trained, atol=1e-3
         )
-    # What training saved and what ships are both networks to go on training from.
+    # Training can continue from both the saved weights and the model file.
     assert load_network(path).config == load_network(weights).config
 
 
-def test_without_a_processor_that_has_bf16_its_rounding_is_measured_in_software(weights, tmp_path, monkeypatch):
-    def create(backend, device, model, precision, *rest, make=backends.create_backend):
+def test_without_bf16_support_its_rounding_is_measured_in_software(weights, tmp_path, monkeypatch):
+    def create(backend, device, model, precision, *rest, original=backends.create_backend):
         if precision == "bf16":
             raise ValueError("no bf16 here")
-        return make(backend, device, model, precision, *rest)
+        return original(backend, device, model, precision, *rest)
 
     monkeypatch.setattr(backends, "create_backend", create)
     monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 8)
@@ -114,7 +114,7 @@ def test_without_a_processor_that_has_bf16_its_rounding_is_measured_in_software(
     assert max(other["mean_mm"] for other in others) < row["mean_mm"] < agreement.MEAN_MM
 
 
-def test_nothing_is_written_if_engines_do_not_agree(weights, tmp_path, monkeypatch):
+def test_nothing_is_written_if_engines_disagree(weights, tmp_path, monkeypatch):
     monkeypatch.delenv(agreement.TEST_DATA, raising=False)
     monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 4)
     convert = model_export.add_graphs
@@ -131,12 +131,12 @@ def test_nothing_is_written_if_engines_do_not_agree(weights, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("size", [0, 32, 100])
-def test_a_size_the_network_cannot_have_is_rejected(weights, tmp_path, size):
+def test_an_invalid_size_is_rejected(weights, tmp_path, size):
     with pytest.raises(ValueError, match=f"size {size} is not a multiple of 32 from 64 up"):
         model_export.export(weights, size, tmp_path, samples=64)
 
 
-def test_recorded_frames_are_looked_for_where_they_are_said_to_be(tmp_path, monkeypatch):
+def test_recorded_frames_come_from_the_configured_folder(tmp_path, monkeypatch):
     monkeypatch.delenv(agreement.TEST_DATA, raising=False)
     assert agreement.recorded_crops(SIZE) is None
     monkeypatch.setenv(agreement.TEST_DATA, str(tmp_path))

@@ -1,4 +1,4 @@
-"""Backbones trained on ImageNet, converted."""
+"""Conversion of ImageNet weights."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def test_torchvision_checkpoint_converts_and_loads(tmp_path):
 
 
 @pytest.mark.parametrize(("origin", "kind"), [("keras", imagenet.KERAS), ("torchvision", imagenet.TORCHVISION)])
-def test_the_stem_that_training_starts_from_answers_depth_as_the_colour_stem_does_grey(tmp_path, origin, kind):
+def test_initial_stem_has_the_same_output_for_depth_as_the_colour_stem_for_grey(tmp_path, origin, kind):
     torch.manual_seed(0)
     pretrained = ResNet("resnet50", 64, **kind).eval()
     colour = torch.nn.Conv2d(3, 64, 7, 2, 3, bias=False)
@@ -57,26 +57,26 @@ def test_the_stem_that_training_starts_from_answers_depth_as_the_colour_stem_doe
     assert backbone.conv1.weight.std() < 3
 
 
-def test_files_of_another_kind_are_rejected_by_name(tmp_path):
+def test_files_of_another_format_are_rejected_with_their_name(tmp_path):
     other = tmp_path / "other.tgz"
     with tarfile.open(other, "w:gz") as tar:
         tar.add(__file__, "package/index.js")
     (tmp_path / "torn.tgz").write_bytes(other.read_bytes()[:40])
     (tmp_path / "text.pth").write_text("not a checkpoint")
     (tmp_path / "picture.png").write_bytes(b"")
-    for name, said in {
+    for name, message in {
         "other.tgz": "is not the npm archive", "torn.tgz": "is not the npm archive",
-        "text.pth": "is not a checkpoint", "picture.png": "is neither",
+        "text.pth": "is not a PyTorch checkpoint", "picture.png": "is neither",
     }.items():  # fmt: skip
-        with pytest.raises(ValueError, match=rf"{name} {said}"):
+        with pytest.raises(ValueError, match=rf"{name} {message}"):
             imagenet.convert(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         imagenet.convert(tmp_path / "none.tgz")
 
 
 @pytest.mark.skipif("FINGERPOSE_IMAGENET" not in os.environ, reason="FINGERPOSE_IMAGENET names no npm archive")
-def test_converted_imagenet_weights_know_a_uniform():
-    """The portrait that matplotlib ships for its own examples shows an admiral in uniform."""
+def test_converted_imagenet_weights_classify_a_uniform():
+    """The portrait in matplotlib's sample data shows an admiral in uniform."""
     import cv2
     from matplotlib import cbook
 

@@ -1,4 +1,4 @@
-"""The losses reward what they should."""
+"""The training losses have their minima at the right values."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from fingerpose_ros.perception.pose.network.registry import config_named
 from training.learning.losses import Objective, dense_losses, gaussian_nll
 
 
-def test_dense_losses_vanish_for_perfect_maps_alone():
+def test_dense_losses_are_zero_only_for_perfect_maps():
     torch.manual_seed(0)
     image = torch.ones(2, 1, 64, 64)
     truth = torch.rand(2, 3, 3) - 0.5
@@ -21,21 +21,21 @@ def test_dense_losses_vanish_for_perfect_maps_alone():
     perfect = torch.cat([logits, offsets], 2)
     vote, blob = dense_losses(image, perfect, truth)
     assert vote.max() < 1e-6 and blob.max() < 1e-5
-    worse_vote, worse_blob = dense_losses(image, perfect + torch.tensor([0, 0.1, 0, 0])[:, None, None], truth)
-    assert worse_vote.min() > 0.01 and worse_blob.max() < 1e-5
+    shifted_vote, shifted_blob = dense_losses(image, perfect + torch.tensor([0, 0.1, 0, 0])[:, None, None], truth)
+    assert shifted_vote.min() > 0.01 and shifted_blob.max() < 1e-5
     assert dense_losses(image, perfect.flip(-1), truth)[1].mean(1).min() > 0.1
 
 
-def test_sigma_loss_is_least_at_the_true_deviation():
+def test_sigma_loss_is_minimal_at_the_true_standard_deviation():
     error = torch.from_numpy(np.random.default_rng(0).normal(0, 0.07, 200_000))
     sigmas = np.linspace(0.03, 0.15, 121)
     losses = [gaussian_nll(error, torch.tensor(sigma)).mean() for sigma in sigmas]
     assert sigmas[int(np.argmin(losses))] == pytest.approx(0.07, abs=0.002)
 
 
-def test_the_errors_of_subtasks_and_of_joints_are_of_the_same_joints():
+def test_errors_of_subtasks_and_of_the_output_cover_the_same_joints():
     torch.manual_seed(0)
-    objective = Objective(FingerPoseNet(config_named("ablation_c"))).eval()  # whose joints are its estimates' means
+    objective = Objective(FingerPoseNet(config_named("ablation_c"))).eval()  # its output is the mean of its estimates
     batch = {k: torch.from_numpy(v) for k, v in FakeHands(64, 8, 0, 1.0)[0].items()}
     with torch.no_grad():
         scalars = objective(batch)[1]
@@ -43,14 +43,14 @@ def test_the_errors_of_subtasks_and_of_joints_are_of_the_same_joints():
     assert scalars["error_mm/before"] != scalars["error_mm/after"]
 
 
-def test_only_hands_that_are_there_count_for_positions():
+def test_only_present_hands_train_positions():
     torch.manual_seed(0)
     objective = Objective(FingerPoseNet(config_named("small"))).eval()
     batch = {k: torch.from_numpy(v) for k, v in FakeHands(64, 8, 0, 1.0)[0].items()}
-    counts = batch["present"]
-    assert 0 < counts.sum() < 8
-    wild = {**batch, "uvd": torch.where(counts[:, None, None], batch["uvd"], torch.nan)}
+    present = batch["present"]
+    assert 0 < present.sum() < 8
+    masked = {**batch, "uvd": torch.where(present[:, None, None], batch["uvd"], torch.nan)}
     with torch.no_grad():
-        assert objective(batch)[0] == objective(wild)[0]
-        nobody = {**batch, "present": torch.zeros(8, dtype=torch.bool)}
-        assert objective(nobody)[0].isfinite()
+        assert objective(batch)[0] == objective(masked)[0]
+        no_hands = {**batch, "present": torch.zeros(8, dtype=torch.bool)}
+        assert objective(no_hands)[0].isfinite()

@@ -1,4 +1,4 @@
-"""The trainer learns, stops and goes on."""
+"""The trainer learns, stops and resumes."""
 
 import copy
 import dataclasses
@@ -49,7 +49,7 @@ def scalars(folder: Path, name: str) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in events.Scalars(name)]
 
 
-def test_training_lowers_the_error_and_says_so(tmp_path):
+def test_training_lowers_the_error_and_logs_it(tmp_path):
     stages = (dataclasses.replace(STAGE, samples=640),)
     config = dataclasses.replace(TINY, stages=stages, learning_rate=2e-3, precision="auto", validation_samples=64)
     Trainer(config, tmp_path, CPU, FakeHands).run()
@@ -59,25 +59,25 @@ def test_training_lowers_the_error_and_says_so(tmp_path):
     network = load_network(tmp_path / "average.safetensors")
     with torch.no_grad():
         uvd = network(torch.from_numpy(batch["image"])).uvd.numpy()
-    counts = batch["present"] & batch["right"]
-    constant = np.linalg.norm(batch["uvd"] - batch["uvd"].mean(0), axis=-1)[counts].mean()
-    assert np.linalg.norm(uvd - batch["uvd"], axis=-1)[counts].mean() < 0.6 * constant
+    hands = batch["present"] & batch["right"]
+    constant = np.linalg.norm(batch["uvd"] - batch["uvd"].mean(0), axis=-1)[hands].mean()
+    assert np.linalg.norm(uvd - batch["uvd"], axis=-1)[hands].mean() < 0.6 * constant
 
 
 def test_rendered_hands_can_be_learnt(tmp_path):
-    """A few of them, by heart: joints, presence and handedness."""
+    """Overfits a few of them: joints, presence and handedness."""
     pytest.importorskip("warp", reason="rendering needs warp-lang")
 
-    class TheSame:
-        def __init__(self, **kind):
-            self.first = synthetic(**kind)[0]
+    class FirstBatch:
+        def __init__(self, **options):
+            self.first = synthetic(**options)[0]
 
         def __getitem__(self, index):
             return self.first
 
     stages = (dataclasses.replace(STAGE, samples=800, batch=16),)
     config = dataclasses.replace(TINY, stages=stages, learning_rate=2e-3, precision="auto")
-    Trainer(config, tmp_path, CPU, TheSame).run()
+    Trainer(config, tmp_path, CPU, FirstBatch).run()
     for name in ("error_mm/joints", "loss/present", "loss/right"):
         values = [value for _, value in scalars(tmp_path, name)]
         assert values[-1] < 0.5 * values[0], name
@@ -87,20 +87,20 @@ def test_rendered_hands_can_be_learnt(tmp_path):
 @pytest.mark.parametrize("capability", ({"avx2": True}, {"avx2": True, "avx512_bf16": True}, {"bf16": True}))
 @pytest.mark.parametrize("slow", (False, True))
 def test_bf16_is_chosen_where_the_processor_is_faster_in_it(tmp_path, monkeypatch, caplog, precision, capability, slow):
-    """In software it is many times as slow as float32."""
+    """Emulated bf16 is many times slower than float32."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capability)
     monkeypatch.setattr(trainer, "is_slow_in_bf16", lambda: slow)
     with caplog.at_level(logging.INFO):
-        made = Trainer(dataclasses.replace(TINY, precision=precision), tmp_path, CPU, FakeHands)
+        created = Trainer(dataclasses.replace(TINY, precision=precision), tmp_path, CPU, FakeHands)
     faster = any("bf16" in name for name in capability) and not slow
     chosen = precision == "bf16" or (precision == "auto" and faster)
-    with made.autocast:
+    with created.autocast:
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if chosen else torch.float32)
     assert f"precision {precision} on cpu: {'bf16' if chosen else 'float32'}" in caplog.text
 
 
-def test_a_run_stopped_and_resumed_equals_one_that_was_not(tmp_path):
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
     stages = (STAGE, dataclasses.replace(STAGE, samples=24, size=96, frozen=("stem", "layer1")))
     config = dataclasses.replace(TINY, stages=stages)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -125,7 +125,7 @@ def test_a_run_stopped_and_resumed_equals_one_that_was_not(tmp_path):
         assert torch.equal(tensor, actual[name]), name
 
 
-def test_a_run_that_starts_from_another_runs_weights_counts_its_images_too(tmp_path):
+def test_a_fine_tuned_run_includes_the_images_of_the_first_run(tmp_path):
     first = Trainer(TINY, tmp_path / "first", CPU, FakeHands)
     first.run()
     second = Trainer(TINY, tmp_path / "second", CPU, FakeHands)
@@ -136,11 +136,11 @@ def test_a_run_that_starts_from_another_runs_weights_counts_its_images_too(tmp_p
     resumed = Trainer(TINY, tmp_path / "second", CPU, FakeHands)
     resumed.resume()
     resumed.run()
-    told = load_tensors(tmp_path / "second" / AVERAGE)[1]
-    assert told["samples"] == "96" and json.loads(told["history"]) == json.loads(json.dumps([dataclasses.asdict(TINY)]))
+    meta = load_tensors(tmp_path / "second" / AVERAGE)[1]
+    assert meta["samples"] == "96" and json.loads(meta["history"]) == json.loads(json.dumps([dataclasses.asdict(TINY)]))
 
 
-def test_the_average_of_weights_gone_on_with_keeps_them_as_long_as_it_is_told_to(tmp_path):
+def test_the_average_of_fine_tuned_weights_keeps_them_for_its_half_life(tmp_path):
     first = Trainer(TINY, tmp_path / "first", CPU, FakeHands)
     first.run()
     second = Trainer(dataclasses.replace(TINY, ema_half_life=10**9), tmp_path / "second", CPU, FakeHands)
@@ -153,19 +153,19 @@ def test_the_average_of_weights_gone_on_with_keeps_them_as_long_as_it_is_told_to
         assert away < 1e-3 * (moved[name] - before[name]).abs().max(), name
 
 
-def test_a_run_resumed_with_another_configuration_tells_both(tmp_path):
+def test_a_run_resumed_with_another_configuration_stores_both(tmp_path):
     Trainer(TINY, tmp_path, CPU, FakeHands).run()
     longer = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=2 * STAGE.samples),))
     for _ in range(2):
         trainer = Trainer(longer, tmp_path, CPU, FakeHands)
         trainer.resume()
         trainer.run()
-    told = load_tensors(tmp_path / AVERAGE)[1]
-    assert json.loads(told["history"]) == json.loads(json.dumps([dataclasses.asdict(TINY)]))
-    assert json.loads(told["training"]) == json.loads(json.dumps(dataclasses.asdict(longer)))
+    metadata = load_tensors(tmp_path / AVERAGE)[1]
+    assert json.loads(metadata["history"]) == json.loads(json.dumps([dataclasses.asdict(TINY)]))
+    assert json.loads(metadata["training"]) == json.loads(json.dumps(dataclasses.asdict(longer)))
 
 
-def test_time_limit_stops_and_leaves_a_checkpoint(tmp_path):
+def test_a_time_limit_stops_and_saves_a_checkpoint(tmp_path):
     config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=10_000_000),))
     trainer = Trainer(config, tmp_path, CPU, FakeHands)
     trainer.run(minutes=0.02)
@@ -175,19 +175,19 @@ def test_time_limit_stops_and_leaves_a_checkpoint(tmp_path):
     assert again.progress == trainer.progress
 
 
-def test_frozen_parts_stand_still_and_their_statistics_too(tmp_path):
+def test_frozen_parts_and_their_statistics_do_not_change(tmp_path):
     config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, frozen=("stem", "layer1")),))
     trainer = Trainer(config, tmp_path, CPU, FakeHands)
     before = {k: v.clone() for k, v in trainer.network.trunk.backbone.state_dict().items()}
     trainer.run()
     for name, tensor in trainer.network.trunk.backbone.state_dict().items():
-        still = name.startswith(("conv1.", "bn1.", "layer1."))
-        assert torch.equal(tensor, before[name]) == still or name.endswith("num_batches_tracked"), name
+        frozen = name.startswith(("conv1.", "bn1.", "layer1."))
+        assert torch.equal(tensor, before[name]) == frozen or name.endswith("num_batches_tracked"), name
 
 
-def test_convolutions_as_matrix_products_are_the_same_convolutions():
+def test_convolutions_as_matrix_products_give_the_same_results():
     config = NetworkConfig(backbone="resnet50", width=64, base_channels=32, task_channels=8)
-    # In double precision: normalising the few cells of a small image makes much of single precision's rounding.
+    # In double precision: normalisation over the few cells of a small image amplifies rounding errors.
     plain = FingerPoseNet(config).trunk.double().to(memory_format=torch.channels_last)
     products = copy.deepcopy(plain)
     use_matmul(products)
@@ -203,7 +203,7 @@ def test_convolutions_as_matrix_products_are_the_same_convolutions():
         assert (one.grad - other.grad).norm() <= 1e-6 * one.grad.norm()
 
 
-def test_divergence_is_an_error_and_spares_the_checkpoint(tmp_path):
+def test_divergence_is_an_error_and_keeps_the_checkpoint(tmp_path):
     trainer = Trainer(TINY, tmp_path, CPU, FakeHands)
     trainer.run()
     kept = (tmp_path / CHECKPOINT).read_bytes()
@@ -230,7 +230,7 @@ Trainer(dataclasses.replace(TINY, stages=(stage,)), Path(sys.argv[1]), device, F
 """
 
 
-def test_two_processes_train_as_one_does(tmp_path):
+def test_two_processes_train_like_one(tmp_path):
     one, two = run_both(TWO_PROCESSES, tmp_path)
     for name in ("loss/total", "error_mm/joints", "train/gradient_norm"):
         np.testing.assert_allclose(scalars(one, name), scalars(two, name), rtol=1e-3)
@@ -240,8 +240,8 @@ def test_two_processes_train_as_one_does(tmp_path):
             torch.testing.assert_close(one[name], two[name], atol=2e-4, rtol=1e-2)
 
 
-def test_work_that_cannot_be_shared_out_is_rejected_before_any_is_done(tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "grouped", lambda: True)
+def test_batches_that_cannot_be_split_among_processes_are_rejected(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "is_distributed", lambda: True)
     monkeypatch.setattr(trainer.distributed, "get_rank", lambda: 0)
     monkeypatch.setattr(trainer.distributed, "get_world_size", lambda: 2)
     shared = dataclasses.replace(STAGE, batches_per_step=2)
@@ -250,7 +250,7 @@ def test_work_that_cannot_be_shared_out_is_rejected_before_any_is_done(tmp_path,
         Trainer(dataclasses.replace(TINY, stages=(shared, STAGE)), tmp_path, CPU, FakeHands)
 
 
-def test_a_gpu_that_is_not_there_draws_nothing(monkeypatch):
+def test_a_missing_gpu_is_rejected_for_rendering(monkeypatch):
     warp = pytest.importorskip("warp")
     monkeypatch.setattr(warp, "is_cuda_available", lambda: False)
     assert train.choose_renderer("cpu") is synthetic
@@ -261,19 +261,19 @@ def test_a_gpu_that_is_not_there_draws_nothing(monkeypatch):
     assert train.choose_renderer("cuda")(64, 2, 0, 0.5).device == "cuda:3"
 
 
-def test_a_budget_shows_how_long_it_still_lasts(tmp_path, capsys):
+def test_the_progress_bar_shows_the_remaining_time(tmp_path, capsys):
     Trainer(TINY, tmp_path, CPU, FakeHands).run(minutes=7.2)
     assert "stops in=7 min" in capsys.readouterr().err
 
 
-def test_a_run_goes_on_with_the_data_it_began_with(tmp_path):
+def test_a_run_resumes_only_with_the_same_data(tmp_path):
     Trainer(TINY, tmp_path, CPU, FakeHands, data={"dataset": "msra", "held_out": "P3"}).run(minutes=0)
     with pytest.raises(ValueError, match="trains on .*P3.*, not .*P0"):
         Trainer(TINY, tmp_path, CPU, FakeHands, data={"dataset": "msra", "held_out": "P0"}).resume()
     assert json.loads(load_tensors(tmp_path / AVERAGE)[1]["training"])["held_out"] == "P3"
 
 
-def test_what_was_validated_at_a_stop_is_still_told_after_it(tmp_path):
+def test_the_validation_at_a_stop_stays_in_the_log_after_resuming(tmp_path):
     config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=96),))
     first = Trainer(config, tmp_path, CPU, FakeHands)
     first._must_stop = lambda: first.progress.samples >= 48
@@ -285,13 +285,13 @@ def test_what_was_validated_at_a_stop_is_still_told_after_it(tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 64, 100, 441])
-def test_as_many_images_are_validated_as_are_asked_for(tmp_path, count):
+def test_validation_has_the_configured_number_of_images(tmp_path, count):
     trainer = Trainer(dataclasses.replace(TINY, validation_samples=count), tmp_path, CPU, FakeHands)
     batches = trainer._validation_batches({"size": 64, "difficulty": 1.0})
     assert count <= sum(len(batch["image"]) for batch in batches) < count + len(batches)
 
 
-def test_rate_rises_then_falls_and_depends_on_images_seen_alone():
+def test_learning_rate_rises_then_falls_and_depends_only_on_images_seen():
     config = dataclasses.replace(TINY, stages=(dataclasses.replace(STAGE, samples=8000),), warm_up=800)
     rates = [learning_rate(samples, config) for samples in range(0, 8001, 8)]
     peak = int(np.argmax(rates))
@@ -299,13 +299,13 @@ def test_rate_rises_then_falls_and_depends_on_images_seen_alone():
     assert rates[-1] == pytest.approx(0.01 * config.learning_rate)
 
 
-def test_command_line_rejects_clearly(tmp_path):
+def test_invalid_command_lines_get_clear_messages(tmp_path):
     def run(*arguments: str) -> str:
         config = str(ROOT / "training" / "configs" / "full.yaml")
         command = [sys.executable, "-m", "training", "train", "--config", config, *arguments]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 2
-        return done.stderr
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert result.returncode == 2
+        return result.stderr
 
     assert "has no checkpoint.safetensors" in run("--out", str(tmp_path / "none"), "--resume")
     if not torch.cuda.is_available():
@@ -313,7 +313,7 @@ def test_command_line_rejects_clearly(tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "training" / "configs").glob("*.yaml")), ids=lambda p: p.stem)
-def test_configurations_that_ship_are_valid(path):
+def test_included_configurations_are_valid(path):
     assert load_config(path).total_samples > 0
 
 
@@ -343,7 +343,7 @@ def test_configurations_that_ship_are_valid(path):
         ),
     ],
 )
-def test_wrong_configurations_are_rejected(tmp_path, text, message):
+def test_invalid_configurations_are_rejected(tmp_path, text, message):
     path = tmp_path / "words.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):

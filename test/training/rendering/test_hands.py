@@ -1,4 +1,4 @@
-"""Synthetic hands are built, and bend, as people's do."""
+"""Synthetic hands have the proportions and the joints of people's hands."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_bones_keep_their_length_in_every_pose(bank):
     assert difference.max() < 1.25 * GAP
 
 
-def test_a_zero_pose_is_a_straight_hand_to_the_estimator_too(bank):
+def test_a_zero_pose_has_zero_flexion_in_the_estimator(bank):
     shapes = np.arange(0, 256, 16)
     transforms, joints = bank.pose(shapes, straight(len(shapes)))
     along = (transforms @ bank.rest[shapes])[..., :3, 1]
@@ -50,10 +50,10 @@ def test_a_zero_pose_is_a_straight_hand_to_the_estimator_too(bank):
             assert np.degrees(np.linalg.norm(np.cross(along[:, first], along[:, bone]), axis=1)).max() < 0.1
     flexion, _ = joint_angles(joints, "right")
     assert np.abs(np.degrees(flexion[:, 1:, 1:])).max() < 15  # tips are points on the skin, not on the bone's axis
-    assert np.abs(np.degrees(np.median(flexion[:, 1:, 0], axis=0))).max() < 20  # knuckles lie on an arch
+    assert np.abs(np.degrees(np.median(flexion[:, 1:, 0], axis=0))).max() < 20  # MCPs lie on an arch
 
 
-def test_knuckles_are_where_peoples_are(bank):
+def test_mcps_are_where_peoples_are(bank):
     _, joints = bank.pose(np.arange(192), straight(192))
     scale = ADULT_LENGTH / bank.length[:192, None]
     proximal = np.linalg.norm(joints[:, 6::4] - joints[:, 5::4], axis=2) * scale * 1000
@@ -71,10 +71,10 @@ def test_knuckles_are_where_peoples_are(bank):
 
 @pytest.mark.parametrize("finger", range(4))
 @pytest.mark.parametrize("hinge", range(3))
-def test_bending_a_hinge_bends_that_hinge(bank, finger, hinge):
+def test_flexing_a_hinge_changes_its_angle_alone(bank, finger, hinge):
     shapes = np.arange(0, 192, 24)
     before, after = straight(len(shapes)), straight(len(shapes))
-    before.flexion[:] = np.radians(15)  # so that every hinge's axis shows
+    before.flexion[:] = np.radians(15)  # so that every hinge axis is defined
     after.flexion[:] = before.flexion
     after.flexion[:, finger, hinge] += np.radians(30)
     change = np.degrees([
@@ -89,7 +89,7 @@ def test_bending_a_hinge_bends_that_hinge(bank, finger, hinge):
 def test_hands_are_closed_as_often_as_they_are_open(bank):
     rng = np.random.default_rng(4)
     shapes = rng.integers(0, 192, 1500)
-    bent = np.degrees(poses.sample(rng, bank, shapes).flexion[:, :, 1].mean(1))  # fingers' middle joints
+    bent = np.degrees(poses.sample(rng, bank, shapes).flexion[:, :, 1].mean(1))  # PIPs
     assert (bent < 30).mean() == pytest.approx(0.2, abs=0.05)
     assert (bent > 70).mean() == pytest.approx(0.35, abs=0.06)
     assert (bent > 90).mean() > 0.08
@@ -105,7 +105,7 @@ def test_closing_fingers_curl_before_they_fold(bank):
         assert ((pip > 100) & (mcp > low) & (mcp < high)).mean() > 0.004
 
 
-def test_pinches_close_and_fingers_stay_out_of_one_another(bank):
+def test_pinches_close_and_fingers_do_not_penetrate(bank):
     rng = np.random.default_rng(3)
     shapes = rng.integers(0, 192, 200)
     _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, np.zeros(200, bool)))
@@ -120,7 +120,7 @@ def test_pinches_close_and_fingers_stay_out_of_one_another(bank):
 
 
 def test_fingers_are_as_broad_as_peoples(bank):
-    """The index at its middle joint, on a hand of 187 mm: 20 mm, women's and men's mean (Pheasant, Bodyspace)."""
+    """The index at its PIP, on a hand of 187 mm: 20 mm, women's and men's mean (Pheasant, Bodyspace)."""
     start, end = bank.rest[:, 8, :3, 3], bank.rest[:, 9, :3, 3]
     along = (end - start) / np.linalg.norm(end - start, axis=1, keepdims=True)
     breadths = []
@@ -134,7 +134,7 @@ def test_fingers_are_as_broad_as_peoples(bank):
     assert 0.0185 < np.mean(breadths) < 0.0215 and 0.001 < np.std(breadths) < 0.004
 
 
-def test_the_ball_of_the_thumb_is_filled_in_some_more_than_in_others(bank, monkeypatch):
+def test_the_thenar_is_filled_by_a_varying_amount(bank, monkeypatch):
     monkeypatch.setattr(hands, "THENAR", (0.0, 0.0))
     size = (bank.length / ADULT_LENGTH)[:, None]
     hollow = HandBank().vertices
@@ -145,7 +145,7 @@ def test_the_ball_of_the_thumb_is_filled_in_some_more_than_in_others(bank, monke
     assert np.percentile(moved.max(1), 10) < 2 and np.percentile(moved.max(1), 90) > 5
 
 
-def test_fingers_end_where_peoples_do_and_differ(bank):
+def test_fingertips_end_where_peoples_do_and_vary(bank):
     """Index, ring and little 10.7, 10.8 and 36.4 mm before the middle finger (Chatzioglou et al., 2024)."""
     adults = np.flatnonzero(~bank.child)
     _, joints = bank.pose(adults, straight(len(adults)))
@@ -156,8 +156,8 @@ def test_fingers_end_where_peoples_do_and_differ(bank):
     assert (np.abs(outer.std(0) / outer.mean(0) - 0.045) < 0.015).all()
 
 
-def test_the_skin_of_longer_fingers_is_drawn_out_evenly(bank):
-    """Along a digit, beyond its knuckle, nothing is torn or folded: what was above another thing still is."""
+def test_the_skin_of_longer_fingers_is_stretched_evenly(bank):
+    """Along a digit, beyond its MCP, the order of the vertices is preserved."""
     before = np.load(BANK)["vertices"].astype(float)
     for bones in (THUMB, *FINGERS):
         skin = (bank.bone_weight * np.isin(bank.bone_index, bones[1:])).sum(1) > 0.99

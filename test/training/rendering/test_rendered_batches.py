@@ -1,4 +1,4 @@
-"""Synthetic images: scenes, rendering, and that a stream is the same whenever it is asked."""
+"""Rendered crops: scenes, rendering, and batches that are the same at every call."""
 
 import numpy as np
 import pytest
@@ -9,24 +9,7 @@ import warp as wp
 
 from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.pose.crop import BACKGROUND
-from training.rendering import (
-    hard_negatives as lures,
-)
-from training.rendering import (
-    image_borders as framing,
-)
-from training.rendering import (
-    objects as things,
-)
-from training.rendering import (
-    poses,
-)
-from training.rendering import (
-    rendered_batches as stream,
-)
-from training.rendering import (
-    scene_sampling as scenes,
-)
+from training.rendering import hard_negatives, image_borders, objects, poses, rendered_batches, scene_sampling
 from training.rendering.hands import HandBank
 from training.rendering.hard_negatives import HardNegatives
 from training.rendering.primitives import Primitives, random_direction, stacked
@@ -46,19 +29,19 @@ def renderer(bank) -> Renderer:
     return Renderer(bank)
 
 
-def solid(kind: int, centre, half, size: int = 65, focal: float = 80.0) -> np.ndarray:
+def depth_of(kind: int, centre, half, size: int = 65, focal: float = 80.0) -> np.ndarray:
     renderer = Renderer(HandBank())
     depth = renderer.empty(1, size)
     placement = np.eye(4)
     placement[:3, :3] *= half
     placement[:3, 3] = centre
-    renderer.draw_solids(depth, wp.array([focal], dtype=float), np.array([[kind]]), placement[None, None])
+    renderer.draw_primitives(depth, wp.array([focal], dtype=float), np.array([[kind]]), placement[None, None])
     return depth.numpy()[0]
 
 
 @pytest.mark.parametrize("kind", [SPHERE, BOX, CYLINDER])
-def test_solids_are_hit_where_geometry_says(kind):
-    depth = solid(kind, (0, 0, 1.0), (0.1, 0.1, 0.2))
+def test_primitives_have_the_depth_of_their_geometry(kind):
+    depth = depth_of(kind, (0, 0, 1.0), (0.1, 0.1, 0.2))
     assert depth[32, 32] == pytest.approx(0.8, abs=1e-5)
     assert depth[0, 0] > 1e5
     width = (depth[32] < 1e5).sum()
@@ -68,8 +51,8 @@ def test_solids_are_hit_where_geometry_says(kind):
 
 @pytest.mark.parametrize("extent", (1.0, 1.5))
 @pytest.mark.parametrize("aligned", (0, 1))
-def test_a_hand_is_drawn_where_its_joints_are(extent, aligned):
-    kind = {"left_share": 0, "empty_share": 0, "aligned_share": aligned, "extent": extent}
+def test_a_hand_is_rendered_at_its_joints(extent, aligned):
+    kind = {"left_fraction": 0, "negative_fraction": 0, "aligned_fraction": aligned, "extent": extent}
     batch = RenderedBatches(128, 32, seed=5, difficulty=0.0, **kind)[0]
     assert 0.4 < batch["visible"].mean() < 0.9
     for image, uvd, visible in zip(batch["image"][:, 0], batch["uvd"], batch["visible"], strict=True):
@@ -79,27 +62,30 @@ def test_a_hand_is_drawn_where_its_joints_are(extent, aligned):
         assert len(gap) < 4 or 0 < np.median(gap) < 20  # a joint lies under its skin
 
 
-def test_beyond_the_cube_there_are_only_hands():
-    with pytest.raises(ValueError, match="extent of 1.5"):
+def test_an_extent_beyond_the_cube_allows_no_negatives():
+    with pytest.raises(ValueError, match="extent 1.5 needs negative_fraction 0"):
         RenderedBatches(64, 8, seed=5, extent=1.5)
 
 
 def test_aligned_hands_point_up():
-    shares = {}
+    fractions = {}
     for aligned in (0, 1):
-        uvd = RenderedBatches(64, 64, seed=6, empty_share=0, aligned_share=aligned)[0]["uvd"]
+        uvd = RenderedBatches(64, 64, seed=6, negative_fraction=0, aligned_fraction=aligned)[0]["uvd"]
         u, v, _ = hand_direction(uvd).T
         askew = np.degrees(np.abs(np.arctan2(u, -v)))
-        shares[aligned] = (askew < 45).mean(), (askew < 10).mean()
-    assert shares[0][0] < 0.45 and shares[1][0] > 0.85
-    assert shares[1][1] < 0.8  # not quite: nobody knows so well where they point
+        fractions[aligned] = (askew < 45).mean(), (askew < 10).mean()
+    assert fractions[0][0] < 0.45 and fractions[1][0] > 0.85
+    assert fractions[1][1] < 0.8  # with the error of a predicted direction
 
 
-def test_what_is_centred_astray_is_centred_up_the_forearm():
-    good, astray = (
-        RenderedBatches(64, 64, seed=6, left_share=0, empty_share=0, astray_share=share)[0]["uvd"] for share in (0, 1)
+def test_off_centre_crops_are_centred_up_the_forearm():
+    centred, off_centre = (
+        RenderedBatches(64, 64, seed=6, left_fraction=0, negative_fraction=0, off_centre_arm_fraction=fraction)[0][
+            "uvd"
+        ]
+        for fraction in (0, 1)
     )
-    shift, pointing = 140 * (astray - good).mean(1), hand_direction(good)
+    shift, pointing = 140 * (off_centre - centred).mean(1), hand_direction(centred)
     far = np.linalg.norm(shift, axis=1)
     assert 18 < far.min() < 30 and 70 < far.max() < 95
     ahead = (shift * pointing).sum(1) / far / np.linalg.norm(pointing, axis=1)
@@ -107,8 +93,8 @@ def test_what_is_centred_astray_is_centred_up_the_forearm():
 
 
 def test_a_batch_depends_on_seed_and_index_alone():
-    stream = RenderedBatches(64, 8, seed=7)
-    first, again, other = stream[3], RenderedBatches(64, 8, seed=7)[3], stream[4]
+    batches = RenderedBatches(64, 8, seed=7)
+    first, again, other = batches[3], RenderedBatches(64, 8, seed=7)[3], batches[4]
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["image"], other["image"])
     assert not np.array_equal(first["image"], RenderedBatches(64, 8, seed=8)[3]["image"])
@@ -122,10 +108,10 @@ def test_sensors_are_chosen_by_camera_or_by_kind():
         RenderedBatches(64, 8, seed=7, sensors=("sonar",))
 
 
-def test_what_a_batch_says_holds():
-    stream = RenderedBatches(64, 64, seed=11)
-    batches = [stream[k] for k in range(4)]
-    batch = {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
+def test_the_labels_of_a_batch_are_consistent():
+    batches = RenderedBatches(64, 64, seed=11)
+    parts = [batches[k] for k in range(4)]
+    batch = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     assert batch["image"].dtype == np.float32 and np.abs(batch["image"]).max() <= 1
     stereo = [sensor.kind == "active_stereo" for sensor in SENSORS.values()]
     assert 0.42 < np.mean(np.array(stereo)[batch["sensor"]]) < 0.65  # of cameras 4 in 11, twice as often
@@ -144,8 +130,11 @@ def test_what_a_batch_says_holds():
 
 def test_joints_beyond_the_border_of_the_cameras_image_are_not_visible(monkeypatch):
     whole, cut = (
-        (monkeypatch.setattr(stream, "BORDER_SHARE", share), RenderedBatches(64, 32, seed=3, empty_share=0)[0])[1]
-        for share in (0.0, 1.0)
+        (
+            monkeypatch.setattr(rendered_batches, "BORDER_FRACTION", fraction),
+            RenderedBatches(64, 32, seed=3, negative_fraction=0)[0],
+        )[1]
+        for fraction in (0.0, 1.0)
     )
     assert np.array_equal(whole["uvd"], cut["uvd"])
     pixel = ((cut["uvd"][..., :2] + 1) * 32).astype(int).clip(0, 63)
@@ -155,11 +144,11 @@ def test_joints_beyond_the_border_of_the_cameras_image_are_not_visible(monkeypat
     assert (lost.any(axis=(1, 2)) | (whole["visible"] == cut["visible"]).all(axis=1)).all()
 
 
-def test_an_arm_leaves_the_image_before_it_ends():
+def test_a_border_cuts_an_arm_before_its_end():
     rng = np.random.default_rng(0)
     angle, length = rng.uniform(0, 2 * np.pi, 200), rng.uniform(0.1, 2, 200)
     ends = (length * [np.cos(angle), np.sin(angle)]).T
-    inside = framing.where_it_leaves(rng, ends, framing.pixels(64, 1.0))
+    inside = image_borders.cut_at_arm(rng, ends, image_borders.pixels(64, 1.0))
     along = np.linspace(0, 1, 200)[:, None] * ends[:, None]  # from the crop's middle to the arm's end
     pixel = np.floor((along + 1) * 32).astype(int)
     shown = np.all((pixel >= 0) & (pixel < 64), axis=2)
@@ -171,52 +160,54 @@ def test_an_arm_leaves_the_image_before_it_ends():
     assert 0.5 < kept[:, 0].mean() < 0.95  # the middle mostly stays in view
 
 
-def test_holes_are_where_and_as_large_as_asked():
-    hole = framing.discs(framing.pixels(64, 1.0), np.array([[0.5, -0.5], [0, 0]]), np.array([0.25, 0]))
+def test_holes_have_the_requested_place_and_size():
+    hole = image_borders.discs(image_borders.pixels(64, 1.0), np.array([[0.5, -0.5], [0, 0]]), np.array([0.25, 0]))
     assert hole[0].mean() == pytest.approx(np.pi * 0.25**2 / 4, rel=0.05)
     assert hole[0, 16, 48] and not hole[0, 48, 16]
     assert not hole[1].any()
 
 
-def test_a_hand_behind_something_is_not_there(monkeypatch):
-    seen = RenderedBatches(64, 16, seed=5, empty_share=0)[0]
-    draw = stream.RenderedBatches._draw_others
+def test_an_occluded_hand_is_not_present(monkeypatch):
+    seen = RenderedBatches(64, 16, seed=5, negative_fraction=0)[0]
+    render = rendered_batches.RenderedBatches._render_second_hands
 
     def wall(self, rng, renderer, depth, *others):
-        draw(self, rng, renderer, depth, *others)
+        render(self, rng, renderer, depth, *others)
         depth.assign(np.full(depth.shape, 0.05, np.float32))
 
-    monkeypatch.setattr(stream.RenderedBatches, "_draw_others", wall)
-    hidden = RenderedBatches(64, 16, seed=5, empty_share=0)[0]
+    monkeypatch.setattr(rendered_batches.RenderedBatches, "_render_second_hands", wall)
+    hidden = RenderedBatches(64, 16, seed=5, negative_fraction=0)[0]
     assert seen["present"].all()
     assert not hidden["present"].any()
     assert not hidden["right"].any()
 
 
-def test_hands_that_lie_on_a_table_touch_it_and_their_arms_rise_from_it(bank):
+def test_resting_hands_touch_the_table_and_their_arms_rise_from_it(bank):
     rng = np.random.default_rng(2)
     shapes = rng.integers(0, 192, 60)
     transforms, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, resting=np.ones(60, bool)))
     steep = []
     for shape, bones, hand in zip(shapes, transforms, joints, strict=True):
         arm = -bones[1, :3, :3] @ bank.rest[shape, 1, :3, 1]
-        up = scenes._up_at_rest(rng, hand, arm)
+        up = scene_sampling.up_at_rest(rng, hand, arm)
         steep.append(np.degrees(np.arcsin(arm @ up)))
     assert np.percentile(steep, 5) > 0 and 5 < np.median(steep) < 45
 
 
-def test_left_hands_are_mirrored_right_ones():
-    lefts, rights = (RenderedBatches(64, 8, seed=2, left_share=share, empty_share=0)[0] for share in (1, 0))
+def test_left_hands_are_mirrored_right_hands():
+    lefts, rights = (
+        RenderedBatches(64, 8, seed=2, left_fraction=fraction, negative_fraction=0)[0] for fraction in (1, 0)
+    )
     assert not lefts["right"].any() and rights["right"].all()
     assert np.array_equal(lefts["image"][..., ::-1], rights["image"])
     assert np.array_equal(lefts["uvd"] * (-1, 1, 1), rights["uvd"])
 
 
-def test_views_look_at_the_hand_from_where_they_say():
+def test_views_face_the_hand_from_their_direction():
     rng = np.random.default_rng(0)
     for _ in range(50):
         direction = random_direction(rng)
-        view = scenes.look_from(direction, rng)
+        view = scene_sampling.look_from(direction, rng)
         assert np.linalg.det(view) == pytest.approx(1)
         assert view @ direction == pytest.approx([0, 0, -1], abs=1e-9)
 
@@ -227,7 +218,7 @@ def test_held_objects_leave_the_bones_free(bank):
     _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, np.ones(40, bool)))
     for hand in joints:
         held = Primitives()
-        things.add_held(rng, held, hand, 1.0)
+        objects.add_held(rng, held, hand, 1.0)
         ((kind, placement),) = held.primitives
         local = (np.linalg.inv(placement) @ np.c_[hand, np.ones(21)].T)[:3]
         inside = {
@@ -237,7 +228,7 @@ def test_held_objects_leave_the_bones_free(bank):
         assert inside.sum() <= 2
 
 
-def test_every_solid_of_a_scene_is_drawn_however_many_there_are():
+def test_scenes_with_different_numbers_of_primitives_are_padded():
     crowded, empty = Primitives(), Primitives()
     for k in range(40):
         crowded.add(SPHERE, (0.02 * k, 0, 1), np.full(3, 0.01))
@@ -248,40 +239,40 @@ def test_every_solid_of_a_scene_is_drawn_however_many_there_are():
 
 
 @pytest.mark.skipif(not wp.is_cuda_available(), reason="Warp finds no CUDA device")
-def test_a_gpu_draws_what_the_cpu_draws():
+def test_gpu_and_cpu_render_the_same():
     cpu, gpu = (RenderedBatches(96, 32, seed=3, device=device)[0] for device in ("cpu", "cuda:0"))
     for name in cpu:
         same = np.isclose(cpu[name], gpu[name], atol=2e-2)
         assert same.mean() > 0.99, name
 
 
-def test_what_stands_on_a_table_ends_in_the_grip_and_leaves_the_bones_free(bank):
+def test_standing_objects_end_in_the_grip_and_leave_the_bones_free(bank):
     rng = np.random.default_rng(5)
     shapes = rng.integers(0, 192, 40)
     _, joints = bank.pose(shapes, poses.sample(rng, bank, shapes, np.ones(40, bool)))
     below = []
     for hand in joints:
-        standing, up = Primitives(), scenes._up_when_picking(rng, hand, np.array([0, -1.0, 0]))
-        foot = things.add_standing(rng, standing, hand, 1.0, up)
+        standing, up = Primitives(), scene_sampling.up_when_picking(rng, hand, np.array([0, -1.0, 0]))
+        foot = objects.add_standing(rng, standing, hand, 1.0, up)
         ((_, placement),) = standing.primitives
         local = (np.linalg.inv(placement) @ np.c_[hand, np.ones(21)].T)[:3]
         assert (np.abs(local) < 1).all(0).sum() <= 1
         half = np.linalg.norm(placement[:3, :3], axis=0)
-        np.testing.assert_allclose(placement[:3, 1] / half[1], up, atol=1e-9)  # it stands upright
+        np.testing.assert_allclose(placement[:3, 1] / half[1], up, atol=1e-9)  # upright
         assert foot == pytest.approx(placement[:3, 3] @ up - half[1], abs=1e-9)
         below.append((hand[4::4] @ up).min() - foot)
     assert np.median(below) > 0.02  # metres from the lowest fingertip to the table
 
 
-def test_lures_are_what_the_finder_takes_for_hands_and_the_same_every_time():
-    first, again = (HardNegatives(64).draw(np.random.default_rng(3), np.arange(5) % 2 == 0) for _ in range(2))
+def test_hard_negatives_are_crops_of_candidates_and_the_same_at_every_call():
+    first, again = (HardNegatives(64).render(np.random.default_rng(3), np.arange(5) % 2 == 0) for _ in range(2))
     assert np.array_equal(first, again) and first.shape[1:] == (64, 64) and 0 < len(first) <= 5
     assert np.abs(first).max() <= 1 and all((crop < BACKGROUND).mean() > 0.02 for crop in first)
-    assert len(HardNegatives(64).draw(np.random.default_rng(3), np.zeros(0, bool))) == 0
+    assert len(HardNegatives(64).render(np.random.default_rng(3), np.zeros(0, bool))) == 0
 
 
-def test_lures_are_turned_as_the_estimator_turns_them(monkeypatch):
-    monkeypatch.setattr(lures, "FOREARM_SHARE", 1.0)
-    crops = HardNegatives(64).draw(np.random.default_rng(3), np.ones(40, bool)) < BACKGROUND
+def test_hard_negatives_are_rotated_as_the_estimator_rotates_candidates(monkeypatch):
+    monkeypatch.setattr(hard_negatives, "FOREARM_FRACTION", 1.0)
+    crops = HardNegatives(64).render(np.random.default_rng(3), np.ones(40, bool)) < BACKGROUND
     lower, upper = (half.mean((1, 2)) for half in (crops[:, 32:], crops[:, :32]))
-    assert (lower > upper).mean() > 0.75  # what looks like an arm comes from below
+    assert (lower > upper).mean() > 0.75  # the forearm comes from below

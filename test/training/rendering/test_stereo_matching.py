@@ -1,4 +1,4 @@
-"""What is matched is what a stereo camera would measure: places right, edges soft, narrow gaps closed, shadows."""
+"""Stereo matching behaves like a stereo camera: right depth, soft edges, closed narrow gaps, shadows."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
 
 from training.rendering import stereo_matching
-from training.rendering.stereo_matching import Light, fine_enough, match
+from training.rendering.stereo_matching import Light, is_fine_enough, match
 
 FOCAL, BASELINE = 385.0, 0.05
 ANGLES = (0.0, 0.5, np.pi / 2, 2.5)
@@ -16,10 +16,10 @@ ANGLES = (0.0, 0.5, np.pi / 2, 2.5)
 
 @pytest.fixture(autouse=True)
 def good_light(monkeypatch):
-    """Bright dots, little noise, nothing smoothed afterwards, shadows left open."""
-    light = replace(Light.draw(np.random.default_rng(0)), dots=2.0, grain=0.1, noise=0.005, block=5)
+    """Bright dots, little noise, no smoothing, shadows not filled."""
+    light = replace(Light.sample(np.random.default_rng(0)), dots=2.0, grain=0.1, noise=0.005, block=5)
     light = replace(light, small=8, large=32, unique=5, checked=1, smoothed=0.0)
-    monkeypatch.setattr(Light, "draw", classmethod(lambda cls, rng: light))
+    monkeypatch.setattr(Light, "sample", classmethod(lambda cls, rng: light))
 
 
 def matched(depth: np.ndarray, scale: float = 1.0, angle: float = 0.0) -> np.ndarray:
@@ -28,7 +28,7 @@ def matched(depth: np.ndarray, scale: float = 1.0, angle: float = 0.0) -> np.nda
 
 @pytest.mark.parametrize("angle", ANGLES)
 @pytest.mark.parametrize("scale", (0.6, 1.0, 2.0))
-def test_surfaces_are_where_they_are(scale, angle):
+def test_surfaces_have_the_right_depth(scale, angle):
     y, x = np.mgrid[:96, :96] / 96 - 0.5
     slanted = 0.7 + 0.1 * x - 0.06 * y
     out = matched(slanted, scale, angle)
@@ -41,7 +41,7 @@ def test_surfaces_are_where_they_are(scale, angle):
 
 def test_a_gap_between_fingers_closes_and_a_wide_one_does_not():
     def gap(pixels: int) -> float:
-        """The share of a gap that is seen to be one."""
+        """The fraction of a gap that has the depth behind it."""
         depth = np.full((96, 96), 0.8)
         depth[20:76, 24 - pixels : 40] = 0.72
         depth[20:76, 32 - pixels : 32] = 0.8
@@ -52,7 +52,7 @@ def test_a_gap_between_fingers_closes_and_a_wide_one_does_not():
 
 
 @pytest.mark.parametrize("angle", ANGLES)
-def test_the_shadow_lies_where_the_second_view_is_hidden(angle):
+def test_the_shadow_lies_where_the_second_view_is_occluded(angle):
     y, x = np.mgrid[:96, :96] - 47.5
     near = np.hypot(x, y) < 20
     out = matched(np.where(near, 0.5, 0.8), angle=angle)
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_image():
     assert np.array_equal(matched(depth), matched(depth))
 
 
-def test_what_is_too_near_or_too_far_costs_no_more_and_harms_nothing_else():
+def test_surfaces_out_of_range_do_not_change_the_others():
     depth = np.full((96, 96), 0.7)
     depth[:3], depth[76:] = 0.01, 1e6
     out = matched(depth)
@@ -76,10 +76,10 @@ def test_what_is_too_near_or_too_far_costs_no_more_and_harms_nothing_else():
     assert (out[82:] == 0).mean() > 0.9
 
 
-def test_only_what_a_camera_would_match_finely_enough_is_matched():
-    assert fine_enough(96, np.array([0.5]), np.zeros(1)).all()
-    assert fine_enough(stereo_matching.MOST, np.array([1.0]), np.zeros(1)).all()
-    assert not fine_enough(640, np.array([1.0]), np.zeros(1)).any()
-    quarters, askew = np.arange(4) * np.pi / 2, np.pi / 4  # the rows along its diagonal are longer than its sides
+def test_images_are_matched_only_at_a_fine_resolution():
+    assert is_fine_enough(96, np.array([0.5]), np.zeros(1)).all()
+    assert is_fine_enough(stereo_matching.MOST, np.array([1.0]), np.zeros(1)).all()
+    assert not is_fine_enough(640, np.array([1.0]), np.zeros(1)).any()
+    quarters, askew = np.arange(4) * np.pi / 2, np.pi / 4  # rows along the diagonal are longer
     scale = np.full(4, 1.1 * stereo_matching.COARSEST * 96 / stereo_matching.MOST)
-    assert fine_enough(96, scale, quarters).all() and not fine_enough(96, scale, quarters + askew).any()
+    assert is_fine_enough(96, scale, quarters).all() and not is_fine_enough(96, scale, quarters + askew).any()

@@ -1,6 +1,6 @@
 """FingerPoseNet: a crop in, 21 joints with their uncertainty out.
 
-Here: the network's layers and its weights, in PyTorch. Not here: running it on a robot (`backends`), and training it.
+Here: the network's layers and its weights, in PyTorch. Not here: inference on a robot (`backends`), and training.
 """
 
 from .fingerposenet import FingerPoseNet, NetworkConfig, NetworkOutput

@@ -1,7 +1,7 @@
-"""FingerPoseNet (Tewolde, Manjotho, Sarker, Niu, Neural Networks 187, 2025, 107315), built from what its abstract says.
+"""FingerPoseNet (Tewolde, Manjotho, Sarker, Niu, Neural Networks 187, 2025, 107315), built from the paper's abstract.
 
-Only the abstract is public. Each block's docstring names the sentence it realises, if it is in there, and where the
-reading is ours.
+Only the abstract is public. Each block's docstring gives the part of the abstract that it implements, and our
+interpretation of it.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from .subtasks import BaseMap, DenseHead, DirectHead, Extraction, Sharing
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What a network is built from; kept with its weights.
+    """The configuration of a network, stored with its weights.
 
     Attributes:
         backbone, width, stride_in_1x1, norm_eps: see `resnet.ResNet`.
-        base_channels: of the shared base map.
-        task_channels: of each subtask's features.
-        six_subtasks: the six of `skeleton.SUBTASKS`, or one for all 21 joints.
+        base_channels: channels of the shared base map.
+        task_channels: channels of each subtask's features.
+        six_subtasks: the six of `skeleton.SUBTASKS`, or one subtask for all 21 joints.
         sharing: residual feature sharing between the subtasks.
-        fusion: the fusion layer, or plain averaging of the knuckles' two estimates.
+        fusion: the fusion layer, or the mean of each base joint's two estimates.
         dense: dense regression, or fully connected layers.
-        fine: the base map also takes what the backbone's first stage sees, see `BaseMap`.
+        fine: the base map also uses the backbone's first stage, see `BaseMap`.
     """
 
     backbone: str = "resnet50"
@@ -51,19 +51,19 @@ class NetworkConfig:
 
     @property
     def joints_of_estimates(self) -> tuple[int, ...]:
-        """Estimate -> its joint: subtask by subtask, 26 in the full network."""
+        """Estimate -> its joint, subtask by subtask. The full network has 26 estimates."""
         return tuple(joint for joints in self.tasks for joint in joints)
 
 
 class TrunkOutput(NamedTuple):
-    """Everything of the network that may run in 16 bits."""
+    """The output of the part of the network that may run in 16 bits."""
 
     maps: Tensor
-    """What the heads say after sharing (before it where there is none): see `DenseHead`, `DirectHead`."""
+    """Output of the heads after sharing (before it in a network without sharing): see `DenseHead`, `DirectHead`."""
     features: Tensor
-    """What `maps` rests on."""
+    """The features that `maps` was computed from."""
     logits: Tensor
-    """(B, 2): that the hand is a right one; that there is a hand."""
+    """(B, 2): right hand; hand present."""
     maps_before: Tensor
     """As `maps`, from the features before sharing; for training."""
     features_before: Tensor
@@ -73,8 +73,8 @@ class Trunk(nn.Module):
     """Image -> maps.
 
     Abstract: a pre-trained ResNet-50 gives the base map, six subtasks (five fingers and the palm) learn their own
-    features from it. Handedness and presence are ours; they read the deepest stage, whose receptive field holds the
-    whole hand.
+    features from it. Our addition: handedness and presence are classified from the deepest stage, whose receptive field
+    covers the whole hand.
     """
 
     def __init__(self, config: NetworkConfig):
@@ -132,18 +132,18 @@ class Readout(nn.Module):
 
 
 class NetworkOutput(NamedTuple):
-    """What the network says of a batch of crops; coordinates as in `crop.Crop`."""
+    """The network's prediction for a batch of crops; coordinates as in `crop.Crop`."""
 
     uvd: Tensor
     """(B, 21, 3)."""
     sigma: Tensor
     """(B, 21, 3) standard deviation of each coordinate."""
     logits: Tensor
-    """(B, 2): that the hand is a right one; that there is a hand."""
+    """(B, 2): right hand; hand present."""
 
 
 class TrainingOutput(NamedTuple):
-    """The output and what led to it, for the losses."""
+    """The output and the intermediate results that the losses use."""
 
     output: NetworkOutput
     trunk: TrunkOutput
@@ -168,7 +168,7 @@ class FingerPoseNet(nn.Module):
         return NetworkOutput(uvd, sigma, trunk.logits.float())
 
     def forward_training(self, image: Tensor) -> TrainingOutput:
-        """As `forward`, with the estimates of the subtasks before and after sharing."""
+        """As `forward`, with the subtasks' estimates before and after sharing."""
         trunk = self.trunk(image)
         with torch.autocast(image.device.type, enabled=False):
             after = self.readout.integrate(image, trunk.maps, trunk.features)

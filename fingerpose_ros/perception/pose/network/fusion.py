@@ -1,4 +1,4 @@
-"""From the subtasks' estimates to the 21 joints."""
+"""The multitask fusion layer: from the subtasks' estimates to the 21 joints."""
 
 import math
 
@@ -10,17 +10,19 @@ from ... import skeleton
 from .readout import Estimates
 
 SIGMA_FLOOR = 2e-3
-"""Smallest standard deviation that can be stated, in uvd: 0.3 mm in the usual cube."""
+"""Smallest standard deviation that can be predicted, in uvd: 0.3 mm in the default cube."""
+
 SIGMA_START = 0.1
+"""Predicted standard deviation at initialisation, in uvd."""
 
 
 def belonging(joints_of_estimates: tuple[int, ...]) -> Tensor:
-    """(21, estimates) bool: which estimates are each joint's."""
+    """(21, estimates) bool: which estimates belong to each joint."""
     return torch.arange(len(skeleton.JOINTS))[:, None] == torch.tensor(joints_of_estimates)
 
 
 def averaging(joints_of_estimates: tuple[int, ...]) -> Tensor:
-    """(21, estimates): times the estimates, each joint's mean."""
+    """(21, estimates): multiplied with the estimates it gives each joint's mean."""
     belongs = belonging(joints_of_estimates)
     return belongs / belongs.sum(1, keepdim=True)
 
@@ -28,7 +30,7 @@ def averaging(joints_of_estimates: tuple[int, ...]) -> Tensor:
 class Averaging(nn.Module):
     """Joints as the mean of their estimates, each joint's uncertainty from its own evidence.
 
-    What is left when the abstract's fusion layer is left out: for the ablation.
+    The ablation uses it in place of the abstract's fusion layer.
     """
 
     def __init__(self, joints_of_estimates: tuple[int, ...], evidence_channels: int):
@@ -43,12 +45,11 @@ class Averaging(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Weighs the estimates of each joint against each other and corrects them in the light of all others.
+    """Weights the estimates of each joint, and corrects every joint from the estimates of all joints.
 
-    Abstract: a multitask fusion layer that consolidates the subtasks' estimates. Our reading: the weights of the
-    estimates that share a joint (the knuckles), a correction of every joint that knows the whole hand, and the
-    uncertainty all come from one perceptron over all 26 estimates' coordinates, spread, weights and features. It starts
-    as the plain average.
+    Abstract: a multitask fusion layer that consolidates the subtasks' estimates. Our interpretation: one perceptron
+    over the coordinates, spread, weights and features of all 26 estimates. Its outputs are the weights of estimates of
+    the same joint (base joints have two), a correction for every joint, and the uncertainty. Initialised to the mean.
     """
 
     EMBEDDING = 32

@@ -1,4 +1,4 @@
-"""From a subtask's maps to estimates of its joints. Always in float32: bfloat16 is too coarse for coordinates."""
+"""The readout: from a subtask's maps to estimates of its joints. In float32: bfloat16 is too coarse for coordinates."""
 
 from typing import NamedTuple
 
@@ -9,16 +9,16 @@ from torch.nn import functional
 from ..crop import BACKGROUND
 
 CELL = 8
-"""Pixels to a cell of the maps: the base map's stride."""
+"""Pixels per cell of the maps, along an edge: the base map's stride."""
 
 
 class Estimates(NamedTuple):
-    """What the subtasks say of their joints."""
+    """The subtasks' estimates of their joints."""
 
     uvd: Tensor
     """(B, estimates, 3), see `crop.Crop`."""
     evidence: Tensor
-    """(B, estimates, evidence_channels): how sure each is, and the features it rests on."""
+    """(B, estimates, evidence_channels): the estimate's spread and concentration, and its pooled features."""
 
 
 def cell_positions(height: int, width: int, device: torch.device) -> Tensor:
@@ -29,23 +29,23 @@ def cell_positions(height: int, width: int, device: torch.device) -> Tensor:
 
 
 FRONT = 0.2
-"""How far behind the nearest thing in a cell its front surface reaches, in uvd: 28 mm, a finger and a half."""
+"""Depth range of a cell's front surface behind its nearest pixel, in uvd: 28 mm, one and a half finger widths."""
 
 
 def cell_depth(image: Tensor) -> Tensor:
-    """Image (B, 1, S, S) -> mean depth (B, (S / CELL)^2) of the front surface in each cell; 0 where it is empty.
+    """Image (B, 1, S, S) -> mean depth (B, (S / CELL)^2) of the front surface in each cell; 0 in empty cells.
 
-    The front alone: a cell at the hand's edge also shows what is behind it, whose depth says nothing of the hand.
+    Only the front: a cell at the hand's edge also shows the background, whose depth is unrelated to the hand's.
     """
     nearest = -functional.max_pool2d(-image, CELL)
     limit = functional.interpolate(nearest, scale_factor=float(CELL), mode="nearest") + FRONT
     front = ((image < BACKGROUND) & (image <= limit)).to(image.dtype)
-    share = functional.avg_pool2d(front, CELL)
-    return (functional.avg_pool2d(image * front, CELL) / share.clamp_min(1e-6)).flatten(1)
+    fraction = functional.avg_pool2d(front, CELL)
+    return (functional.avg_pool2d(image * front, CELL) / fraction.clamp_min(1e-6)).flatten(1)
 
 
 def votes(image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Where each cell says each joint is.
+    """Each cell's vote for the position of each joint.
 
     Args:
         image: (B, 1, S, S), the network's input.
@@ -62,10 +62,10 @@ def votes(image: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class DenseReadout(nn.Module):
-    """Integrates each joint's votes by the softmax of their weights. A subtask's estimates lie beside each other.
+    """The weighted mean of each joint's votes, weighted by softmax. The estimates of a subtask are adjacent.
 
-    Abstract: each subtask regresses its own 3D keypoints. Our reading, as in `DenseHead`: the mean of what all cells
-    say, each by its weight (integral regression: Sun et al., ECCV 2018), and how far apart they are as evidence.
+    Abstract: each subtask regresses its own 3D keypoints. Our interpretation, as in `DenseHead`: integral regression
+    (Sun et al., ECCV 2018) over all cells. The spread of the votes is evidence of the uncertainty.
     """
 
     EXTRA = 4
@@ -78,10 +78,10 @@ class DenseReadout(nn.Module):
 
     def forward(self, image: Tensor, maps: Tensor, features: Tensor) -> Estimates:
         """Maps (B, estimates, 4, h, w) and the features (B, tasks * channels, h, w) they were made from."""
-        logits, places = votes(image, maps)
+        logits, voted = votes(image, maps)
         weights = logits.softmax(-1)
-        uvd = (places * weights[:, :, None]).sum(-1)
-        spread = ((places - uvd[..., None]).square() * weights[:, :, None]).sum(-1).add(1e-6).sqrt()
+        uvd = (voted * weights[:, :, None]).sum(-1)
+        spread = ((voted - uvd[..., None]).square() * weights[:, :, None]).sum(-1).add(1e-6).sqrt()
         concentration = weights.square().sum(-1, keepdim=True)
         by_task = features.float().flatten(2).chunk(len(self.estimates_per_task), 1)
         weights_by_task = weights.split(self.estimates_per_task, 1)
@@ -90,7 +90,7 @@ class DenseReadout(nn.Module):
 
 
 class DirectReadout(nn.Module):
-    """The literal reading: `DirectHead` has regressed the coordinates already; its hidden layer is the evidence."""
+    """The literal interpretation: `DirectHead` has regressed the coordinates; its hidden layer is the evidence."""
 
     def __init__(self, tasks_of_estimates: tuple[int, ...], channels: int):
         super().__init__()

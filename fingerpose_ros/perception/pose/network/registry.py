@@ -1,4 +1,4 @@
-"""Every network by name: the full model, the literal variant, a small one, and the ablations."""
+"""Network configurations by name: the full model, the literal variant, a small one, and the ablations."""
 
 from dataclasses import replace
 
@@ -18,14 +18,15 @@ CONFIGS = {
     "ablation_c": replace(SMALL, fusion=False),
     "ablation_d": SMALL,
 }
-"""Name -> configuration. The full network's backbone is made for ImageNet weights of Keras's, or of torchvision's. The
-ablations add one block at a time: (a) a shared map with one head for all joints, (b) six
-subtasks without sharing, (c) with residual sharing, (d) with the fusion layer: the small network itself. The first two
-are widened until they cost as many multiply-adds."""
+"""Name -> configuration. The full network's backbone fits the ImageNet weights of Keras, or those of torchvision.
+
+The ablations add one block at a time: (a) a shared map with one head for all joints, (b) six subtasks, (c) residual
+sharing, (d) the fusion layer, which is the small network itself. (a) and (b) are widened to the same number of
+multiply-adds."""
 
 
 def config_named(name: str) -> NetworkConfig:
-    """The configuration called `name`. Raises ValueError naming those there are."""
+    """The configuration called `name`. Raises ValueError, listing the names, if there is none."""
     if name not in CONFIGS:
         raise ValueError(f"network {name!r} is not one of {', '.join(CONFIGS)}")
     return CONFIGS[name]

@@ -1,4 +1,4 @@
-"""ResNet (He et al., CVPR 2016) on one-channel depth, with torchvision's parameter names: its checkpoints load."""
+"""The ResNet backbone (He et al., CVPR 2016) for one-channel depth; parameter names as in torchvision's checkpoints."""
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ class BottleneckBlock(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions with a skip; `stride_in_1x1` has nothing to say here."""
+    """Two 3x3 convolutions with a skip; `stride_in_1x1` is ignored."""
 
     expansion = 1
 
@@ -57,7 +57,7 @@ def _downsample(channels_in: int, channels_out: int, stride: int, norm_eps: floa
 
 
 LAYOUTS = {"resnet18": (BasicBlock, (2, 2, 2, 2)), "resnet50": (BottleneckBlock, (3, 4, 6, 3))}
-"""Name -> the block, and how many of them each stage has."""
+"""Name -> the block, and the number of blocks of each stage."""
 
 STEM = ("conv1", "bn1")
 
@@ -68,8 +68,8 @@ class ResNet(nn.Module):
     Args:
         layout: a key of `LAYOUTS`.
         width: channels of the stem; 64 in the published networks.
-        stride_in_1x1: where a bottleneck's stride sits: True as in Keras, False as in torchvision. Weights trained
-            one way are wrong the other.
+        stride_in_1x1: which convolution of a bottleneck has the stride: True as in Keras, False as in torchvision.
+            Weights trained with one setting are wrong for the other.
         norm_eps: epsilon of batch normalisation: 1e-3 in Keras, 1e-5 in torchvision.
     """
 
@@ -102,7 +102,7 @@ class ResNet(nn.Module):
         return self.deep(self.shallow(image))
 
     def shallow(self, image: Tensor) -> Tensor:
-        """Image (B, 1, S, S) -> output of `layer1` at stride 4: where bfloat16 does most harm, for little gain."""
+        """Image (B, 1, S, S) -> output of `layer1` at stride 4. Keep it in float32: bfloat16 costs most accuracy."""
         return self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(image)))))
 
     def deep(self, stride4: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -112,7 +112,7 @@ class ResNet(nn.Module):
         return stride8, stride16, self.layer4(stride16)
 
     def load_pretrained(self, state: dict[str, Tensor]) -> None:
-        """Take over a state dict with torchvision's names; a colour stem is summed to one channel, `fc` is left out.
+        """Load a state dict with torchvision's names; a colour stem is summed to one channel, `fc` is ignored.
 
         Raises:
             ValueError: names or shapes that are not this network's.

@@ -1,6 +1,6 @@
 """Base map, the six subtasks and the sharing between them: from backbone features to one set of maps per subtask.
 
-The six subtasks run as one: their features lie beside each other in the channels and every convolution is grouped.
+The six subtasks run together: their features are adjacent channels, and every convolution is grouped.
 """
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 DENSE_CHANNELS = 4
-"""Per estimate and cell: a weight's logit, and an offset along u, v and d."""
+"""Channels per estimate: the logit of the cell's weight, and an offset along u, v and d."""
 
 
 def conv_norm(channels_in: int, channels_out: int, kernel: int, groups: int = 1) -> nn.Sequential:
@@ -20,10 +20,10 @@ def conv_norm(channels_in: int, channels_out: int, kernel: int, groups: int = 1)
 class BaseMap(nn.Module):
     """The backbone's three deepest stages, or all four, in one map at stride 8.
 
-    Abstract: a shared base feature map from a pre-trained ResNet-50, used by all subtasks. Our reading: the abstract
-    does not say at which stride. A stride of 32 leaves 4 x 4 cells of a 128 pixel crop, too few to tell fingers apart,
-    so the stages are merged from the top down (feature pyramid, Lin et al., CVPR 2017). At 96 pixels a cell of stride 8
-    is wider than a finger, so what the first stage saw at stride 4 can join, the four places of a cell side by side.
+    Abstract: a shared base feature map from a pre-trained ResNet-50, used by all subtasks. The abstract does not give
+    its stride. A stride of 32 leaves 4 x 4 cells of a 128 pixel crop, too few to separate fingers. So we merge the
+    stages from the top down (feature pyramid, Lin et al., CVPR 2017). In a 96 pixel crop a cell of stride 8 is wider
+    than a finger. So `fine` adds the first stage at stride 4, through a strided 2x2 convolution.
     """
 
     def __init__(self, stage_channels: tuple[int, int, int, int], channels: int, fine: bool):
@@ -48,7 +48,7 @@ class BaseMap(nn.Module):
 class Extraction(nn.Module):
     """Each subtask's own features from the base map.
 
-    Abstract: each finger-level subtask extracts its own features. Our reading: a 1x1 and a 3x3 convolution each.
+    Abstract: each finger-level subtask extracts its own features. Our interpretation: a 1x1 and a 3x3 convolution each.
     """
 
     def __init__(self, tasks: int, base_channels: int, channels: int):
@@ -63,14 +63,15 @@ class Extraction(nn.Module):
 
 
 class Sharing(nn.Module):
-    """Every subtask's features enhanced by what all subtasks left over.
+    """Residual feature sharing: every subtask's features are enhanced with the residuals of all subtasks.
 
-    Abstract: a residual feature sharing approach, scaled up to mine supplementary information from all subtasks. Our
-    reading ("scaled CrossInfoNet"): as in CrossInfoNet (Du et al., CVPR 2019) a subtask's residual is the base map less
-    that subtask's features, R_j = P(base) - F_j: what the subtask had no use for, which is where the others' evidence
-    lies. CrossInfoNet hands one residual to one other task; here all six are mined together, in a bottleneck that sees
-    a cell's neighbours (He et al., CVPR 2016), and each subtask adds what it is told: F_i + G_i(R_1 ... R_6). The form
-    of G is ours, and `docs/ablation.md` tells what led to it. At the start nothing is told.
+    Abstract: a residual feature sharing approach, scaled up to mine supplementary information from all subtasks.
+
+    Our interpretation is a scaled CrossInfoNet (Du et al., CVPR 2019). As there, a subtask's residual is the base map
+    minus the subtask's features, R_j = P(base) - F_j. It holds the information that the subtask did not use.
+    CrossInfoNet gives one residual to one other task. Here one bottleneck with a 3x3 convolution (He et al., CVPR 2016)
+    takes all six, and each subtask adds its output: F_i + G_i(R_1 ... R_6). The form of G is ours;
+    `docs/ablation.md` gives the reasons. G is zero at initialisation.
     """
 
     def __init__(self, tasks: int, base_channels: int, channels: int):
@@ -96,15 +97,15 @@ class Sharing(nn.Module):
 class DenseHead(nn.Module):
     """Per cell and estimate, a weight and a 3D offset to the joint (AWR: Huang et al., AAAI 2020).
 
-    Abstract: each subtask regresses its own 3D keypoints. Our reading: densely, because dense regression beats fully
-    connected layers by a quarter of the error on public benchmarks; `DirectHead` is the other reading.
+    Abstract: each subtask regresses its own 3D keypoints. Our interpretation: dense regression, because on public
+    benchmarks its error is a quarter lower than that of fully connected layers. `DirectHead` is the other one.
     """
 
     def __init__(self, joints_per_task: tuple[int, ...], channels: int):
         super().__init__()
         tasks, most = len(joints_per_task), max(joints_per_task)
         self.most = most
-        # Groups must be of one size, so a finger's is padded to the palm's and the surplus dropped.
+        # Groups must be of one size, so a finger's is padded to the palm's size, and the padding is dropped.
         self.conv = nn.Conv2d(tasks * channels, tasks * most * DENSE_CHANNELS, 1, groups=tasks)
         nn.init.normal_(self.conv.weight, std=0.01)
         nn.init.zeros_(self.conv.bias)
@@ -118,7 +119,7 @@ class DenseHead(nn.Module):
 
 
 class DirectHead(nn.Module):
-    """The literal reading: fully connected layers regress each subtask's coordinates from its pooled features."""
+    """The literal interpretation: fully connected layers regress a subtask's coordinates from its pooled features."""
 
     GRID = 4
     HIDDEN = 256

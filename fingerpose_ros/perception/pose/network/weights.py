@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with the network's configuration in the header. Never pickle."""
+"""Loading and saving network weights: safetensors with the network's configuration in the header. Never pickle."""
 
 import json
 import os
@@ -13,11 +13,11 @@ from ..model_file import GRAPH_PREFIX
 from .fingerposenet import FingerPoseNet, NetworkConfig
 
 CONFIG_KEY = "fingerposenet"
-"""Name in the file's header under which the network's configuration stands, as JSON."""
+"""Key of the network's configuration, as JSON, in the file's header."""
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file so that at any moment either the old or the whole new file is there."""
+    """Write a safetensors file atomically."""
     temporary = path.with_name(path.name + ".tmp")
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
     os.replace(temporary, path)
@@ -28,7 +28,7 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a whole safetensors file.
+        ValueError: it is not a complete safetensors file.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -38,17 +38,17 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
 
 def save_network(path: Path, network: FingerPoseNet, metadata: dict[str, str] | None = None) -> None:
-    """Write a network with its configuration; further `metadata` goes into the header beside it."""
+    """Write a network with its configuration; `metadata` is added to the header."""
     header = {CONFIG_KEY: json.dumps(asdict(network.config)), **(metadata or {})}
     save_tensors(path, network.state_dict(), header)
 
 
 def load_network(path: Path) -> FingerPoseNet:
-    """The network stored at `path`, in float32 and ready for inference. Graphs for other engines are passed over.
+    """The network stored at `path`, in float32 and in evaluation mode. Graphs for other engines are ignored.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a safetensors file, not a FingerPoseNet, or not whole.
+        ValueError: it is not a complete safetensors file of a FingerPoseNet.
     """
     tensors, metadata = load_tensors(path)
     if CONFIG_KEY not in metadata:
