@@ -1,0 +1,297 @@
+"""A dataset of rendered hands composed into recorded depth images, each beside the same image without the hand."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import warp as wp
+
+from fingerpose_ros.perception.kinematics import hand_direction
+from fingerpose_ros.perception.pose.crop import Crop
+
+from . import image_borders, objects
+from .backgrounds import TRAINING, Background, Backgrounds
+from .composing import compose
+from .hand_sampling import SampledHands, sample_hands
+from .hands import ADULT_LENGTH, HandBank
+from .holding import IN_FRONT, Held, give_objects, object_in_front
+from .placing import RESTING, Placement, place_floating, place_resting
+from .primitives import Primitives, stacked
+from .rendered_batches import MIN_VISIBLE
+from .renderer import Renderer
+from .scene_sampling import STANDING_FRACTION, gap, table_up, up_at_rest, up_when_picking
+from .sensors import SENSORS
+from .view_sampling import (
+    ALIGNED_FRACTION,
+    FOREARM_ERROR,
+    FOREARM_FRACTION,
+    HALF_SIZE,
+    OFF_CENTRE,
+    OFF_CENTRE_ARM,
+    OFF_CENTRE_ARM_FRACTION,
+    TURN_ERROR,
+)
+from .visibility import visible_joints
+
+RESTING_FRACTION, BEHIND_FRACTION = 0.45, 0.2
+"""Fractions of hands that rest on a recorded surface, and that are placed beside or behind one."""
+
+HELD_FRACTION, REAL_FRACTION = 0.55, 0.4
+"""Fractions of hands that hold an object, and of the others that take a tracked real pose."""
+
+NEARBY_FRACTION, NEARBY = 0.15, (0.03, 0.12)
+"""Fraction of hands with an object before them that they do not hold, and its distance from the hand, metres."""
+
+FARTHEST = 1.4
+"""Largest distance of a hand, metres."""
+
+WITHOUT, OBJECT_ONLY, ARM_ONLY, BESIDE = KINDS_OF_NEGATIVES = ("without", "object only", "arm only", "beside")
+NEGATIVE_PROBABILITIES = (0.4, 0.2, 0.2, 0.2)
+"""Of negatives: the same crop without hand, arm and object; with the object alone; with the arm alone; and a crop
+beside the hand."""
+
+MAX_BACKGROUNDS = 50
+"""Recorded images that are tried for one hand."""
+
+
+@lru_cache(maxsize=2)
+def _renderer(device: str) -> Renderer:
+    return Renderer(HandBank(), device)
+
+
+@lru_cache(maxsize=2)
+def _backgrounds(folders: tuple[Path, ...], part: str) -> Backgrounds:
+    return Backgrounds(folders, part)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """One crop of a batch: hand `hand` of the batch, in a recorded image.
+
+    Attributes:
+        held: the hand's object, or one before it, or None.
+        negative: one of `KINDS_OF_NEGATIVES`; empty if the crop shows the hand.
+    """
+
+    hand: int
+    background: Background
+    placement: Placement
+    crop: Crop
+    held: Held | None
+    negative: str = ""
+
+
+@dataclass(frozen=True)
+class ComposedBatches:
+    """`batches[k]` is a dict of arrays, the same at every call and on every machine.
+
+    Args:
+        size: side of the image, pixels.
+        batch: samples in a batch.
+        seed: of the whole dataset.
+        backgrounds: folders of recorded images without hands, see `backgrounds.Backgrounds`.
+        difficulty: 0, hands alone and nearly perfect sensors, to 1, all effects.
+        part: of the recordings, see `backgrounds.SPLIT`.
+        device: where Warp renders, "cpu" or "cuda:0".
+        left_fraction: fraction of samples with a left hand.
+        negative_fraction: fraction of negatives, each of which belongs to a sample with a hand in the same batch.
+        aligned_fraction: fraction of samples rotated so that the hand points up, with an error.
+
+    A batch holds, as in `rendered_batches.RenderedBatches`: `image`, `uvd`, `visible`, `present`, `right`, `sensor`,
+    `held`, `touching`, `child`, `distance` and `view`; and
+        visible_fraction: (batch,) fraction of the hand's silhouette that is visible.
+        pair: (batch,) index of the sample with the hand that a sample belongs to; its own for samples with a hand.
+    """
+
+    size: int
+    batch: int
+    seed: int
+    backgrounds: tuple[Path, ...]
+    difficulty: float = 1.0
+    part: str = TRAINING
+    device: str = "cpu"
+    left_fraction: float = 0.2
+    negative_fraction: float = 0.25
+    aligned_fraction: float = ALIGNED_FRACTION
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng((self.seed, index, 77))
+        renderer = _renderer(self.device)
+        n, negatives = self.batch, round(self.batch * self.negative_fraction)
+        hands = sample_hands(rng, renderer, n - negatives, self.difficulty, 0.0, REAL_FRACTION)
+        hands, held = give_objects(rng, renderer, hands, HELD_FRACTION * self.difficulty)
+        samples = [self._sample(rng, hands, i, held[i]) for i in range(n - negatives)]
+        samples += [self._negative(rng, hands, samples[k]) for k in rng.integers(n - negatives, size=negatives)]
+        sleeves = [_sleeve(rng, hands, i, self.difficulty) for i in range(n - negatives)]
+        return self._render(rng, renderer, hands, sleeves, samples)
+
+    def _sample(self, rng: np.random.Generator, hands: SampledHands, i: int, held: Held | None) -> _Sample:
+        """Place hand `i` with its object in a recorded image, and choose its crop."""
+        resting = bool(hands.resting[i] or hands.picking[i] or rng.uniform() < RESTING_FRACTION)
+        for _ in range(MAX_BACKGROUNDS):
+            background = _backgrounds(self.backgrounds, self.part).sample(rng)
+            sensor = SENSORS[background.sensor]
+            near, far = max(0.2, sensor.near), min(FARTHEST, sensor.far)
+            if resting:
+                foot, up = _contact(rng, hands, i, held)
+                placement = place_resting(rng, background, foot, up, near, far)
+            else:
+                behind = rng.uniform() < BEHIND_FRACTION
+                placement = place_floating(rng, background, hands.joints[i].mean(0), near, far, behind)
+            if placement is not None:
+                if held is None and rng.uniform() < NEARBY_FRACTION * self.difficulty:
+                    camera = -placement.rotation.T @ placement.translation
+                    held = object_in_front(rng, hands.joints[i].mean(0), camera, NEARBY)
+                return _Sample(i, background, placement, self._crop(rng, hands, i, placement), held)
+        raise RuntimeError(f"none of {MAX_BACKGROUNDS} recorded images has room for a hand; add other backgrounds")
+
+    def _crop(self, rng: np.random.Generator, hands: SampledHands, i: int, placement: Placement) -> Crop:
+        """The crop of a hand, with the errors of a detector's centre and direction (see `view_sampling`)."""
+        joints = placement.apply(hands.joints[i])
+        arm = placement.rotation @ hands.arms[i]
+        centre = joints.mean(0)
+        if rng.uniform() < OFF_CENTRE_ARM_FRACTION:
+            centre = centre + rng.uniform(*OFF_CENTRE_ARM) * arm
+        offset = rng.normal(0, 1, 3)
+        radius = abs(rng.normal(0, 0.016)) + (rng.uniform() < 0.15) * rng.uniform(0, 0.05)
+        crop = Crop(centre + offset * (radius / np.linalg.norm(offset)), HALF_SIZE)
+        if rng.uniform() >= self.aligned_fraction:
+            return crop
+        by_arm = rng.uniform() < FOREARM_FRACTION
+        pointing = -arm if by_arm else hand_direction(joints)
+        at_side, added = FOREARM_ERROR if by_arm else TURN_ERROR
+        along = crop.to_crop @ pointing
+        sine = np.linalg.norm(along[:2]) / np.linalg.norm(along)
+        error = rng.normal() * (at_side + added / max(sine, 0.02))
+        upright = crop.upright(pointing)
+        return Crop(crop.centre, HALF_SIZE, roll=upright.roll + error)
+
+    def _negative(self, rng: np.random.Generator, hands: SampledHands, sample: _Sample) -> _Sample:
+        kind = str(rng.choice(KINDS_OF_NEGATIVES, p=NEGATIVE_PROBABILITIES))
+        crop = sample.crop
+        if kind == BESIDE:
+            offset = rng.normal(0, 1, 3)
+            offset *= rng.uniform(OFF_CENTRE + 0.005, 0.25) / np.linalg.norm(offset)
+            centre = sample.placement.apply(hands.joints[sample.hand]).mean(0) + offset
+            if centre[2] > HALF_SIZE:
+                crop = Crop(centre, HALF_SIZE, roll=crop.roll)
+            else:
+                kind = WITHOUT
+        return replace(sample, crop=crop, negative=kind)
+
+    def _render(
+        self, rng: np.random.Generator, renderer: Renderer, hands: SampledHands, sleeves: list[Primitives],
+        samples: list[_Sample],
+    ) -> dict[str, np.ndarray]:  # fmt: skip
+        n, bank = len(samples), renderer.bank
+        which = np.array([sample.hand for sample in samples])
+        negative = np.array([sample.negative for sample in samples])
+        distance = np.array([sample.crop.distance for sample in samples])
+        focal = self.size / 2 * distance / HALF_SIZE
+        to_camera = np.broadcast_to(np.eye(4), (n, 4, 4)).copy()
+        to_camera[:, :3, :3] = [sample.crop.to_crop @ sample.placement.rotation for sample in samples]
+        to_camera[:, :3, 3] = [sample.crop.to_crop @ sample.placement.translation for sample in samples]
+        placed = to_camera.copy()
+        placed[:, :3, :3] *= hands.scale[which, None, None]
+        focals = wp.array(focal, dtype=float, device=self.device)
+
+        hand, wrist = renderer.empty(n, self.size), np.full(n, bank.hand_faces)
+        skinned = wp.array(hands.skinned.numpy()[which], dtype=wp.vec3, device=self.device)
+        shows_hand = np.isin(negative, ("", BESIDE))
+        ends = np.where(shows_hand, wrist, 0)
+        renderer.draw_hands(hand, focals, skinned, np.arange(n), placed, np.zeros(n), ends)
+        depth = wp.clone(hand)
+        length = rng.uniform(0.06, 0.26, len(hands.scale))[which]
+        arm_end = np.where(shows_hand | (negative == ARM_ONLY), np.searchsorted(bank.face_reach, length), wrist)
+        renderer.draw_hands(depth, focals, skinned, np.arange(n), placed, wrist, arm_end)
+        arm = depth.numpy().copy()
+        bare = Primitives()
+        shown = [bare if sample.negative in (WITHOUT, OBJECT_ONLY) else sleeves[sample.hand] for sample in samples]
+        kinds, placements = stacked(shown)
+        renderer.draw_primitives(depth, focals, kinds, to_camera[:, None] @ placements)
+        self._draw_objects(renderer, depth, focals, hands, skinned, samples, to_camera)
+
+        image, whole = compose(rng, depth, focals, [(s.background, s.crop) for s in samples], self.difficulty)
+        in_view = np.isfinite(image)
+        network = image_borders.network_input(np.nan_to_num(image), in_view, distance[:, None, None], HALF_SIZE)
+        joints = np.einsum("nij,nkj->nki", to_camera[:, :3, :3], hands.joints[which]) + to_camera[:, None, :3, 3]
+        uv = joints[..., :2] / joints[..., 2:] * (distance / HALF_SIZE)[:, None, None]
+        uvd = np.concatenate([uv, (joints[..., 2:] - distance[:, None, None]) / HALF_SIZE], axis=-1).astype(np.float32)
+        own = hand.numpy()
+        silhouette = own < 1e5
+        visible_fraction = (silhouette & (own <= whole) & in_view).sum((1, 2)) / np.maximum(silhouette.sum((1, 2)), 1)
+        scale = hands.length[which] / ADULT_LENGTH
+        visible = visible_joints(whole, np.where(in_view, arm, np.inf), uvd, joints[..., 2], scale)
+        present = (negative == "") & (visible_fraction > MIN_VISIBLE)
+        left = rng.uniform(0, 1, n) < self.left_fraction
+        network[left] = network[left, :, ::-1]
+        uvd[left, :, 0] *= -1
+        return {
+            "image": network[:, None],
+            "uvd": uvd,
+            "visible": visible,
+            "present": present,
+            "right": present & ~left,
+            "sensor": np.array([list(SENSORS).index(sample.background.sensor) for sample in samples]),
+            "held": np.array([sample.held is not None and sample.held.grip != IN_FRONT for sample in samples]),
+            "touching": np.array([sample.placement.mode == RESTING for sample in samples]),
+            "child": hands.child[which],
+            "distance": distance,
+            "view": -to_camera[:, 2, :3],
+            "visible_fraction": np.where(negative == "", visible_fraction, 0),
+            "pair": np.array([*range(len(hands.scale)), *which[len(hands.scale) :]]),
+        }
+
+    def _draw_objects(
+        self, renderer: Renderer, depth: wp.array, focal: wp.array, hands: SampledHands, skinned: wp.array,
+        samples: list[_Sample], to_camera: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Draw the objects, and the second hands that hold them, mirror images of the first."""
+        which = [i for i, s in enumerate(samples) if s.held and s.negative not in (WITHOUT, ARM_ONLY)]
+        held = [samples[i].held for i in which]
+        placed = to_camera[which] @ np.array([one.to_wrist for one in held]).reshape(-1, 4, 4)
+        renderer.draw_meshes(depth, focal, [one.mesh for one in held], np.array(which), placed)
+        others = [i for i in which if samples[i].held.other_hand is not None and samples[i].negative in ("", BESIDE)]
+        if others:
+            placed = to_camera[others] @ np.array([samples[i].held.other_hand for i in others])
+            placed[:, :3, :3] *= hands.scale[[samples[i].hand for i in others], None, None]
+            vertices = wp.array(skinned.numpy()[others], dtype=wp.vec3, device=self.device)
+            first, last = np.zeros(len(others)), np.full(len(others), len(renderer.bank.faces))
+            renderer.draw_hands(depth, focal, vertices, np.array(others), placed, first, last)
+
+
+def _sleeve(rng: np.random.Generator, hands: SampledHands, i: int, difficulty: float) -> Primitives:
+    """What hand `i` wears on its forearm, in its wrist frame."""
+    scene = Primitives()
+    if rng.uniform() < 0.45 * difficulty:
+        objects.add_clothes(rng, scene, hands.arms[i], 0.028 * hands.length[i] / ADULT_LENGTH)
+    return scene
+
+
+def _contact(
+    rng: np.random.Generator, hands: SampledHands, i: int, held: Held | None
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Where hand `i` or its object rests on a surface, wrist frame.
+
+    Returns:
+        A point (3,) on the surface below the hand's centre, and the surface's normal (3,).
+    """
+    joints, arm = hands.joints[i], hands.arms[i]
+    if held is not None and rng.uniform() < STANDING_FRACTION:
+        up = held.to_wrist[:3, 1] * (1 if arm @ held.to_wrist[:3, 1] > 0 else -1)
+    elif hands.picking[i]:
+        up = up_when_picking(rng, joints, arm)
+    elif hands.resting[i]:
+        up = up_at_rest(rng, joints, arm)
+    else:
+        up = table_up(rng)
+    centre = joints.mean(0)
+    vertices = hands.skinned.numpy()[i] * hands.scale[i]
+    near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
+    # If the arm rises from the surface, only the hand touches it.
+    touching = near[near @ arm < 0.01] if arm @ up > 0.05 else near
+    if held is not None:
+        touching = np.concatenate([touching, held.vertices])
+    ground = (touching @ up).min() - gap(rng, 0.85, 0.05)
+    return centre - (centre @ up - ground) * up, up
