@@ -24,6 +24,8 @@ class Frame:
 class CameraMatcher:
     """Matches each image with the newest camera, if both have the same size.
 
+    Stamps are not compared: a camera rarely changes, and drivers stamp image and camera info differently.
+
     Otherwise the image waits for one more camera info: when a topic starts or changes its resolution, the image may
     arrive first. The image is rejected if that camera info has another size too, or if the next image arrives before.
 

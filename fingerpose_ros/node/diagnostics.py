@@ -5,7 +5,8 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from .statistics import Report
 
 SILENCE_LIMIT = 3.0
-"""Seconds without an image, or without an answer, before a warning. Some cameras need more than one an image."""
+"""Seconds without an image, or without an answer, before a warning. Some cameras need more than one second per
+image."""
 
 
 def status(name: str, state: str, backend: str, report: Report) -> DiagnosticStatus:

@@ -1,7 +1,7 @@
 """The estimator: detects, tracks and estimates hands in the depth images of one camera.
 
 A new hand is accepted in `HandPoseEstimator._acquire`, by the thresholds of `_is_new_hand`. `_new_track` starts its
-track.
+track; beside tracked hands `_admit` decides whether it replaces one.
 """
 
 from collections.abc import Callable
@@ -91,24 +91,24 @@ class HandPoseEstimator:
         """The hands in one depth image, oldest track first.
 
         Args:
-            depth_m: (height, width) float32 metres along z; 0, negative, NaN and infinite are no reading. It is
-                looked at again in `look_around`, so leave it as it is until the next call has returned.
+            depth_m: (height, width) float32 metres along z; 0, negative, NaN and infinite are invalid. `look_around`
+                reads it again, so it must not change until the next call has returned.
             camera: that took it.
             stamp: when, in seconds. Time that goes back or leaps forward forgets all hands.
 
         Raises:
-            ValueError: a depth image that is not the camera's, or a stamp that is no time.
-            RuntimeError: the network gave numbers that are not finite, for this image or, looking around, the last.
+            ValueError: a depth image of another size than the camera's, or a stamp that is not finite.
+            RuntimeError: the network's output is not finite, for this image or, in `look_around`, the last.
         """
         return [self._hand(track, look, camera) for track, look in self.observe(depth_m, camera, stamp)]
 
     def observe(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[tuple[Track, CropPrediction]]:
-        """As `estimate`, but what the network said of each hand as it said it: neither smoothed nor judged."""
+        """As `estimate`, but the raw predictions: neither smoothed nor checked for validity."""
         depth_m = np.asarray(depth_m, np.float32)
         if depth_m.shape != (camera.height, camera.width):
-            raise ValueError(f"depth of shape {depth_m.shape} from a camera of {camera.height} x {camera.width} pixels")
+            raise ValueError(f"the depth image has shape {depth_m.shape}, the camera {(camera.height, camera.width)}")
         if not np.isfinite(stamp):
-            raise ValueError(f"an image's stamp is {stamp} s")
+            raise ValueError(f"the stamp is {stamp} s; it must be finite")
         if self._stamp is not None and stamp < self._stamp:
             self.reset()
         elif self._stamp is not None and stamp > self._stamp + MAX_GAP:
@@ -190,10 +190,10 @@ class HandPoseEstimator:
                 # It stopped, or turned back.
                 (look,) = see.predict([see.crop(track.centre, track.handedness, track.direction)])
             judged = self._is_hand(look) and self._settings.handedness == "both"
-            if judged and track.doubts_handedness(look.right, self._stamp):
+            if judged and track.update_handedness(look.right, self._stamp):
                 look, right = self._likelier(look, self._mirrored(see, look))
                 if track.set_handedness(right, look.handedness):
-                    track.smooth = self._new_filter()
+                    track.filter = self._new_filter()
             if self._is_hand(look):
                 track.update(look.centre, look.direction, look.present, self._stamp)
                 seen.append((track, look))
@@ -298,7 +298,7 @@ class HandPoseEstimator:
             & (pixels >= -0.5).all(axis=-1)
             & (pixels <= (camera.width - 0.5, camera.height - 0.5)).all(axis=-1)
         )
-        positions = track.smooth(look.positions, self._stamp, valid) if track.smooth else look.positions
+        positions = track.filter(look.positions, self._stamp, valid) if track.filter else look.positions
         return Hand(
             track_id=track.id,
             handedness=track.handedness,

@@ -22,8 +22,8 @@ class EstimatorSettings:
         smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
         smoothing_beta: increase of that cut-off with speed, Hz per m/s.
         max_sigma: a joint is not valid if a standard deviation of its position exceeds this, metres.
-        min_detection_confidence: minimum `CropPrediction.confidence` of a new hand: the expected fraction of its joints
-            that lie on a visible surface with an error under 20 mm.
+        min_detection_confidence: minimum `CropPrediction.confidence` of a new hand: its presence probability times
+            the expected fraction of joints that lie on a visible surface with an error under 20 mm.
         min_tracking_confidence: minimum presence probability of a hand, new or tracked. A tracked hand below it is
             reported as absent.
 

@@ -22,7 +22,7 @@ from .bag_reader import TRANSPORT_SUFFIX
 
 IMAGE_TOPIC, INFO_TOPIC = "/camera/depth/image_rect_raw", "/camera/depth/camera_info"
 TRUTH_TOPIC = "/truth/hand_poses"
-FRAME = "camera_depth_optical_frame"
+FRAME_ID = "camera_depth_optical_frame"
 
 _COMPRESSION_HEADER = bytes(12)
 """Header of a `compressedDepth` message: format and quantisation parameters, unused for 16-bit integers."""
@@ -84,7 +84,7 @@ def write_depth_bag(
     """
     with BagWriter(path) as bag:
         for stamp, depth, truth in frames:
-            header = Header(frame_id=FRAME, stamp=Time(sec=stamp // 10**9, nanosec=stamp % 10**9))
+            header = Header(frame_id=FRAME_ID, stamp=Time(sec=stamp // 10**9, nanosec=stamp % 10**9))
             if depth.shape != (camera.height, camera.width) or depth.dtype != np.uint16:
                 raise ValueError(
                     f"an image is {depth.shape[1]}x{depth.shape[0]} of {depth.dtype}; it must be "

@@ -9,7 +9,7 @@ from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS
 
-SAME_HAND = 0.15
+MATCH_DISTANCE = 0.15
 """Maximum distance in metres between the centres of a true hand and of the estimate that is matched to it."""
 
 MISSED_MM = 100.0
@@ -80,7 +80,7 @@ def _match(truth: list[Hand], estimates: list[Hand]) -> tuple[list[tuple[Hand, H
         for j, hand in enumerate(estimates)
     ]
     matches: dict[int, int] = {}
-    for _, i, j in sorted(pair for pair in distances if pair[0] <= SAME_HAND):  # false for NaN: no joint is valid
+    for _, i, j in sorted(pair for pair in distances if pair[0] <= MATCH_DISTANCE):  # false for NaN: no joint is valid
         if i not in matches and j not in matches.values():
             matches[i] = j
     pairs = [(true, estimates[matches[i]] if i in matches else None) for i, true in enumerate(truth)]

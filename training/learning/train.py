@@ -42,6 +42,9 @@ from .trainer import Trainer, is_distributed
 
 log = logging.getLogger("train")
 
+REAL_FRACTION = 0.35
+"""Fraction of rendered hands without object or table that take a tracked real pose."""
+
 
 def choose_device(name: str) -> torch.device:
     """`cpu` or `cuda`. Under torchrun each process takes its own GPU and joins the process group.
@@ -66,12 +69,12 @@ def choose_renderer(name: str) -> MakeBatches:
         ValueError: CUDA is requested but Warp finds no device.
     """
     if name == "cpu":
-        return synthetic
+        return partial(synthetic, real_fraction=REAL_FRACTION)
     import warp  # imported late: it takes a second, and only CUDA needs it here
 
     if not warp.is_cuda_available():
         raise ValueError("--render-device cuda: Warp finds no CUDA device here; use --render-device cpu")
-    return partial(synthetic, device=f"cuda:{os.environ.get('LOCAL_RANK', 0)}")
+    return partial(synthetic, real_fraction=REAL_FRACTION, device=f"cuda:{os.environ.get('LOCAL_RANK', 0)}")
 
 
 def _data(arguments: argparse.Namespace, stages: tuple[Stage, ...]) -> tuple[MakeBatches, MakeBatches, dict]:

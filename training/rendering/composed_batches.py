@@ -19,7 +19,7 @@ from .holding import IN_FRONT, Held, give_objects, object_in_front
 from .placing import RESTING, Placement, place_floating, place_resting
 from .primitives import Primitives, stacked
 from .rendered_batches import MIN_VISIBLE
-from .renderer import Renderer
+from .renderer import FAR, Renderer
 from .scene_sampling import STANDING_FRACTION, gap, table_up, up_at_rest, up_when_picking
 from .sensors import SENSORS
 from .view_sampling import (
@@ -219,7 +219,7 @@ class ComposedBatches:
         uv = joints[..., :2] / joints[..., 2:] * (distance / HALF_SIZE)[:, None, None]
         uvd = np.concatenate([uv, (joints[..., 2:] - distance[:, None, None]) / HALF_SIZE], axis=-1).astype(np.float32)
         own = hand.numpy()
-        silhouette = own < 1e5
+        silhouette = own < FAR
         visible_fraction = (silhouette & (own <= whole) & in_view).sum((1, 2)) / np.maximum(silhouette.sum((1, 2)), 1)
         scale = hands.length[which] / ADULT_LENGTH
         visible = visible_joints(whole, np.where(in_view, arm, np.inf), uvd, joints[..., 2], scale)

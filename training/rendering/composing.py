@@ -7,11 +7,9 @@ import warp as wp
 from fingerpose_ros.perception.pose.crop import Crop
 
 from .backgrounds import Background
+from .renderer import FAR
 from .sensor_simulation import sample_and_simulate
 from .sensors import SENSORS
-
-FAR = 1e5
-"""Depth beyond which a rendered pixel shows no surface, metres."""
 
 REACH = 14
 """Distance from rendered surfaces up to which their edges and shadows may change a recorded pixel, sensor pixels."""

@@ -23,9 +23,9 @@ class SampledHands:
     """The n hands of a batch, each in its wrist frame: arrays (n, ...).
 
     Attributes:
-        empty: the crop is a negative: it shows no hand, or one far off centre.
-        misplaced: the hand is far off centre.
-        bare: the crop shows a forearm without a hand. An `empty` crop that is neither misplaced nor bare shows no
+        negative: the crop is a negative: it shows no hand, or one far off centre.
+        off_centre: the hand is far off centre.
+        arm_only: the crop shows a forearm without a hand. A negative that is neither off centre nor an arm shows no
             person.
         difficulty: of the image, 0 to 1.
         child: the hand is a child's.
@@ -38,9 +38,9 @@ class SampledHands:
         arms: (n, 3) directions from the wrist up the forearm.
     """
 
-    empty: np.ndarray
-    misplaced: np.ndarray
-    bare: np.ndarray
+    negative: np.ndarray
+    off_centre: np.ndarray
+    arm_only: np.ndarray
     difficulty: np.ndarray
     child: np.ndarray
     grasping: np.ndarray
@@ -55,7 +55,7 @@ class SampledHands:
 
     @property
     def no_person(self) -> np.ndarray:
-        return self.empty & ~self.misplaced & ~self.bare
+        return self.negative & ~self.off_centre & ~self.arm_only
 
 
 def sample_hands(
@@ -73,10 +73,10 @@ def sample_hands(
     """
     n, bank = count, renderer.bank
     kind = rng.uniform(0, 1, n)
-    empty = kind < negative_fraction
-    misplaced = kind < 0.25 * negative_fraction
-    bare = empty & ~misplaced & (kind < 0.5 * negative_fraction)
-    plain = ~empty & (rng.uniform(0, 1, n) < PLAIN_FRACTION)
+    negative = kind < negative_fraction
+    off_centre = kind < 0.25 * negative_fraction
+    arm_only = negative & ~off_centre & (kind < 0.5 * negative_fraction)
+    plain = ~negative & (rng.uniform(0, 1, n) < PLAIN_FRACTION)
     difficulties = difficulty * np.where(plain, rng.uniform(0, 1, n), 1)
     child = rng.uniform(0, 1, n) < 0.15 * difficulty
     shapes = np.where(child, rng.choice(np.flatnonzero(bank.child), n), rng.choice(np.flatnonzero(~bank.child), n))
@@ -96,8 +96,8 @@ def sample_hands(
     joints *= scale[:, None, None]
     arms = -transforms[:, 1, :3, :3] @ bank.rest[shapes, 1, :3, 1][..., None]
     return SampledHands(
-        empty=empty, misplaced=misplaced, bare=bare, difficulty=difficulties, child=child, grasping=grasping,
-        resting=resting, picking=picking, shapes=shapes, scale=scale, length=length,
+        negative=negative, off_centre=off_centre, arm_only=arm_only, difficulty=difficulties, child=child,
+        grasping=grasping, resting=resting, picking=picking, shapes=shapes, scale=scale, length=length,
         skinned=renderer.skin(shapes, transforms), joints=joints, arms=arms[:, :, 0],
     )  # fmt: skip
 

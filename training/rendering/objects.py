@@ -1,4 +1,6 @@
-"""Objects in a hand's grip, beside it and on its arm; and distractors for crops without a hand.
+"""Primitives as objects in a hand's grip, beside it and on its arm; and distractors for crops without a hand.
+
+`RenderedBatches` uses these. Objects as meshes (`object_kinds`, `grips`) are those of `ComposedBatches`.
 
 All in metres in the wrist bone's frame of the hand: y distal, +z to the thumb's side, -x palmar.
 """

@@ -11,7 +11,7 @@ from .hand_sampling import SampledHands, sample_hands, sample_scenes
 from .hands import ADULT_LENGTH, HandBank
 from .hard_negatives import HardNegatives
 from .primitives import stacked
-from .renderer import Renderer
+from .renderer import FAR, Renderer
 from .sensor_simulation import sample_and_simulate
 from .sensors import ACTIVE_STEREO, SENSORS, cameras
 from .view_sampling import ALIGNED_FRACTION, HALF_SIZE, OFF_CENTRE_ARM_FRACTION, RandomStates, Views, sample_views
@@ -78,6 +78,7 @@ class RenderedBatches:
         negative_fraction: fraction of samples without a hand, or with one far off centre.
         aligned_fraction: fraction of samples rotated so that the hand points up, with an error.
         off_centre_arm_fraction: fraction of samples centred up the forearm, as the first crop of a new hand may be.
+        real_fraction: fraction of hands without object or table that take a tracked real pose (`real_poses`).
         extent: half the width of the image; 1 is the cube's edge. An image that is rotated later must be larger.
             Patches that the sensor loses scale with the image, so they are larger relative to the hand.
         sensors: names of cameras, or of kinds of them (see `sensors.cameras`). A name given twice is twice as likely.
@@ -108,6 +109,7 @@ class RenderedBatches:
     negative_fraction: float = 0.25
     aligned_fraction: float = ALIGNED_FRACTION
     off_centre_arm_fraction: float = OFF_CENTRE_ARM_FRACTION
+    real_fraction: float = 0.0
     extent: float = 1.0
     sensors: tuple[str, ...] = MOSTLY_STEREO
 
@@ -120,7 +122,9 @@ class RenderedBatches:
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         random = RandomStates.of(self.seed, index)
         renderer = _renderer(self.device)
-        hands = sample_hands(random.main, renderer, self.batch, self.difficulty, self.negative_fraction)
+        hands = sample_hands(
+            random.main, renderer, self.batch, self.difficulty, self.negative_fraction, self.real_fraction
+        )
         scenes = sample_scenes(random.main, hands)
         views = sample_views(random, hands, scenes, self.sensors, self.aligned_fraction, self.off_centre_arm_fraction)
         perfect = self._render(random, renderer, hands, scenes, views)
@@ -131,9 +135,9 @@ class RenderedBatches:
         scale = hands.length / ADULT_LENGTH
         visible = visible_joints(perfect.whole, arm_in_view, views.uvd, views.depth, scale, self.extent)
         own, arm, whole = perfect.hand, perfect.arm, perfect.whole
-        segment = np.where(own <= whole, 1, np.where(arm <= whole, 2, 0)) * (whole < 1e5)
+        segment = np.where(own <= whole, 1, np.where(arm <= whole, 2, 0)) * (whole < FAR)
         shown = ((segment == 1) & in_view).sum((1, 2))
-        present = ~hands.empty & (shown > MIN_VISIBLE * (own < 1e5).sum((1, 2)))
+        present = ~hands.negative & (shown > MIN_VISIBLE * (own < FAR).sum((1, 2)))
         left = random.main.uniform(0, 1, self.batch) < self.left_fraction
         image[left] = image[left, :, ::-1]
         segment[left] = segment[left, :, ::-1]
@@ -171,13 +175,13 @@ class RenderedBatches:
         placed[:, :3, :3] *= hands.scale[:, None, None]
         everyone, wrist = np.arange(n), np.full(n, bank.hand_faces)
         hand = renderer.empty(n, self.size)
-        hand_end = np.where(hands.empty & ~hands.misplaced, 0, wrist)
+        hand_end = np.where(hands.negative & ~hands.off_centre, 0, wrist)
         renderer.draw_hands(hand, focal, hands.skinned, everyone, placed, np.zeros(n), hand_end)
         depth = wp.clone(hand)
         arm_end = np.where(hands.no_person, wrist, np.searchsorted(bank.face_reach, arm_length))
         renderer.draw_hands(depth, focal, hands.skinned, everyone, placed, wrist, arm_end)
         arm = depth.numpy().copy()
-        beside = np.flatnonzero([scene.other_hand is not None for scene in scenes] & ~hands.empty)
+        beside = np.flatnonzero([scene.other_hand is not None for scene in scenes] & ~hands.negative)
         if len(beside):
             others = [scenes[i] for i in beside]
             self._render_second_hands(random.main, renderer, depth, focal, beside, others, views.to_camera[beside])
@@ -216,7 +220,7 @@ class RenderedBatches:
         in_view = image_borders.within_borders(
             random.borders, uv, pixels, BORDER_FRACTION * hands.difficulty, views.tilt
         )
-        holes = hands.bare & (random.negatives.uniform(0, 1, n) < HOLE_FRACTION * hands.difficulty)
+        holes = hands.arm_only & (random.negatives.uniform(0, 1, n) < HOLE_FRACTION * hands.difficulty)
         radii = (
             np.where(holes, random.negatives.uniform(*HOLE_RADIUS, n), 0)
             / HALF_SIZE

@@ -1,6 +1,7 @@
 """Renders batches of depth images of skinned hands and primitives: one z-buffer for CPU and CUDA (NVIDIA Warp).
 
-Every image is square and looks along +z of its own camera, x right, y down, metres. A pixel without a surface is 0.
+Every image is square and looks along +z of its own camera, x right, y down, metres. A pixel without a surface
+is farther away than `FAR`.
 """
 
 import numpy as np
@@ -15,7 +16,10 @@ NOTHING, SPHERE, BOX, CYLINDER = 0, 1, 2, 3
 """Kinds of primitives. In their own frame: the unit sphere, the cube |x|, |y|, |z| <= 1, the cylinder along y of radius
 and half-height 1."""
 
-_FAR = 1.0e6
+FAR = 1.0e5
+"""Depth beyond which a pixel shows no surface, metres."""
+
+_EMPTY = 10 * FAR
 
 
 @wp.kernel
@@ -188,7 +192,7 @@ class Renderer:
 
     def empty(self, count: int, size: int) -> wp.array:
         """Empty depth images (count, size, size): every pixel is far away."""
-        return wp.full((count, size, size), _FAR, dtype=float, device=self.device)
+        return wp.full((count, size, size), _EMPTY, dtype=float, device=self.device)
 
     def draw_hands(self, depth: wp.array, focal: wp.array, vertices: wp.array, image: np.ndarray, to_camera: np.ndarray,
                    first: np.ndarray, last: np.ndarray):  # fmt: skip

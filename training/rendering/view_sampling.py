@@ -106,7 +106,7 @@ def sample_views(
     near, far = np.array([(SENSORS[name].near, SENSORS[name].far) for name in names]).T
     distance = near + (far - near) * rng.beta(1.1, 1.6, n)
     radius = np.abs(rng.normal(0, 0.016, n)) + (rng.uniform(0, 1, n) < 0.15) * rng.uniform(0, 0.05, n)
-    radius = np.where(hands.misplaced, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
+    radius = np.where(hands.off_centre, rng.uniform(OFF_CENTRE + 0.005, 0.25, n), radius)
     offset = rng.normal(0, 1, (n, 3))
     offset *= (radius / np.linalg.norm(offset, axis=1))[:, None]
 
@@ -118,11 +118,11 @@ def sample_views(
     to_camera[:, :3, :3] = roll_matrix(turn) @ to_camera[:, :3, :3]
 
     middle = hands.joints.mean(1)
-    off_centre_arm = ~hands.empty & (random.centres.uniform(0, 1, n) < off_centre_arm_fraction)
+    off_centre_arm = ~hands.negative & (random.centres.uniform(0, 1, n) < off_centre_arm_fraction)
     middle += np.where(off_centre_arm, random.centres.uniform(*OFF_CENTRE_ARM, n), 0)[:, None] * hands.arms
     # The elbow's end of an arm looks much like a fist: be there often, with and without a hand at the other end.
-    up_arm = hands.bare | (hands.misplaced & (random.negatives.uniform(0, 1, n) < 0.6))
-    reach = np.where(hands.bare, random.negatives.uniform(-0.02, 0.26, n), random.negatives.uniform(0.1, 0.28, n))
+    up_arm = hands.arm_only | (hands.off_centre & (random.negatives.uniform(0, 1, n) < 0.6))
+    reach = np.where(hands.arm_only, random.negatives.uniform(-0.02, 0.26, n), random.negatives.uniform(0.1, 0.28, n))
     middle[up_arm] = (hands.arms * reach[:, None])[up_arm]
     leaving = up_arm & (random.negatives.uniform(0, 1, n) < LEAVING_FRACTION * hands.difficulty)
     offset[up_arm] *= 0.016 / np.linalg.norm(offset[up_arm], axis=1, keepdims=True)

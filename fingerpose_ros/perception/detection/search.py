@@ -1,4 +1,7 @@
-"""Where in an image there may be a hand that is not tracked yet, and as which hand it is to be looked at."""
+"""Chooses among the candidates of an image those whose crops are predicted, and with which handedness.
+
+Whether one is a hand is decided in `estimator.py` (`HandPoseEstimator._acquire`).
+"""
 
 from dataclasses import dataclass, replace
 

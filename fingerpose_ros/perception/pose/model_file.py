@@ -1,7 +1,7 @@
 """Loading a model file for inference: one safetensors file for both engines, checked against its SHA-256.
 
-The file holds the weights under the network's own names, in 16 bits (small tensors in 32). Under names that begin with
-`openvino.` it holds the graphs of the network's three parts for OpenVINO. The graphs contain no weights: their
+The file holds the weights under the network's own names, in float16 (small tensors in float32). Under names that begin
+with `openvino.` it holds the graphs of the network's three parts for OpenVINO. The graphs contain no weights: their
 constants are offsets into this same file. `./run training export` writes it.
 """
 

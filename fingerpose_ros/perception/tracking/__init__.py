@@ -1,4 +1,5 @@
 """Tracking: hands from image to image.
 
-Here: the state of a track (`tracks.py`), and smoothing (`smoothing.py`). Not here: detecting new hands (`detection`).
+Here: the state of a track (`tracks.py`), and smoothing (`smoothing.py`). Not here: detecting new hands
+(`detection`), and accepting them (`estimator.py`).
 """

@@ -1,4 +1,7 @@
-"""Tracks: one hand from image to image, with its predicted position, handedness and confidence."""
+"""Tracks: one hand from image to image, with its predicted position, handedness and confidence.
+
+A new hand is accepted, and its track started, in `estimator.py` (`HandPoseEstimator._acquire`).
+"""
 
 import numpy as np
 
@@ -33,7 +36,7 @@ class Track:
         centre: (3,) last observed centre, metres in the camera's optical frame.
         direction: (3,) last direction (`kinematics.hand_direction`) that was not along the line of sight.
         missed: images since the last observation.
-        smooth: the filter of its pose; None without smoothing.
+        filter: smooths its pose; None without smoothing.
     """
 
     def __init__(
@@ -45,11 +48,11 @@ class Track:
         centre: np.ndarray,
         direction: np.ndarray,
         stamp: float,
-        smooth: PoseFilter | None,
+        filter: PoseFilter | None,
     ):
         """`right` is the probability that it is a right hand."""
         self.id, self.handedness, self.confidence = id, handedness, confidence
-        self.centre, self.direction, self.missed, self.smooth = centre, direction, 0, smooth
+        self.centre, self.direction, self.missed, self.filter = centre, direction, 0, filter
         self._right, self._velocity, self._stamp = right, np.zeros(3), stamp
 
     @property
@@ -79,7 +82,7 @@ class Track:
         self.confidence += self._weight(stamp) * (present - self.confidence)
         self.missed += 1
 
-    def doubts_handedness(self, right: float, stamp: float) -> bool:
+    def update_handedness(self, right: float, stamp: float) -> bool:
         """Average in the probability of a right hand; call it before `update`. True if the handedness may be wrong."""
         self._right += self._weight(stamp) * (right - self._right)
         own = self._right if self.handedness == RIGHT else 1 - self._right

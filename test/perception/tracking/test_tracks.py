@@ -37,7 +37,7 @@ def test_steady_motion_is_extrapolated_at_five_images_per_second():
 def test_running_means_follow_although_the_clock_stands_still():
     track = new_track()
     for _ in range(30):
-        doubted = track.doubts_handedness(0.02, 0.0)
+        doubted = track.update_handedness(0.02, 0.0)
         track.update(track.centre, UP, 0.1, 0.0)
     assert doubted and track.confidence < 0.15
 
@@ -55,12 +55,12 @@ def test_the_direction_is_updated_unless_it_is_along_the_line_of_sight():
 def test_handedness_is_doubted_only_after_several_contradicting_predictions():
     track = new_track()
     for stamp in STAMPS[1:4]:  # 0.1 s of doubt
-        assert not track.doubts_handedness(0.02, stamp)
+        assert not track.update_handedness(0.02, stamp)
         track.update(track.centre, UP, 0.9, stamp)
     assert track.handedness == "right" and 0.5 <= track.handedness_score < 0.9
     doubted = []
     for stamp in STAMPS[4:]:
-        doubted.append(track.doubts_handedness(0.02, stamp))
+        doubted.append(track.update_handedness(0.02, stamp))
         track.update(track.centre, UP, 0.9, stamp)
     assert 0.2 < STAMPS[4 + doubted.index(True)] < 0.8 and track.handedness == "right"
     assert track.set_handedness(0.05, "left")
@@ -69,18 +69,18 @@ def test_handedness_is_doubted_only_after_several_contradicting_predictions():
 
 def test_confirmed_handedness_is_not_doubted_again_at_once():
     track = new_track()
-    assert track.doubts_handedness(0.02, STAMPS[0] + 5)
+    assert track.update_handedness(0.02, STAMPS[0] + 5)
     track.update(track.centre, UP, 0.9, STAMPS[0] + 5)
     assert not track.set_handedness(0.6, "right")
     assert track.handedness == "right" and track.handedness_score == pytest.approx(0.6)
-    assert not track.doubts_handedness(0.02, STAMPS[0] + 5 + 1 / 30)
+    assert not track.update_handedness(0.02, STAMPS[0] + 5 + 1 / 30)
 
 
 def test_undecided_predictions_never_change_the_handedness():
     track = new_track("left", 0.1)
     random = np.random.default_rng(0)
     for stamp in np.arange(1, 2000) / 30:
-        assert not track.doubts_handedness(random.uniform(0.2, 0.8), stamp)
+        assert not track.update_handedness(random.uniform(0.2, 0.8), stamp)
         track.update(track.centre, UP, 0.9, stamp)
     assert track.handedness == "left"
 

@@ -253,7 +253,7 @@ def test_batches_that_cannot_be_split_among_processes_are_rejected(tmp_path, mon
 def test_a_missing_gpu_is_rejected_for_rendering(monkeypatch):
     warp = pytest.importorskip("warp")
     monkeypatch.setattr(warp, "is_cuda_available", lambda: False)
-    assert train.choose_renderer("cpu") is synthetic
+    assert train.choose_renderer("cpu")(64, 2, 0, 0.5).device == "cpu"
     with pytest.raises(ValueError, match="--render-device cuda: Warp finds no CUDA device"):
         train.choose_renderer("cuda")
     monkeypatch.setattr(warp, "is_cuda_available", lambda: True)

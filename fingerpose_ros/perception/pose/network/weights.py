@@ -34,7 +34,7 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+        raise ValueError(f"{path} is not a complete safetensors file: {error}") from error
 
 
 def save_network(path: Path, network: FingerPoseNet, metadata: dict[str, str] | None = None) -> None:
@@ -56,10 +56,12 @@ def load_network(path: Path) -> FingerPoseNet:
     try:
         config = NetworkConfig(**json.loads(metadata[CONFIG_KEY]))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is of another version of FingerPoseNet: {error}") from error
+        raise ValueError(
+            f"{path} has a configuration that this version of FingerPoseNet does not know: {error}"
+        ) from error
     network = FingerPoseNet(config)
     try:
         network.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(GRAPH_PREFIX)})
     except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its own configuration: {error}") from error
+        raise ValueError(f"{path} holds tensors that do not match its own configuration: {error}") from error
     return network.eval()
