@@ -107,8 +107,8 @@ SETTINGS = (
     ),
     _of_estimator(
         "min_detection_confidence",
-        "Minimum confidence of a new hand: its presence probability times the mean confidence of its joints, 0 where no "
-        "surface is visible.",
+        "Minimum confidence of a new hand: its presence probability times the mean confidence of its joints, 0 "
+        "where no surface is visible.",
         low=0.01, high=0.99,
     ),
     _of_estimator(

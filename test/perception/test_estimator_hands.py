@@ -83,7 +83,7 @@ def test_an_image_without_valid_pixels_has_no_hand_and_no_prediction(oracle, inv
 @pytest.mark.parametrize(
     ("depth", "stamp", "message"),
     [
-        (np.zeros((10, 640), np.float32), 0.0, "10, 640.*480 x 640"),
+        (np.zeros((10, 640), np.float32), 0.0, "10, 640.*480, 640"),
         (np.zeros((480, 640, 1), np.float32), 0.0, "480, 640, 1"),
         (np.zeros((480, 640), np.float32), float("nan"), "nan"),
     ],
