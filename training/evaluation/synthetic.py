@@ -1,6 +1,11 @@
-"""Evaluate on the synthetic test set (`training.rendering.testset`): errors by stratum, coverage of the uncertainty.
+"""Evaluate on the synthetic test set: errors by stratum, coverage of the uncertainty.
 
     ./run training evaluate synthetic --json errors.json --figures sheets/
+    ./run training evaluate synthetic --backgrounds DIR... --json errors.json
+
+Without `--backgrounds` it is version 17: rendered scenes (`training.rendering.testset`). With the recordings that
+`training/rendering/backgrounds.yaml` names it is version 18: hands with objects, composed into recorded scenes
+(`training.rendering.composed_testset`). Errors of the two are not comparable.
 
 As in the estimator, each hand is predicted twice. The second crop is rotated so that the hand, as first predicted,
 points up; its prediction is scored. Unlike in the estimator, both crops have the same centre.
@@ -20,7 +25,7 @@ from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.pose.crop import roll_matrix, upright_roll
 from fingerpose_ros.perception.pose.prediction import Backend, Prediction
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
-from training.rendering import testset
+from training.rendering import composed_testset, testset
 from training.rendering.preview import caption, draw_crop, sheet
 from training.rendering.sensors import SENSORS
 from training.rendering.view_sampling import HALF_SIZE
@@ -34,7 +39,12 @@ FIGURE_HANDS = 48
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cache", type=Path, default=Path(f".work/synthetic_test_{testset.VERSION}.npz"))
+    parser.add_argument(
+        "--backgrounds", nargs="+", type=Path, metavar="DIR", help="recordings without hands: version 18"
+    )
+    parser.add_argument(
+        "--cache", type=Path, help="where the set is stored; .work/synthetic_test_VERSION.npz if not given"
+    )
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--figures", type=Path, help="draw the hands with the largest errors here")
     add_model_arguments(parser)
@@ -42,16 +52,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     backend = make_backend(arguments)
-    whole = testset.load(arguments.cache)
+    version = composed_testset.VERSION if arguments.backgrounds else testset.VERSION
+    cache = arguments.cache or Path(f".work/synthetic_test_{version}.npz")
+    whole = composed_testset.load(cache, arguments.backgrounds) if arguments.backgrounds else testset.load(cache)
+    strata = composed_testset.strata(whole) if arguments.backgrounds else testset.strata(whole)
     first = predict(backend, whole["image"], np.zeros(len(whole["uvd"])))
     first_errors = metrics.joint_errors(to_mm(first.uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
     roll = upright_roll(hand_direction(to_mm(first.uvd, whole["distance"])))
     second = predict(backend, whole["image"], roll)
-    report = about(arguments, backend) | {"set": f"synthetic test set, version {testset.VERSION}"}
+    report = about(arguments, backend) | {"set": f"synthetic test set, version {version}"}
     uvd = rotated(whole["uvd"], roll)
     visible = whole["visible"] & (np.abs(uvd[..., :2]) < 1).all(axis=-1)
     whole |= {"uvd": uvd, "visible": visible}
-    report |= score(whole, second.uvd, second.sigma)
+    report |= score(whole, second.uvd, second.sigma, strata)
     report |= {"first_crop_mm": float(first_errors.mean())}
     report |= {"handedness": float((second.right > 0.5).mean()), "presence": float((second.present > 0.5).mean())}
     print(table(report))
@@ -92,13 +105,18 @@ def to_mm(uvd: np.ndarray, distance: np.ndarray) -> np.ndarray:
     return 1000 * np.concatenate([xy, z[..., None]], axis=-1)
 
 
-def score(whole: dict[str, np.ndarray], uvd: np.ndarray, sigma: np.ndarray) -> dict:
+def score(
+    whole: dict[str, np.ndarray], uvd: np.ndarray, sigma: np.ndarray, strata: dict[str, np.ndarray]
+) -> dict:  # fmt: skip
     """Errors in mm, overall and by stratum, and coverage per axis for visible and hidden joints."""
     errors = metrics.joint_errors(to_mm(uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
     visible = whole["visible"]
     result = metrics.summary(errors, JOINTS, dict(SUBTASKS)) | {"interval_95_mm": interval(errors.mean(1))}
     result["visible_mm"], result["hidden_mm"] = float(errors[visible].mean()), float(errors[~visible].mean())
-    result["strata_mm"] = {name: float(errors[which].mean()) for name, which in testset.strata(whole).items()}
+    shown = {name: which for name, which in strata.items() if which.any()}
+    result["strata_mm"] = {name: float(errors[which].mean()) for name, which in shown.items()}
+    result["strata_95_mm"] = {name: interval(errors[which].mean(1)) for name, which in shown.items()}
+    result["strata_hands"] = {name: int(which.sum()) for name, which in shown.items()}
     result["worst_joint_mm"] = float(metrics.worst_joint(errors).mean())
     result["distance_mm"] = metrics.by_distance(errors, whole["distance"])
     ratio = np.abs(uvd - whole["uvd"]) / sigma
@@ -130,7 +148,10 @@ def table(report: dict) -> str:
         f"worst joint {report['worst_joint_mm']:.2f}, first crop {report['first_crop_mm']:.2f}; "
         f"right hand {report['handedness']:.1%}, hand present {report['presence']:.1%}",
     ]
-    lines += [f"  {name:32s} {value:6.2f} mm" for name, value in (report["strata_mm"] | report["distance_mm"]).items()]
+    for name, value in report["strata_mm"].items():
+        low, high = report["strata_95_mm"][name]
+        lines.append(f"  {name:32s} {value:6.2f} mm [{low:.2f}, {high:.2f}], {report['strata_hands'][name]} hands")
+    lines += [f"  {name:32s} {value:6.2f} mm" for name, value in report["distance_mm"].items()]
     lines += [f"  {name:32s} {value:6.2f} mm" for name, value in report["per_finger_mm"].items()]
     for name in ("coverage_68_visible", "coverage_68_hidden", "coverage_95_visible", "coverage_95_hidden"):
         lines.append(

@@ -16,6 +16,7 @@ from .composing import compose
 from .hand_sampling import SampledHands, sample_hands
 from .hands import ADULT_LENGTH, HandBank
 from .holding import IN_FRONT, Held, give_objects, object_in_front
+from .object_kinds import KINDS
 from .placing import RESTING, Placement, place_floating, place_resting
 from .primitives import Primitives, stacked
 from .rendered_batches import MIN_VISIBLE
@@ -51,6 +52,9 @@ NEGATIVE_PROBABILITIES = (0.4, 0.2, 0.2, 0.2)
 """Of negatives: the same crop without hand, arm and object; with the object alone; with the arm alone; and a crop
 beside the hand."""
 
+OBJECTS = tuple(KINDS)
+"""Names of the kinds of objects."""
+
 MAX_BACKGROUNDS = 50
 """Recorded images that are tried for one hand."""
 
@@ -82,6 +86,10 @@ class _Sample:
     negative: str = ""
 
 
+def _holds(sample: _Sample) -> bool:
+    return sample.held is not None and sample.held.grip != IN_FRONT
+
+
 @dataclass(frozen=True)
 class ComposedBatches:
     """`batches[k]` is a dict of arrays, the same at every call and on every machine.
@@ -97,10 +105,13 @@ class ComposedBatches:
         left_fraction: fraction of samples with a left hand.
         negative_fraction: fraction of negatives, each of which belongs to a sample with a hand in the same batch.
         aligned_fraction: fraction of samples rotated so that the hand points up, with an error.
+        off_centre_arm_fraction: fraction of samples centred up the forearm.
+        extent: half the width of the image; 1 is the cube's edge.
 
     A batch holds, as in `rendered_batches.RenderedBatches`: `image`, `uvd`, `visible`, `present`, `right`, `sensor`,
     `held`, `touching`, `child`, `distance` and `view`; and
         visible_fraction: (batch,) fraction of the hand's silhouette that is visible.
+        object: (batch,) index into `OBJECTS` of the held object's kind; -1 without one.
         pair: (batch,) index of the sample with the hand that a sample belongs to; its own for samples with a hand.
     """
 
@@ -114,6 +125,8 @@ class ComposedBatches:
     left_fraction: float = 0.2
     negative_fraction: float = 0.25
     aligned_fraction: float = ALIGNED_FRACTION
+    off_centre_arm_fraction: float = OFF_CENTRE_ARM_FRACTION
+    extent: float = 1.0
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng((self.seed, index, 77))
@@ -151,7 +164,7 @@ class ComposedBatches:
         joints = placement.apply(hands.joints[i])
         arm = placement.rotation @ hands.arms[i]
         centre = joints.mean(0)
-        if rng.uniform() < OFF_CENTRE_ARM_FRACTION:
+        if rng.uniform() < self.off_centre_arm_fraction:
             centre = centre + rng.uniform(*OFF_CENTRE_ARM) * arm
         offset = rng.normal(0, 1, 3)
         radius = abs(rng.normal(0, 0.016)) + (rng.uniform() < 0.15) * rng.uniform(0, 0.05)
@@ -188,7 +201,7 @@ class ComposedBatches:
         which = np.array([sample.hand for sample in samples])
         negative = np.array([sample.negative for sample in samples])
         distance = np.array([sample.crop.distance for sample in samples])
-        focal = self.size / 2 * distance / HALF_SIZE
+        focal = self.size / (2 * self.extent) * distance / HALF_SIZE
         to_camera = np.broadcast_to(np.eye(4), (n, 4, 4)).copy()
         to_camera[:, :3, :3] = [sample.crop.to_crop @ sample.placement.rotation for sample in samples]
         to_camera[:, :3, 3] = [sample.crop.to_crop @ sample.placement.translation for sample in samples]
@@ -212,7 +225,9 @@ class ComposedBatches:
         renderer.draw_primitives(depth, focals, kinds, to_camera[:, None] @ placements)
         self._draw_objects(renderer, depth, focals, hands, skinned, samples, to_camera)
 
-        image, whole = compose(rng, depth, focals, [(s.background, s.crop) for s in samples], self.difficulty)
+        image, whole = compose(
+            rng, depth, focals, [(s.background, s.crop) for s in samples], self.difficulty, self.extent
+        )
         in_view = np.isfinite(image)
         network = image_borders.network_input(np.nan_to_num(image), in_view, distance[:, None, None], HALF_SIZE)
         joints = np.einsum("nij,nkj->nki", to_camera[:, :3, :3], hands.joints[which]) + to_camera[:, None, :3, 3]
@@ -222,7 +237,7 @@ class ComposedBatches:
         silhouette = own < FAR
         visible_fraction = (silhouette & (own <= whole) & in_view).sum((1, 2)) / np.maximum(silhouette.sum((1, 2)), 1)
         scale = hands.length[which] / ADULT_LENGTH
-        visible = visible_joints(whole, np.where(in_view, arm, np.inf), uvd, joints[..., 2], scale)
+        visible = visible_joints(whole, np.where(in_view, arm, np.inf), uvd, joints[..., 2], scale, self.extent)
         present = (negative == "") & (visible_fraction > MIN_VISIBLE)
         left = rng.uniform(0, 1, n) < self.left_fraction
         network[left] = network[left, :, ::-1]
@@ -234,12 +249,13 @@ class ComposedBatches:
             "present": present,
             "right": present & ~left,
             "sensor": np.array([list(SENSORS).index(sample.background.sensor) for sample in samples]),
-            "held": np.array([sample.held is not None and sample.held.grip != IN_FRONT for sample in samples]),
+            "held": np.array([_holds(sample) for sample in samples]),
             "touching": np.array([sample.placement.mode == RESTING for sample in samples]),
             "child": hands.child[which],
             "distance": distance,
             "view": -to_camera[:, 2, :3],
             "visible_fraction": np.where(negative == "", visible_fraction, 0),
+            "object": np.array([OBJECTS.index(s.held.kind) if _holds(s) else -1 for s in samples]),
             "pair": np.array([*range(len(hands.scale)), *which[len(hands.scale) :]]),
         }
 

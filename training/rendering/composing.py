@@ -20,7 +20,7 @@ SAME = 0.008
 
 def compose(
     rng: np.random.Generator, rendered: wp.array, focal: wp.array, views: list[tuple[Background, Crop]],
-    difficulty: float,
+    difficulty: float, extent: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Compose n rendered crops into recorded images.
 
@@ -33,6 +33,7 @@ def compose(
         focal: (n,) focal lengths of the crops, pixels.
         views: recorded image and crop of each.
         difficulty: of the simulated noise, 0 to 1.
+        extent: half the width of the images; 1 is the cube's edge.
 
     Returns:
         Depth (n, size, size) along the crops' axes, metres: 0 for invalid pixels, NaN outside the recorded image.
@@ -40,7 +41,9 @@ def compose(
     """
     perfect = rendered.numpy()
     n, size = len(perfect), perfect.shape[1]
-    recorded, inside = (np.stack(arrays) for arrays in zip(*(b.view(crop, size) for b, crop in views), strict=True))
+    recorded, inside = (
+        np.stack(arrays) for arrays in zip(*(b.view(crop, size, extent) for b, crop in views), strict=True)
+    )
     whole = np.where((recorded > 0) & (recorded < perfect), recorded, perfect)
     names = [background.sensor for background, _ in views]
     # Sensor pixels as the recorded image has them: depth that is aligned to colour has smaller ones.

@@ -1,7 +1,7 @@
 """Draw a sheet of rendered samples with their labels: `./run training preview --out sheet.png`.
 
-Full dots are visible joints, rings are occluded joints. Above each sample: hand (R, L, - for none), background, sensor
-and distance.
+With `--backgrounds DIR...` the hands are composed into recorded images. Full dots are visible joints, rings are
+occluded joints. Above each sample: hand (R, L, - for none), background or held object, sensor and distance.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from fingerpose_ros.perception.drawing import FINGER_COLOURS
 from fingerpose_ros.perception.pose.crop import BACKGROUND
 from fingerpose_ros.perception.skeleton import FINGERS, PARENTS
 
+from .composed_batches import OBJECTS, ComposedBatches
 from .rendered_batches import MOSTLY_STEREO, RenderedBatches
 from .scene_sampling import BACKGROUNDS
 from .sensors import KINDS, SENSORS
@@ -51,6 +52,16 @@ def sheet(tiles: list[np.ndarray], columns: int = COLUMNS) -> np.ndarray:
     return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
 
 
+def _batch(args: argparse.Namespace) -> tuple[dict[str, np.ndarray], list[str]]:
+    """A batch, and each sample's background or held object."""
+    if not args.backgrounds:
+        sensors = tuple(args.sensor or MOSTLY_STEREO)
+        batch = RenderedBatches(args.size, args.count, args.seed, args.difficulty, sensors=sensors)[0]
+        return batch, [BACKGROUNDS[k] for k in batch["background"]]
+    batch = ComposedBatches(args.size, args.count, args.seed, tuple(args.backgrounds), args.difficulty)[0]
+    return batch, [OBJECTS[k] if k >= 0 else "" for k in batch["object"]]
+
+
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="./run training preview", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -63,16 +74,21 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--sensor", choices=[*KINDS, *SENSORS], action="append", help="only this sensor or kind; may be repeated"
     )
+    parser.add_argument("--backgrounds", nargs="+", type=Path, metavar="DIR", help="recordings to compose hands into")
     args = parser.parse_args(argv)
-    sensors = tuple(args.sensor or MOSTLY_STEREO)
-    batch = RenderedBatches(args.size, args.count, args.seed, args.difficulty, sensors=sensors)[0]
+    if args.backgrounds and args.sensor:
+        parser.error("--sensor is for rendered scenes: recorded ones have the sensor of their camera")
+    try:
+        batch, scenes = _batch(args)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     tiles = []
     for i in range(args.count):
         shown = batch["present"][i]
         tile = draw_crop(batch["image"][i, 0], batch["uvd"][i] if shown else None, batch["visible"][i])
         hand = "R" if batch["right"][i] else "L" if shown else "-"
         sensor = list(SENSORS)[batch["sensor"][i]]
-        tiles.append(caption(tile, f"{hand} {BACKGROUNDS[batch['background'][i]]} {sensor} {batch['distance'][i]:.2f}"))
+        tiles.append(caption(tile, f"{hand} {scenes[i]} {sensor} {batch['distance'][i]:.2f}"))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(args.out), sheet(tiles)):
         parser.error(f"{args.out} cannot be written")

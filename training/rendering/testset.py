@@ -1,4 +1,4 @@
-"""The synthetic test set: 4,096 rendered hands that training never uses, the same on every machine.
+"""Version 17 of the synthetic test set: 4,096 rendered hands that training never uses, the same on every machine.
 
 The set is not stored. Its seed and this code define it, and a fingerprint detects a change of the generator. Such a
 change makes a new version, whose errors are not comparable with those of the last one.
@@ -14,6 +14,7 @@ All hands have a forearm, and are right hands, as the network predicts only thos
 errors, and image borders cut some hands.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -101,21 +102,32 @@ def load(cache: Path) -> dict[str, np.ndarray]:
     Raises:
         ValueError: the set that was built or read is not this version.
     """
+    return load_or_build(cache, VERSION, FINGERPRINT, build, __name__)
+
+
+def load_or_build(
+    cache: Path, version: int, expected: dict[str, float], build: Callable[[], dict[str, np.ndarray]], module: str
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Read a set from `cache`, or build it and write it there, and check that its means are as `expected`.
+
+    Raises:
+        ValueError: they are not; the message names the `module` that defines the set.
+    """
     if cache.exists():
         with np.load(cache) as stored:
             whole = dict(stored)
     else:
         whole = build()
     means = fingerprint(whole)
-    if not np.allclose(list(means.values()), list(FINGERPRINT.values()), atol=5e-5):
+    if not np.allclose(list(means.values()), list(expected.values()), atol=5e-5):
         if cache.exists():
-            advice = f"{cache} is not version {VERSION} of the test set. Remove it: the set is then rendered again"
+            advice = f"{cache} is not version {version} of the test set. Remove it: the set is then rendered again"
         else:
             advice = (
-                f"the generator no longer renders version {VERSION} of the test set. If that is intended, "
-                "raise VERSION in training/rendering/testset.py and put these means into FINGERPRINT"
+                f"the generator no longer renders version {version} of the test set. If that is intended, raise "
+                f"VERSION in {module} and put these means into FINGERPRINT"
             )
-        raise ValueError(f"{advice}. Its means are {means}, not {FINGERPRINT}")
+        raise ValueError(f"{advice}. Its means are {means}, not {expected}")
     if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
         part = cache.with_suffix(".part.npz")  # an interrupted write leaves no incomplete set

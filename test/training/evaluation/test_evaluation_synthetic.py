@@ -83,7 +83,7 @@ def test_the_second_crop_is_scored(hands, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(synthetic, "make_backend", lambda arguments: backend)
     monkeypatch.setattr(synthetic, "about", lambda arguments, backend: {"model": backend.description})
     monkeypatch.setattr(testset, "load", lambda cache: hands)
-    synthetic.run(Namespace(cache=None, json=tmp_path / "errors.json", figures=tmp_path / "sheets"))
+    synthetic.run(Namespace(backgrounds=None, cache=None, json=tmp_path / "errors.json", figures=tmp_path / "sheets"))
     assert cv2.imread(str(tmp_path / "sheets" / "synthetic_worst.png")).shape == (11 * 192, 8 * 192, 3)
     report = json.loads((tmp_path / "errors.json").read_text())
     assert report["mean_joint_error_mm"] < 1e-3 and report["first_crop_mm"] < 1e-3
