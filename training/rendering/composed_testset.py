@@ -17,7 +17,7 @@ from .composed_batches import OBJECTS, ComposedBatches
 from .testset import BATCH, COUNT, EDGE, SIZE, load_or_build, view_of
 
 VERSION = 18
-FINGERPRINT = {"uvd": 0.0, "image": 0.0, "visible": 0.0, "roughness": 0.0}
+FINGERPRINT = {"uvd": -0.000882, "image": 0.711957, "visible": 0.553106, "roughness": 0.019212}
 """`testset.fingerprint` of this version."""
 
 SEED = 20_261_129
