@@ -17,11 +17,10 @@ from .hand_sampling import SampledHands, sample_hands
 from .hands import ADULT_LENGTH, HandBank
 from .holding import IN_FRONT, Held, give_objects, object_in_front
 from .object_kinds import KINDS
-from .placing import RESTING, Placement, place_floating, place_resting
+from .placing import RESTING, Placement, place_floating, place_resting, resting_contact
 from .primitives import Primitives, stacked
 from .rendered_batches import MIN_VISIBLE
 from .renderer import FAR, Renderer
-from .scene_sampling import STANDING_FRACTION, gap, table_up, up_at_rest, up_when_picking
 from .sensors import SENSORS
 from .view_sampling import (
     ALIGNED_FRACTION,
@@ -147,7 +146,7 @@ class ComposedBatches:
             sensor = SENSORS[background.sensor]
             near, far = max(0.2, sensor.near), min(FARTHEST, sensor.far)
             if resting:
-                foot, up = _contact(rng, hands, i, held)
+                foot, up = resting_contact(rng, hands, i, held)
                 placement = place_resting(rng, background, foot, up, near, far)
             else:
                 behind = rng.uniform() < BEHIND_FRACTION
@@ -283,31 +282,3 @@ def _sleeve(rng: np.random.Generator, hands: SampledHands, i: int, difficulty: f
     if rng.uniform() < 0.45 * difficulty:
         objects.add_clothes(rng, scene, hands.arms[i], 0.028 * hands.length[i] / ADULT_LENGTH)
     return scene
-
-
-def _contact(
-    rng: np.random.Generator, hands: SampledHands, i: int, held: Held | None
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Where hand `i` or its object rests on a surface, wrist frame.
-
-    Returns:
-        A point (3,) on the surface below the hand's centre, and the surface's normal (3,).
-    """
-    joints, arm = hands.joints[i], hands.arms[i]
-    if held is not None and rng.uniform() < STANDING_FRACTION:
-        up = held.to_wrist[:3, 1] * (1 if arm @ held.to_wrist[:3, 1] > 0 else -1)
-    elif hands.picking[i]:
-        up = up_when_picking(rng, joints, arm)
-    elif hands.resting[i]:
-        up = up_at_rest(rng, joints, arm)
-    else:
-        up = table_up(rng)
-    centre = joints.mean(0)
-    vertices = hands.skinned.numpy()[i] * hands.scale[i]
-    near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
-    # If the arm rises from the surface, only the hand touches it.
-    touching = near[near @ arm < 0.01] if arm @ up > 0.05 else near
-    if held is not None:
-        touching = np.concatenate([touching, held.vertices])
-    ground = (touching @ up).min() - gap(rng, 0.85, 0.05)
-    return centre - (centre @ up - ground) * up, up

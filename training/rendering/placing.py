@@ -5,8 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from .backgrounds import Background
+from .hand_sampling import SampledHands
+from .holding import Held
 from .primitives import basis
-from .scene_sampling import look_from, view_direction
+from .scene_sampling import (
+    STANDING_FRACTION,
+    gap,
+    look_from,
+    table_up,
+    up_at_rest,
+    up_when_picking,
+    view_direction,
+)  # fmt: skip
 
 FLOATING, RESTING, BEHIND = MODES = ("floating", "resting", "behind")
 
@@ -111,3 +121,31 @@ def _normal(background: Background, row: int, column: int, depth: float) -> np.n
             return None
         near = points[close]
     return normal if normal @ middle < 0 else -normal
+
+
+def resting_contact(
+    rng: np.random.Generator, hands: SampledHands, i: int, held: Held | None
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Sample where hand `i` or its object rests on a surface, wrist frame.
+
+    Returns:
+        A point (3,) on the surface below the hand's centre, and the surface's normal (3,).
+    """
+    joints, arm = hands.joints[i], hands.arms[i]
+    if held is not None and rng.uniform() < STANDING_FRACTION:
+        up = held.to_wrist[:3, 1] * (1 if arm @ held.to_wrist[:3, 1] > 0 else -1)
+    elif hands.picking[i]:
+        up = up_when_picking(rng, joints, arm)
+    elif hands.resting[i]:
+        up = up_at_rest(rng, joints, arm)
+    else:
+        up = table_up(rng)
+    centre = joints.mean(0)
+    vertices = hands.skinned.numpy()[i] * hands.scale[i]
+    near = vertices[np.linalg.norm(vertices - centre, axis=1) < 0.25]
+    # If the arm rises from the surface, only the hand touches it.
+    touching = near[near @ arm < 0.01] if arm @ up > 0.05 else near
+    if held is not None:
+        touching = np.concatenate([touching, held.vertices])
+    ground = (touching @ up).min() - gap(rng, 0.85, 0.05)
+    return centre - (centre @ up - ground) * up, up

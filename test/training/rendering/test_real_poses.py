@@ -111,7 +111,7 @@ def test_real_poses_replace_only_free_hands(bank):
     free = ~library.grasping & ~library.resting
     moved = np.abs(library.joints - mixed.joints).max((1, 2)) > 1e-6
     np.testing.assert_array_equal(moved, free)
-    for name in ("grasping", "resting", "length", "empty", "difficulty"):
+    for name in ("grasping", "resting", "length", "negative", "difficulty"):
         np.testing.assert_array_equal(getattr(library, name), getattr(mixed, name))
 
 

@@ -1,0 +1,277 @@
+"""Whole depth images with hands composed into them, each beside the same image without the hands."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import warp as wp
+
+from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.kinematics import palm_position
+
+from .backgrounds import TRAINING, Background, Backgrounds
+from .composing import merge, sensor_pixel
+from .hand_free_images import HandFreeImages
+from .hand_sampling import SampledHands, sample_hands
+from .hands import ADULT_LENGTH, HandBank
+from .holding import Held, give_objects
+from .objects import add_clothes
+from .placing import Placement, place_floating, place_resting, resting_contact
+from .primitives import Primitives, direction_near, stacked
+from .renderer import CYLINDER, FAR, Renderer
+from .sensors import SENSORS
+
+HANDS = (0.5, 0.4, 0.1)
+"""Probabilities of one, two and three hands in an image."""
+
+RENDERED_FRACTION = 0.35
+"""Fraction of images whose background is rendered instead of recorded."""
+
+RESTING_FRACTION, BEHIND_FRACTION, HELD_FRACTION, REAL_FRACTION = 0.4, 0.15, 0.45, 0.4
+"""Fractions of hands that rest on a surface, that are beside one, that hold an object, and that take a tracked real
+pose if they hold none."""
+
+UPPER_ARM_FRACTION = 0.7
+"""Fraction of arms that continue beyond the elbow."""
+
+NEAREST, FARTHEST = 0.2, 1.5
+"""Distances of hands, metres."""
+
+APART = 0.1
+"""Least distance between two palms, metres."""
+
+MARGIN = 24
+"""Pixels around rendered surfaces in which edges and shadows may change the recorded image."""
+
+SEED_OF_ROOMS = 20_261_130
+"""Seed of the rendered backgrounds."""
+
+
+@dataclass(frozen=True)
+class ComposedImage:
+    """One image, with and without hands.
+
+    Attributes:
+        source: name of the recording, or "rendered".
+        camera: of both images.
+        depth, without: (height, width) float32 metres, 0 for invalid pixels.
+        palms: (n, 3) palms of the hands, metres in the camera's optical frame.
+        joints: (n, 21, 3) their joints.
+        left: (n,) bool: they are left hands.
+        visible: (n,) visible fraction of each hand's silhouette; 0 outside the image.
+    """
+
+    source: str
+    camera: Camera
+    depth: np.ndarray
+    without: np.ndarray
+    palms: np.ndarray
+    joints: np.ndarray
+    left: np.ndarray
+    visible: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """One hand of an image in the camera's frame: `to_camera` (4, 4) from the wrist frame, mirrored for left hands."""
+
+    index: int
+    to_camera: np.ndarray
+    held: Held | None
+    worn: Primitives
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> Renderer:
+    return Renderer(HandBank())
+
+
+@lru_cache(maxsize=2)
+def _backgrounds(folders: tuple[Path, ...], part: str) -> Backgrounds:
+    return Backgrounds(folders, part)
+
+
+@lru_cache(maxsize=2)
+def _rooms(step: int) -> HandFreeImages:
+    return HandFreeImages(SEED_OF_ROOMS, step)
+
+
+@dataclass(frozen=True)
+class ComposedImages:
+    """`images[k]` is a `ComposedImage`, the same at every call.
+
+    Args:
+        seed: of the whole dataset.
+        backgrounds: folders of recorded images without hands, see `backgrounds.Backgrounds`.
+        part: of the recordings, see `backgrounds.SPLIT`.
+        step: every `step`-th pixel, each way, of the recorded images is used.
+        difficulty: of the simulated sensor noise, 0 to 1.
+    """
+
+    seed: int
+    backgrounds: tuple[Path, ...]
+    part: str = TRAINING
+    step: int = 1
+    difficulty: float = 1.0
+
+    def __getitem__(self, index: int) -> ComposedImage:
+        rng = np.random.default_rng((self.seed, index, 78))
+        background = self._background(rng)
+        renderer, count = _renderer(), 1 + rng.choice(len(HANDS), p=HANDS)
+        hands = sample_hands(rng, renderer, count, self.difficulty, 0.0, REAL_FRACTION)
+        hands, held = give_objects(rng, renderer, hands, HELD_FRACTION)
+        placed: list[_Placed] = []
+        for i in range(count):
+            left = rng.uniform() < 0.5
+            placement = _place(rng, background, hands, i, held[i], left)
+            if placement is None:
+                continue
+            one = _Placed(i, _to_camera(placement, left), held[i], _worn(rng, hands, i))
+            palm = _palm(hands, one)
+            if all(np.linalg.norm(palm - _palm(hands, other)) > APART for other in placed):
+                placed.append(one)
+        without = background.raw * np.float32(background.unit)
+        depth, visible = without.copy(), []
+        for one in placed:
+            visible.append(self._draw(rng, background, depth, hands, one))
+        joints = [_apply(one.to_camera, hands.joints[one.index]) for one in placed]
+        joints = np.array(joints).reshape(-1, 21, 3)
+        left = np.array([np.linalg.det(one.to_camera[:3, :3]) < 0 for one in placed], bool)
+        return ComposedImage(
+            background.source, background.camera, depth, without, palm_position(joints), joints, left, np.array(visible)
+        )
+
+    def _background(self, rng: np.random.Generator) -> Background:
+        if rng.uniform() < RENDERED_FRACTION:
+            rooms, index = _rooms(self.step), int(rng.integers(2**31))
+            _, camera, depth = rooms[index]
+            raw = np.round(np.minimum(depth, 65) * 1000).astype(np.uint16)
+            return Background("rendered", raw, 0.001, camera, rooms.sensor(index))
+        background = _backgrounds(self.backgrounds, self.part).sample(rng)
+        raw = np.ascontiguousarray(background.raw[:: self.step, :: self.step])
+        return replace(background, raw=raw, camera=background.camera.scaled(self.step))
+
+    def _draw(
+        self, rng: np.random.Generator, background: Background, depth: np.ndarray, hands: SampledHands, one: _Placed
+    ) -> float:  # fmt: skip
+        """Draw a hand with arm and object into `depth`, in place; returns the visible fraction of the hand."""
+        renderer, camera, i = _renderer(), background.camera, one.index
+        bank, size = renderer.bank, hands.scale[i]
+        vertices = hands.skinned.numpy()[i] * size
+        surfaces = [vertices] + ([one.held.vertices] if one.held else [])
+        surfaces += [placement[:3, 3:].T + (placement[:3, :3] @ _CORNERS).T for _, placement in one.worn.primitives]
+        top, left, side = _region(camera, _apply(one.to_camera, np.concatenate(surfaces)))
+        if side == 0:
+            return 0.0
+        focal = wp.array([camera.fx], dtype=float, device="cpu")
+        to_view = _shear(camera, top, left, side) @ one.to_camera
+        skin = wp.array(vertices[None], dtype=wp.vec3, device="cpu")
+        own, zero = renderer.empty(1, side), np.zeros(1)
+        wrist, end = np.array([bank.hand_faces]), np.array([len(bank.faces)])
+        renderer.draw_hands(own, focal, skin, np.zeros(1, int), to_view[None], zero, wrist)
+        rendered = wp.clone(own)
+        renderer.draw_hands(rendered, focal, skin, np.zeros(1, int), to_view[None], wrist, end)
+        kinds, placements = stacked([one.worn])
+        renderer.draw_primitives(rendered, focal, kinds, to_view @ placements)
+        if one.held:
+            renderer.draw_meshes(
+                rendered, focal, [one.held.mesh], np.zeros(1, int), (to_view @ one.held.to_wrist)[None]
+            )
+        recorded, inside = _cut(depth, top, left, side)
+        scale = camera.fx * np.array([sensor_pixel(background)])
+        out, whole = merge(
+            rng, rendered, focal, recorded[None], [background.sensor], scale, np.zeros(1), self.difficulty
+        )
+        _paste(depth, out[0], top, left)
+        silhouette = own.numpy()[0] < FAR
+        return float((silhouette & (own.numpy()[0] <= whole[0]) & inside).sum() / max(silhouette.sum(), 1))
+
+
+_CORNERS = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3), axis=-1).reshape(-1, 3).T
+"""(3, 8) corners of a primitive's unit frame."""
+
+
+def _place(
+    rng: np.random.Generator, background: Background, hands: SampledHands, i: int, held: Held | None, left: bool
+) -> Placement | None:  # fmt: skip
+    """A placement of hand `i`, as if it were a right hand in a mirrored image where `left`."""
+    sensor = SENSORS[background.sensor]
+    near, far = max(NEAREST, 0.8 * sensor.near), min(FARTHEST, 1.1 * sensor.far)
+    if hands.resting[i] or hands.picking[i] or rng.uniform() < RESTING_FRACTION:
+        foot, up = resting_contact(rng, hands, i, held)
+        if left:
+            foot, up = foot * _MIRROR, up * _MIRROR
+        placement = place_resting(rng, background, foot, up, near, far)
+        if placement is not None:
+            return placement
+    centre = hands.joints[i].mean(0)
+    centre = centre * _MIRROR if left else centre
+    return place_floating(rng, background, centre, near, far, rng.uniform() < BEHIND_FRACTION)
+
+
+_MIRROR = np.array([1.0, 1.0, -1.0])
+"""A right hand's wrist frame -> a left hand's."""
+
+
+def _to_camera(placement: Placement, left: bool) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = placement.rotation, placement.translation
+    return matrix @ np.diag([1, 1, -1 if left else 1, 1])
+
+
+def _apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def _palm(hands: SampledHands, one: _Placed) -> np.ndarray:
+    return palm_position(_apply(one.to_camera, hands.joints[one.index]))
+
+
+def _worn(rng: np.random.Generator, hands: SampledHands, i: int) -> Primitives:
+    """The sleeve of hand `i`, and its arm beyond the elbow, in its wrist frame."""
+    worn, size = Primitives(), hands.length[i] / ADULT_LENGTH
+    if rng.uniform() < 0.5:
+        add_clothes(rng, worn, hands.arms[i], 0.028 * size)
+    if rng.uniform() < UPPER_ARM_FRACTION:
+        elbow, along = 0.25 * size * hands.arms[i], direction_near(rng, hands.arms[i], 90)
+        half, radius = 0.15 * size, rng.uniform(0.035, 0.055) * size
+        x = np.cross(along, direction_near(rng, along, 180))
+        x /= np.linalg.norm(x)
+        rotation = np.stack([x, along, np.cross(x, along)], axis=1)
+        worn.add(CYLINDER, elbow + half * along, (radius, half, radius), rotation)
+    return worn
+
+
+def _region(camera: Camera, points: np.ndarray) -> tuple[int, int, int]:
+    """Row, column and side of a square region of the image that holds `points` (n, 3) with a margin; 0 if none is."""
+    points = points[points[:, 2] > 0.05]
+    if not len(points):
+        return 0, 0, 0
+    pixels = camera.project(points)
+    low = np.maximum(np.floor(pixels.min(0)).astype(int) - MARGIN, 0)
+    high = np.minimum(np.ceil(pixels.max(0)).astype(int) + MARGIN, (camera.width, camera.height))
+    if (high - low < 2).any():
+        return 0, 0, 0
+    return int(low[1]), int(low[0]), int((high - low).max())
+
+
+def _shear(camera: Camera, top: int, left: int, side: int) -> np.ndarray:
+    """Camera frame -> the frame (4, 4) of a renderer's square view of a region, whose principal point is its centre."""
+    matrix = np.eye(4)
+    matrix[1, 1] = camera.fy / camera.fx
+    matrix[0, 2] = (camera.cx - left + 0.5 - side / 2) / camera.fx
+    matrix[1, 2] = (camera.cy - top + 0.5 - side / 2) / camera.fx
+    return matrix
+
+
+def _cut(depth: np.ndarray, top: int, left: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """A square region of an image, 0 beyond its border; and which pixels are within."""
+    part = depth[top : top + side, left : left + side]
+    pad = ((0, side - part.shape[0]), (0, side - part.shape[1]))
+    return np.pad(part, pad), np.pad(np.ones(part.shape, bool), pad)
+
+
+def _paste(depth: np.ndarray, part: np.ndarray, top: int, left: int) -> None:
+    target = depth[top : top + len(part), left : left + len(part)]
+    target[:] = part[: target.shape[0], : target.shape[1]]
