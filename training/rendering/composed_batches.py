@@ -51,6 +51,9 @@ NEGATIVE_PROBABILITIES = (0.4, 0.2, 0.2, 0.2)
 """Of negatives: the same crop without hand, arm and object; with the object alone; with the arm alone; and a crop
 beside the hand."""
 
+NEAREST_JOINT = 0.12
+"""Least depth of a joint, and of a crop's centre, metres."""
+
 OBJECTS = tuple(KINDS)
 """Names of the kinds of objects."""
 
@@ -151,7 +154,7 @@ class ComposedBatches:
             else:
                 behind = rng.uniform() < BEHIND_FRACTION
                 placement = place_floating(rng, background, hands.joints[i].mean(0), near, far, behind)
-            if placement is not None:
+            if placement is not None and placement.apply(hands.joints[i])[:, 2].min() > NEAREST_JOINT:
                 if held is None and rng.uniform() < NEARBY_FRACTION * self.difficulty:
                     camera = -placement.rotation.T @ placement.translation
                     held = object_in_front(rng, hands.joints[i].mean(0), camera, NEARBY)
@@ -167,7 +170,8 @@ class ComposedBatches:
             centre = centre + rng.uniform(*OFF_CENTRE_ARM) * arm
         offset = rng.normal(0, 1, 3)
         radius = abs(rng.normal(0, 0.016)) + (rng.uniform() < 0.15) * rng.uniform(0, 0.05)
-        crop = Crop(centre + offset * (radius / np.linalg.norm(offset)), HALF_SIZE)
+        centre = centre + offset * (radius / np.linalg.norm(offset))
+        crop = Crop(centre if centre[2] > NEAREST_JOINT else joints.mean(0), HALF_SIZE)
         if rng.uniform() >= self.aligned_fraction:
             return crop
         by_arm = rng.uniform() < FOREARM_FRACTION
@@ -186,7 +190,7 @@ class ComposedBatches:
             offset = rng.normal(0, 1, 3)
             offset *= rng.uniform(OFF_CENTRE + 0.005, 0.25) / np.linalg.norm(offset)
             centre = sample.placement.apply(hands.joints[sample.hand]).mean(0) + offset
-            if centre[2] > HALF_SIZE:
+            if centre[2] > NEAREST_JOINT:
                 crop = Crop(centre, HALF_SIZE, roll=crop.roll)
             else:
                 kind = WITHOUT

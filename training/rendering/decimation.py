@@ -57,7 +57,9 @@ def decimate(vertices: np.ndarray, faces: np.ndarray, target: int, importance: n
         if not shared or len(around_gone & around_kept) != len(shared) or _on_border(gone, kept, alive, faces_at):
             continue
         moved = faces_at[gone] - shared
-        if _flips(vertices, [alive[i] for i in moved], gone, kept):
+        if not moved:
+            continue
+        if importance[gone] > 0 and _flips(vertices, [alive[i] for i in moved], gone, kept):
             continue
         for i in shared:
             for v in alive.pop(i):
@@ -134,8 +136,6 @@ def _on_border(gone: int, kept: int, alive: dict, faces_at: list) -> bool:
 
 def _flips(vertices: np.ndarray, moved: list, gone: int, kept: int) -> bool:
     """Whether the collapse turns the normal of one of the faces `moved` by more than about 80 degrees."""
-    if not moved:
-        return True
     before = vertices[np.array(moved)]
     after = vertices[np.array([[kept if v == gone else v for v in face] for face in moved])]
     a, b = (np.cross(c[:, 1] - c[:, 0], c[:, 2] - c[:, 0]) for c in (before, after))
