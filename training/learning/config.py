@@ -123,6 +123,24 @@ class TrainingConfig:
         return sum(stage.steps * stage.step_samples for stage in self.stages)
 
 
+TASKS = ("pose", "detection")
+
+
+def task_of(path: Path) -> str:
+    """One of `TASKS`: what a configuration trains, the pose network unless it says otherwise.
+
+    Raises:
+        ValueError: another task; or the file is no mapping in YAML.
+    """
+    try:
+        task = yaml.safe_load(path.read_text()).get("task", "pose")
+    except (AttributeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    if task not in TASKS:
+        raise ValueError(f"{path}: task {task!r} is not one of {', '.join(TASKS)}")
+    return task
+
+
 def load_config(path: Path) -> TrainingConfig:
     """Read the YAML file of a run.
 

@@ -27,6 +27,7 @@ import os
 import signal
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import distributed
@@ -36,9 +37,12 @@ from training.datasets.msra import CUBES_M
 from training.datasets.sample import hold_out
 
 from .checkpoint import CHECKPOINT
-from .config import Stage, load_config
+from .config import Stage, load_config, task_of
 from .data import MakeBatches, composed, from_dataset, rendered_count, synthetic
 from .trainer import Trainer, is_distributed
+
+if TYPE_CHECKING:
+    from .detection.trainer import DetectionTrainer
 
 log = logging.getLogger("train")
 
@@ -148,6 +152,25 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _trainer(arguments: argparse.Namespace, device: torch.device) -> "Trainer | DetectionTrainer":
+    """The trainer of the network that the configuration is for.
+
+    Raises:
+        ValueError: options that exclude each other, or data that cannot be read.
+    """
+    if task_of(arguments.config) == "pose":
+        config = load_config(arguments.config)
+        return Trainer(config, arguments.out, device, *_data(arguments, config.stages))
+    from .detection.trainer import DetectionTrainer, load_detection_config  # imported late: it needs Warp
+
+    if not arguments.backgrounds:
+        raise ValueError("the detector needs --backgrounds: recorded images without hands")
+    if arguments.dataset or arguments.weights or device.type != "cpu":
+        raise ValueError("--dataset, --weights and --device cuda are for the pose network")
+    config = load_detection_config(arguments.config)
+    return DetectionTrainer(config, arguments.out, tuple(arguments.backgrounds))
+
+
 def main(argv: list[str]) -> None:
     parser = make_parser()
     arguments = parser.parse_args(argv)
@@ -163,8 +186,7 @@ def main(argv: list[str]) -> None:
     try:
         device = choose_device(arguments.device)
         arguments.out.mkdir(parents=True, exist_ok=True)
-        config = load_config(arguments.config)
-        trainer = Trainer(config, arguments.out, device, *_data(arguments, config.stages))
+        trainer = _trainer(arguments, device)
         if arguments.resume:
             trainer.resume()
         elif arguments.weights:

@@ -92,7 +92,7 @@ def _backgrounds(folders: tuple[Path, ...], part: str) -> Backgrounds:
     return Backgrounds(folders, part)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _rooms(step: int) -> HandFreeImages:
     return HandFreeImages(SEED_OF_ROOMS, step)
 
@@ -105,14 +105,14 @@ class ComposedImages:
         seed: of the whole dataset.
         backgrounds: folders of recorded images without hands, see `backgrounds.Backgrounds`.
         part: of the recordings, see `backgrounds.SPLIT`.
-        step: every `step`-th pixel, each way, of the recorded images is used.
+        min_focal: recorded images are decimated as long as their focal length stays at least this, pixels; 0 for never.
         difficulty: of the simulated sensor noise, 0 to 1.
     """
 
     seed: int
     backgrounds: tuple[Path, ...]
     part: str = TRAINING
-    step: int = 1
+    min_focal: float = 0.0
     difficulty: float = 1.0
 
     def __getitem__(self, index: int) -> ComposedImage:
@@ -144,13 +144,18 @@ class ComposedImages:
 
     def _background(self, rng: np.random.Generator) -> Background:
         if rng.uniform() < RENDERED_FRACTION:
-            rooms, index = _rooms(self.step), int(rng.integers(2**31))
+            index = int(rng.integers(2**31))
+            rooms = _rooms(self._step(SENSORS[_rooms(1).sensor(index)].image_focal))
             _, camera, depth = rooms[index]
             raw = np.round(np.minimum(depth, 65) * 1000).astype(np.uint16)
             return Background("rendered", raw, 0.001, camera, rooms.sensor(index))
         background = _backgrounds(self.backgrounds, self.part).sample(rng)
-        raw = np.ascontiguousarray(background.raw[:: self.step, :: self.step])
-        return replace(background, raw=raw, camera=background.camera.scaled(self.step))
+        step = self._step(background.camera.fx)
+        raw = np.ascontiguousarray(background.raw[::step, ::step])
+        return replace(background, raw=raw, camera=background.camera.scaled(step))
+
+    def _step(self, focal: float) -> int:
+        return max(1, int(focal // self.min_focal)) if self.min_focal else 1
 
     def _draw(
         self, rng: np.random.Generator, background: Background, depth: np.ndarray, hands: SampledHands, one: _Placed

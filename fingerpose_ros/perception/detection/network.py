@@ -1,0 +1,74 @@
+"""The detector's two networks in PyTorch: proposals at many points of a surface, and the classification of a few.
+
+Both see crops of constant metric size (`surface.metric_crops`), so they learn no scale. Needs PyTorch.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+PROPOSAL_SIZE, PROPOSAL_HALF = 24, 0.24
+"""Side of a proposal's crop, pixels, and half its side, metres: the hand and the arm that leads to it."""
+
+CONTEXT_SIZE, CONTEXT_HALF = 64, 0.24
+"""The same of the classifier's crop for context."""
+
+DETAIL_SIZE, DETAIL_HALF = 64, 0.12
+"""The same of the classifier's crop for fingers: 3.75 mm a pixel."""
+
+
+def _block(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+class ProposalNetwork(nn.Module):
+    """Small crops around surface points -> whether a palm is near, and where."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(_block(1, 16, 2), _block(16, 32, 2), _block(32, 48, 2))
+        self.hidden = nn.Linear(48 * 9, 48)
+        self.output = nn.Linear(48, 4)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Crops (n, 1, 24, 24) -> logits (n,), and offsets (n, 3) to the palm, in units of `PROPOSAL_HALF`."""
+        output = self.output(functional.relu(self.hidden(self.features(crops).flatten(1))))
+        return output[:, 0], output[:, 1:]
+
+
+class ClassifierNetwork(nn.Module):
+    """Two crops around a candidate, for context and for detail -> whether it is a hand, its palm and its direction."""
+
+    WIDTHS = (24, 40, 64, 96)
+
+    def __init__(self):
+        super().__init__()
+        self.context, self.detail = self._trunk(), self._trunk()
+        self.hidden = nn.Linear(2 * self.WIDTHS[-1] * 16, 96)
+        self.output = nn.Linear(96, 7)
+
+    def _trunk(self) -> nn.Sequential:
+        layers, before = [], 1
+        for width in self.WIDTHS:
+            layers += [_block(before, width, 2)]
+            before = width
+        return nn.Sequential(*layers, _block(before, before, 1))
+
+    def forward(self, context: Tensor, detail: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict candidates.
+
+        Args:
+            context: (n, 1, 64, 64) crops of half size `CONTEXT_HALF`.
+            detail: (n, 1, 64, 64) crops of half size `DETAIL_HALF`.
+
+        Returns:
+            Logits (n,); offsets (n, 3) to the palm, in units of `DETAIL_HALF`; and the hand's direction (n, 3), not of
+            unit length.
+        """
+        features = torch.cat([self.context(context).flatten(1), self.detail(detail).flatten(1)], dim=1)
+        output = self.output(functional.relu(self.hidden(features)))
+        return output[:, 0], output[:, 1:4], output[:, 4:]

@@ -1,0 +1,69 @@
+"""Points on the surfaces of a depth image, and metric crops around points."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from ..camera import Camera
+
+GRID_WIDTH = 160
+"""Columns of the image that are read to sample points: every fourth of VGA."""
+
+SPACING = 0.045
+"""Distance between sampled points, metres."""
+
+
+@lru_cache(maxsize=4)
+def _rays(camera: Camera, step: int) -> np.ndarray:
+    """Points (height, width, 3) at a depth of one metre on every `step`-th pixel; NaN where the lens model has none."""
+    camera = camera.scaled(step)
+    u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    return camera.back_project(np.stack([u, v], axis=-1), np.ones(u.shape)).astype(np.float32)
+
+
+def surface_points(
+    depth: np.ndarray, camera: Camera, min_distance: float, max_distance: float, spacing: float = SPACING
+) -> np.ndarray:
+    """Points (n, 3) on the surfaces of a depth image, about `spacing` metres apart, in the camera's optical frame.
+
+    Args:
+        depth: (height, width) metres; 0, NaN and infinite are invalid.
+        min_distance, max_distance: range of depths, metres.
+    """
+    step = max(1, round(camera.width / GRID_WIDTH))
+    rays, z = _rays(camera, step), depth[::step, ::step]
+    with np.errstate(invalid="ignore"):
+        used = (z >= min_distance) & (z <= max_distance) & np.isfinite(rays[..., 0])
+    points = rays[used] * z[used][:, None]
+    if not len(points):
+        return np.zeros((0, 3), np.float32)
+    cells = np.floor(points / np.float32(spacing)).astype(np.int64) @ np.array([1, 1 << 20, 1 << 40])
+    _, cell, count = np.unique(cells, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(cell, points[:, k]) for k in range(3)], axis=1)
+    return (sums / count[:, None]).astype(np.float32)
+
+
+def metric_crops(depth: np.ndarray, camera: Camera, centres: np.ndarray, half_size: float, size: int) -> np.ndarray:
+    """Square crops (n, size, size) float32 of constant metric size around points.
+
+    A crop's rows and columns are those of the image, so it costs one look-up a pixel. Values are the depth relative to
+    the centre in units of `half_size`, from -1 to 1; invalid pixels and surfaces beyond are 1, surfaces before -1.
+
+    Args:
+        depth: (height, width) float32 metres, 0 for invalid pixels.
+        centres: (n, 3) metres in the camera's optical frame, in front of it.
+        half_size: half the side of a crop, metres.
+        size: side of a crop, pixels.
+    """
+    centres = np.asarray(centres, np.float32).reshape(-1, 3)
+    middle = camera.project(centres).astype(np.float32)
+    axis = (2 * np.arange(size, dtype=np.float32) + 1) / size - 1
+    reach = np.float32(half_size) / centres[:, 2:]
+    columns = np.rint(middle[:, :1] + np.float32(camera.fx) * reach * axis).astype(np.int32)
+    rows = np.rint(middle[:, 1:] + np.float32(camera.fy) * reach * axis).astype(np.int32)
+    inside = ((rows >= 0) & (rows < camera.height))[:, :, None] & ((columns >= 0) & (columns < camera.width))[:, None]
+    np.clip(rows, 0, camera.height - 1, out=rows)
+    np.clip(columns, 0, camera.width - 1, out=columns)
+    z = depth[rows[:, :, None], columns[:, None]]
+    relative = (z - centres[:, 2][:, None, None]) / np.float32(half_size)
+    return np.where(inside & (z > 0), np.clip(relative, -1, 1), np.float32(1))

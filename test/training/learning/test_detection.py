@@ -1,0 +1,149 @@
+"""Training the detector: labels of samples, the replay buffer, and runs that resume."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
+
+import torch
+from recorded_scene import table, write_recording
+
+from fingerpose_ros.perception.detection.network import ClassifierNetwork, ProposalNetwork
+from training.learning import train
+from training.learning.config import task_of
+from training.learning.detection import samples
+from training.learning.detection.buffer import ReplayBuffer
+from training.learning.detection.samples import best_candidates, classifier_samples, proposal_samples
+from training.learning.detection.trainer import (
+    STATE,
+    WEIGHTS,
+    DetectionConfig,
+    DetectionTrainer,
+    ImageSamples,
+    load_detection_config,
+)
+from training.rendering.composed_images import ComposedImages
+
+TINY = DetectionConfig(
+    images=6, steps=1, proposal_batch=16, classifier_batch=4, buffer=400, validation_images=2, workers=0
+)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("recordings")
+    names = ("room", "neg_felix_room")  # the second one chooses thresholds
+    return tuple(write_recording(root / name, [table()], sensor_model="kinect_v1") for name in names)
+
+
+@pytest.fixture(scope="module")
+def images(folders):
+    dataset = ComposedImages(3, folders, min_focal=250)
+    return [dataset[k] for k in range(10)]
+
+
+def test_points_near_palms_are_positive_and_the_image_without_hands_has_none(images):
+    rng, total = np.random.default_rng(0), 0
+    for image in images:
+        crops, labels = proposal_samples(rng, image)
+        assert crops.shape == (len(labels.label), 24, 24) and np.abs(crops).max() <= 1
+        palms = labels.centres + labels.offset
+        for palm, label, centre in zip(palms, labels.label, labels.centres, strict=True):
+            if label:
+                total += 1
+                assert np.linalg.norm(image.palms - palm, axis=1).min() < 1e-5
+                assert np.linalg.norm(palm - centre) < samples.POSITIVE
+    assert total > 20
+
+
+def test_classifier_samples_come_in_pairs_with_and_without_the_hand(images):
+    rng, positives, negatives = np.random.default_rng(0), 0, 0
+    nothing = np.zeros((0, 3), np.float32)
+    for image in images:
+        context, detail, labels = classifier_samples(rng, image, nothing, nothing)
+        assert context.shape == detail.shape == (len(labels.label), 64, 64)
+        shown = int((image.visible >= samples.MIN_VISIBLE).sum())
+        assert (labels.label == 0).sum() == shown
+        positives += int(labels.label.sum())
+        negatives += shown
+        lengths = np.linalg.norm(labels.direction[labels.label > 0], axis=1)
+        np.testing.assert_allclose(lengths, 1, atol=1e-5)
+    assert positives > 2 * negatives * 0.8 and negatives > 4
+
+
+def test_candidates_are_the_best_and_apart():
+    points = np.array([[0, 0, 1], [0.02, 0, 1], [0.5, 0, 1], [0.2, 0, 1]], float)
+    assert best_candidates(points, np.array([1.0, 2.0, 0.5, 3.0]), 2).tolist() == [3, 1]
+    assert best_candidates(points, np.array([1.0, 2.0, 0.5, 3.0]), 9).tolist() == [3, 1, 2]
+
+
+def test_the_buffer_keeps_the_newest_and_draws_the_requested_mix():
+    buffer = ReplayBuffer(10, {"crop": 4})
+    for k in range(5):
+        crops = np.full((4, 4, 4), k / 10, np.float32)
+        label = np.array([1, 0, 0, 0], np.float32)
+        buffer.add({"crop": crops, "label": label, "offset": np.zeros((4, 3)), "direction": np.zeros((4, 3))})
+    assert buffer.count == 10
+    batch = buffer.draw(np.random.default_rng(0), 400, 0.5)
+    assert batch["label"].mean() == pytest.approx(0.5, abs=0.1)
+    assert set(np.round(batch["crop"][:, 0, 0], 1)) == {np.float32(k) for k in (0.2, 0.3, 0.4)}
+    assert np.abs(batch["crop"] * 10 - np.round(batch["crop"] * 10)).max() < 0.05
+
+
+def test_networks_take_any_number_of_crops():
+    logits, offsets = ProposalNetwork().eval()(torch.zeros(3, 1, 24, 24))
+    assert logits.shape == (3,) and offsets.shape == (3, 3)
+    logits, offsets, directions = ClassifierNetwork().eval()(torch.zeros(2, 1, 64, 64), torch.zeros(2, 1, 64, 64))
+    assert logits.shape == (2,) and offsets.shape == directions.shape == (2, 3)
+
+
+def test_a_run_learns_writes_weights_and_resumes(folders, tmp_path):
+    trainer = DetectionTrainer(TINY, tmp_path, folders)
+    trainer.start()
+    before = {name: value.clone() for name, value in trainer.classifier.state_dict().items()}
+    trainer.run(minutes=5)
+    assert trainer.done == 6 and (tmp_path / WEIGHTS).stat().st_size < 3_000_000
+    assert any(not torch.equal(before[name], value) for name, value in trainer.classifier.state_dict().items())
+    again = DetectionTrainer(TINY, tmp_path, folders)
+    again.resume()
+    assert again.done == 6 and (tmp_path / STATE).exists()
+    for name, value in trainer.proposal.state_dict().items():
+        assert torch.equal(value, again.proposal.state_dict()[name])
+    first = next(iter(trainer.optimiser.state_dict()["state"].values()))
+    other = next(iter(again.optimiser.state_dict()["state"].values()))
+    assert torch.equal(first["exp_avg"], other["exp_avg"])
+
+
+def test_mining_uses_the_newest_proposal_network(folders, tmp_path):
+    dataset = ImageSamples(ComposedImages(3, folders, min_focal=250), tmp_path / WEIGHTS)
+    untrained = dataset[0]["classifier"]["label"]
+    DetectionTrainer(TINY, tmp_path, folders).save()
+    trained = dataset[0]["classifier"]["label"]
+    assert len(untrained) and len(trained)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("task: cooking", "task 'cooking' is not one of pose, detection"), ("task: detection\nimage: 3", "image")],
+)
+def test_wrong_configurations_are_named(folders, tmp_path, text, message, capsys):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(SystemExit):
+        train.main(["--config", str(path), "--out", str(tmp_path / "out"), "--backgrounds", *map(str, folders)])
+    assert message in capsys.readouterr().err
+
+
+def test_the_included_configuration_is_valid():
+    path = Path(__file__).parents[3] / "training" / "configs" / "detection.yaml"
+    assert task_of(path) == "detection" and load_detection_config(path).images > 0
+
+
+def test_the_detector_needs_backgrounds(tmp_path, capsys):
+    path = tmp_path / "detection.yaml"
+    path.write_text("task: detection\nimages: 3")
+    with pytest.raises(SystemExit):
+        train.main(["--config", str(path), "--out", str(tmp_path / "out")])
+    assert "the detector needs --backgrounds" in capsys.readouterr().err

@@ -1,0 +1,169 @@
+"""Training samples for the detector's networks, cropped out of one composed image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.detection.network import (
+    CONTEXT_HALF,
+    CONTEXT_SIZE,
+    DETAIL_HALF,
+    DETAIL_SIZE,
+    PROPOSAL_HALF,
+    PROPOSAL_SIZE,
+)
+from fingerpose_ros.perception.detection.surface import metric_crops, surface_points
+from fingerpose_ros.perception.kinematics import hand_direction
+from training.rendering.composed_images import FARTHEST, NEAREST, ComposedImage
+
+POSITIVE, NEGATIVE = 0.06, 0.09
+"""A point nearer than this to a palm is positive, one farther than this from all is negative, metres."""
+
+MIN_VISIBLE = 0.3
+"""Hands of which less is visible are neither positive nor negative."""
+
+PROPOSALS = {"positive": 16, "beside": 10, "random": 8, "without": 8}
+"""Samples for the proposal network in an image: near palms, beside hands, anywhere, and near palms in the image without
+hands."""
+
+BESIDE = 0.3
+"""Largest distance from a palm of samples beside a hand, metres."""
+
+CANDIDATES, CLASSIFIED_POSITIVES = 6, 3
+"""Candidates of an image, and positives around each palm, for the classifier."""
+
+JITTER = 0.02
+"""Standard deviation of a positive's centre around the palm, along each axis, metres."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of one network: n crops with labels.
+
+    Attributes:
+        centres: (n, 3) metres.
+        label: (n,) float32: 1 for a hand, 0 for none.
+        offset: (n, 3) from the centre to the palm, metres; 0 where there is no hand.
+        direction: (n, 3) unit vectors of the hands; 0 where there is no hand.
+    """
+
+    centres: np.ndarray
+    label: np.ndarray
+    offset: np.ndarray
+    direction: np.ndarray
+
+
+def _labelled(points: np.ndarray, image: ComposedImage, with_hands: bool) -> tuple[Samples, np.ndarray]:
+    """Labels of points (n, 3); and which of them (n,) are clearly positive or negative."""
+    n = len(points)
+    if not with_hands or not len(image.palms):
+        zero = np.zeros((n, 3), np.float32)
+        return Samples(points, np.zeros(n, np.float32), zero, zero), np.ones(n, bool)
+    distances = np.linalg.norm(points[:, None] - image.palms, axis=2)
+    nearest = distances.argmin(1)
+    distance = distances[np.arange(n), nearest]
+    seen = image.visible[nearest] >= MIN_VISIBLE
+    positive = (distance < POSITIVE) & seen
+    clear = positive | (distance > NEGATIVE)
+    directions = hand_direction(image.joints)
+    directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    mask = positive[:, None]
+    offset = np.where(mask, image.palms[nearest] - points, 0).astype(np.float32)
+    return Samples(points, positive.astype(np.float32), offset, np.where(mask, directions[nearest], 0)), clear
+
+
+def _chosen(rng: np.random.Generator, which: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the indices where `which` (n,) holds, at random."""
+    indices = np.flatnonzero(which)
+    return rng.choice(indices, min(count, len(indices)), replace=False) if len(indices) else indices
+
+
+def proposal_samples(rng: np.random.Generator, image: ComposedImage) -> tuple[np.ndarray, Samples]:
+    """Crops (n, 24, 24) for the proposal network, and their labels."""
+    parts = []
+    for depth, with_hands in ((image.depth, True), (image.without, False)):
+        points = surface_points(depth, image.camera, NEAREST, FARTHEST)
+        if not len(points):
+            continue
+        labels, clear = _labelled(points, image, with_hands)
+        near = np.zeros(len(points), bool)
+        if len(image.palms):
+            near = np.linalg.norm(points[:, None] - image.palms, axis=2).min(1) < BESIDE
+        positive = labels.label > 0
+        if with_hands:
+            picked = [
+                _chosen(rng, positive, PROPOSALS["positive"]),
+                _chosen(rng, clear & ~positive & near, PROPOSALS["beside"]),
+                _chosen(rng, clear & ~positive & ~near, PROPOSALS["random"]),
+            ]
+        else:
+            picked = [_chosen(rng, near, PROPOSALS["without"])]
+        index = np.concatenate(picked)
+        crops = metric_crops(depth, image.camera, points[index], PROPOSAL_HALF, PROPOSAL_SIZE)
+        parts.append((crops, _taken(labels, index)))
+    return _joined(parts, PROPOSAL_SIZE)
+
+
+def classifier_samples(
+    rng: np.random.Generator, image: ComposedImage, candidates: np.ndarray, candidates_without: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Samples]:
+    """Crops (n, 64, 64) for context and for detail, and their labels.
+
+    Args:
+        candidates, candidates_without: (m, 3) what the proposal network proposes in the image with and without hands.
+    """
+    shown = image.palms[image.visible >= MIN_VISIBLE]
+    positives = np.repeat(shown, CLASSIFIED_POSITIVES, axis=0)
+    positives = positives + rng.normal(0, JITTER, positives.shape)
+    # The same places in the image without the hands are the negatives that differ in nothing but the hand.
+    pairs = shown + rng.normal(0, JITTER, shown.shape)
+    context, detail, labels = [], [], []
+    for depth, with_hands, centres in (
+        (image.depth, True, np.concatenate([positives, candidates])),
+        (image.without, False, np.concatenate([pairs, candidates_without])),
+    ):
+        centres = centres[centres[:, 2] > NEAREST / 2].astype(np.float32)
+        found, clear = _labelled(centres, image, with_hands)
+        index = np.flatnonzero(clear)
+        context.append(metric_crops(depth, image.camera, centres[index], CONTEXT_HALF, CONTEXT_SIZE))
+        detail.append(metric_crops(depth, image.camera, centres[index], DETAIL_HALF, DETAIL_SIZE))
+        labels.append(_taken(found, index))
+    return np.concatenate(context), np.concatenate(detail), _merged(labels)
+
+
+def best_candidates(points: np.ndarray, scores: np.ndarray, count: int, apart: float = 0.08) -> np.ndarray:
+    """Indices of at most `count` of the points (n, 3), highest score first, at least `apart` metres from each other."""
+    kept: list[int] = []
+    for i in np.argsort(-scores):
+        if len(kept) == count:
+            break
+        if all(np.linalg.norm(points[i] - points[k]) >= apart for k in kept):
+            kept.append(int(i))
+    return np.array(kept, int)
+
+
+def all_proposals(depth: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 3) of an image and the proposal network's crops (n, 24, 24) around them."""
+    points = surface_points(depth, camera, NEAREST, FARTHEST)
+    return points, metric_crops(depth, camera, points, PROPOSAL_HALF, PROPOSAL_SIZE)
+
+
+def _taken(samples: Samples, index: np.ndarray) -> Samples:
+    return Samples(*(getattr(samples, name)[index] for name in ("centres", "label", "offset", "direction")))
+
+
+def _merged(parts: list[Samples]) -> Samples:
+    return Samples(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("centres", "label", "offset", "direction")
+        )
+    )
+
+
+def _joined(parts: list[tuple[np.ndarray, Samples]], size: int) -> tuple[np.ndarray, Samples]:
+    if not parts:
+        zero = np.zeros((0, 3), np.float32)
+        return np.zeros((0, size, size), np.float32), Samples(zero, np.zeros(0, np.float32), zero, zero)
+    return np.concatenate([crops for crops, _ in parts]), _merged([labels for _, labels in parts])

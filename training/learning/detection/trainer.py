@@ -1,0 +1,297 @@
+"""The detector's training: composed images in, samples mined by the newest proposal network, both networks trained.
+
+Mining never stops: the classifier learns on what the proposal network proposes, in each image with and without hands.
+"""
+
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from fingerpose_ros.perception.detection.network import (
+    CONTEXT_HALF,
+    CONTEXT_SIZE,
+    DETAIL_HALF,
+    DETAIL_SIZE,
+    PROPOSAL_HALF,
+    PROPOSAL_SIZE,
+    ClassifierNetwork,
+    ProposalNetwork,
+)
+from fingerpose_ros.perception.detection.surface import metric_crops
+from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
+from training.learning.data import loader
+from training.rendering.backgrounds import THRESHOLDS, TRAINING
+from training.rendering.composed_images import ComposedImages
+
+from .buffer import ReplayBuffer
+from .samples import CANDIDATES, all_proposals, best_candidates, classifier_samples, proposal_samples
+
+log = logging.getLogger("train")
+
+WEIGHTS, STATE = "detector.safetensors", "checkpoint.safetensors"
+
+WORKING_FOCAL = 250.0
+"""Focal length to which images are decimated, pixels: 3.2 mm a pixel at 0.8 m."""
+
+NEAR = 0.08
+"""A palm is proposed if a candidate is so near, metres."""
+
+
+@dataclass(frozen=True)
+class DetectionConfig:
+    """A run of the detector's training.
+
+    Attributes:
+        images: composed images in all.
+        learning_rate: at the start; it falls as a cosine.
+        steps: optimiser steps of each network for an image.
+        proposal_batch, classifier_batch: samples in a step.
+        positive_fraction: of the samples in a step.
+        buffer: samples of the classifier that are kept for replay; of the proposal network four times as many.
+        validation_images: of recordings that training does not use.
+        seed: of the data and of random weights.
+        workers: processes that render images.
+    """
+
+    images: int
+    learning_rate: float = 1e-3
+    steps: int = 2
+    proposal_batch: int = 512
+    classifier_batch: int = 96
+    positive_fraction: float = 0.35
+    buffer: int = 60_000
+    validation_images: int = 100
+    seed: int = 0
+    workers: int = 1
+
+
+def load_detection_config(path: Path) -> DetectionConfig:
+    """Read the YAML file of a run, without its key `task`.
+
+    Raises:
+        ValueError: an unknown or missing key; the message names the file.
+    """
+    content = yaml.safe_load(path.read_text())
+    try:
+        return DetectionConfig(**{name: value for name, value in content.items() if name != "task"})
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+class Proposer:
+    """The newest proposal network of a run, as a worker process uses it."""
+
+    def __init__(self, path: Path):
+        self._path, self._time, self._network = path, 0.0, ProposalNetwork().eval()
+
+    def candidates(self, rng: np.random.Generator, depth: np.ndarray, camera, count: int = CANDIDATES) -> np.ndarray:
+        """At most `count` candidates (n, 3) of an image, metres: random points before there is a network."""
+        points, crops = all_proposals(depth, camera)
+        if not len(points):
+            return points
+        if self._path.exists() and self._path.stat().st_mtime != self._time:
+            self._time = self._path.stat().st_mtime
+            tensors = load_tensors(self._path)[0]
+            self._network.load_state_dict(_below("proposal.", tensors))
+        if not self._time:
+            return points[rng.choice(len(points), min(count, len(points)), replace=False)]
+        with torch.inference_mode():
+            logits, offsets = self._network(torch.from_numpy(crops)[:, None])
+        palms = points + PROPOSAL_HALF * offsets.numpy()
+        return palms[best_candidates(palms, logits.numpy(), count)]
+
+
+@dataclass
+class ImageSamples:
+    """A dataset: the samples of composed image `index`, for both networks."""
+
+    images: ComposedImages
+    weights: Path
+    proposer: Proposer | None = None
+
+    def __getitem__(self, index: int) -> dict[str, dict[str, np.ndarray]]:
+        self.proposer = self.proposer or Proposer(self.weights)
+        rng = np.random.default_rng((self.images.seed, index, 79))
+        image = self.images[index]
+        crops, labels = proposal_samples(rng, image)
+        proposed = [self.proposer.candidates(rng, depth, image.camera) for depth in (image.depth, image.without)]
+        context, detail, classified = classifier_samples(rng, image, *proposed)
+        return {
+            "proposal": {"crop": crops, **_labels(labels)},
+            "classifier": {"context": context, "detail": detail, **_labels(classified)},
+        }
+
+
+class DetectionTrainer:
+    """One run, resumable from its folder.
+
+    Args:
+        out: folder of the run.
+        backgrounds: folders of recorded images without hands.
+    """
+
+    def __init__(self, config: DetectionConfig, out: Path, backgrounds: tuple[Path, ...]):
+        torch.manual_seed(config.seed)
+        self.config, self.out, self.done, self.stopping = config, out, 0, False
+        self.proposal, self.classifier = ProposalNetwork(), ClassifierNetwork()
+        parameters = [*self.proposal.parameters(), *self.classifier.parameters()]
+        self.optimiser = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=0.01)
+        self.training = ComposedImages(1000 * config.seed + 1, backgrounds, TRAINING, WORKING_FOCAL)
+        self.validation = ComposedImages(999, backgrounds, THRESHOLDS, WORKING_FOCAL)
+        out.mkdir(parents=True, exist_ok=True)
+        self._log = SummaryWriter(str(out / "tensorboard"))
+
+    def start(self) -> None:
+        """Start with random weights."""
+
+    def resume(self) -> None:
+        """Continue from the checkpoint. Replay buffers start empty."""
+        tensors, metadata = load_tensors(self.out / STATE)
+        self.proposal.load_state_dict(_below("proposal.", tensors))
+        self.classifier.load_state_dict(_below("classifier.", tensors))
+        state = self.optimiser.state_dict()
+        for key, value in _below("optimiser.", tensors).items():
+            index, _, name = key.partition(".")
+            state["state"].setdefault(int(index), {})[name] = value
+        self.optimiser.load_state_dict(state)
+        self.done = int(metadata["images"])
+
+    def run(self, minutes: float) -> None:
+        """Train until all images are seen, the time is up, or `stopping` is set."""
+        config, end = self.config, time.monotonic() + 60 * minutes
+        rng = np.random.default_rng((config.seed, self.done))
+        buffers = {
+            "proposal": ReplayBuffer(4 * config.buffer, {"crop": PROPOSAL_SIZE}),
+            "classifier": ReplayBuffer(config.buffer, {"context": CONTEXT_SIZE, "detail": DETAIL_SIZE}),
+        }
+        dataset = ImageSamples(self.training, self.out / WEIGHTS)
+        batches = loader(dataset, range(self.done, config.images), config.workers)
+        saved = validated = time.monotonic()
+        self.save()
+        with tqdm(total=config.images, initial=self.done, unit=" images") as bar:
+            for samples in batches:
+                for name, buffer in buffers.items():
+                    buffer.add({key: np.asarray(value) for key, value in samples[name].items()})
+                self.done += 1
+                bar.update()
+                losses = self._steps(rng, buffers)
+                if losses and self.done % 20 == 0:
+                    bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()})
+                    for name, value in losses.items():
+                        self._log.add_scalar(f"train/{name}", value, self.done)
+                now = time.monotonic()
+                if now - saved > 120:
+                    self.save()
+                    saved = now
+                if now - validated > 600:
+                    self.validate()
+                    validated = time.monotonic()
+                if self.stopping or now > end:
+                    break
+        self.save()
+        self.validate()
+
+    def _steps(self, rng: np.random.Generator, buffers: dict[str, ReplayBuffer]) -> dict[str, float]:
+        config, losses = self.config, {}
+        if buffers["classifier"].count < 4 * config.classifier_batch:
+            return losses
+        rate = config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * self.done / config.images)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * min(1, self.done / 100)
+        self.proposal.train()
+        self.classifier.train()
+        for _ in range(config.steps):
+            batch = _tensors(buffers["proposal"].draw(rng, config.proposal_batch, config.positive_fraction))
+            logits, offsets = self.proposal(batch["crop"])
+            first, first_parts = _loss(logits, offsets, PROPOSAL_HALF, batch)
+            batch = _tensors(buffers["classifier"].draw(rng, config.classifier_batch, config.positive_fraction))
+            logits, offsets, directions = self.classifier(batch["context"], batch["detail"])
+            second, second_parts = _loss(logits, offsets, DETAIL_HALF, batch)
+            positive = batch["label"] > 0
+            cosine = functional.cosine_similarity(directions[positive], batch["direction"][positive])
+            (first + second + 0.3 * (1 - cosine).mean()).backward()
+            self.optimiser.step()
+            self.optimiser.zero_grad()
+            losses = {f"proposal_{k}": v for k, v in first_parts.items()}
+            losses |= {f"classifier_{k}": v for k, v in second_parts.items()}
+        return losses
+
+    def save(self) -> None:
+        """Write the checkpoint, and the weights of both networks."""
+        weights = {f"proposal.{k}": v for k, v in self.proposal.state_dict().items()}
+        weights |= {f"classifier.{k}": v for k, v in self.classifier.state_dict().items()}
+        metadata = {"images": str(self.done), "config": json.dumps(asdict(self.config))}
+        save_tensors(self.out / WEIGHTS, weights, metadata)
+        state = self.optimiser.state_dict()["state"]
+        moments = {f"optimiser.{i}.{k}": v for i, values in state.items() for k, v in values.items()}
+        save_tensors(self.out / STATE, weights | moments, metadata)
+
+    def validate(self) -> dict[str, float]:
+        """Measure the fraction of palms proposed, and the recall at rates of false images, on other recordings."""
+        self.save()
+        proposer, rng = Proposer(self.out / WEIGHTS), np.random.default_rng(0)
+        self.classifier.eval()
+        proposed, positives, negatives = [], [], []
+        for index in range(self.config.validation_images):
+            image = self.validation[index]
+            for depth, palms in ((image.depth, image.palms[image.visible >= 0.5]), (image.without, np.zeros((0, 3)))):
+                candidates = proposer.candidates(rng, depth, image.camera)
+                scores, _ = classify(self.classifier, depth, image.camera, candidates)
+                distance = np.linalg.norm(candidates[:, None] - palms, axis=2)
+                for k in range(len(palms)):
+                    near = distance[:, k] < NEAR if len(candidates) else np.zeros(0, bool)
+                    proposed.append(near.any())
+                    positives.append(scores[near].max() if near.any() else -np.inf)
+                if depth is image.without:
+                    negatives.append(scores.max() if len(scores) else -np.inf)
+        result = {"proposed": float(np.mean(proposed))}
+        for rate in (0.1, 0.03):
+            threshold = np.quantile(negatives, 1 - rate)
+            result[f"recall_at_{rate}"] = float(np.mean(np.array(positives) > threshold))
+        for name, value in result.items():
+            self._log.add_scalar(f"validation/{name}", value, self.done)
+        log.info("%d images: %s", self.done, ", ".join(f"{name} {value:.3f}" for name, value in result.items()))
+        return result
+
+
+def classify(
+    network: ClassifierNetwork, depth: np.ndarray, camera, centres: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (n,) and palms (n, 3) that the classifier predicts for candidates (n, 3) of an image."""
+    if not len(centres):
+        return np.zeros(0), centres
+    context = metric_crops(depth, camera, centres, CONTEXT_HALF, CONTEXT_SIZE)
+    detail = metric_crops(depth, camera, centres, DETAIL_HALF, DETAIL_SIZE)
+    with torch.inference_mode():
+        logits, offsets, _ = network(torch.from_numpy(context)[:, None], torch.from_numpy(detail)[:, None])
+    return logits.numpy(), centres + DETAIL_HALF * offsets.numpy()
+
+
+def _loss(logits: Tensor, offsets: Tensor, half: float, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    presence = functional.binary_cross_entropy_with_logits(logits, batch["label"])
+    positive = batch["label"] > 0
+    place = functional.smooth_l1_loss(offsets[positive], batch["offset"][positive] / half, beta=0.1)
+    return presence + 2 * place, {"presence": presence.item(), "offset": place.item()}
+
+
+def _labels(samples) -> dict[str, np.ndarray]:
+    return {name: getattr(samples, name) for name in ReplayBuffer.LABELS}
+
+
+def _tensors(batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    tensors = {name: torch.from_numpy(np.asarray(value, np.float32)) for name, value in batch.items()}
+    return {name: value[:, None] if value.ndim == 3 else value for name, value in tensors.items()}
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
