@@ -7,6 +7,7 @@ TOOLS = {
     "preview": ("rendering.preview", "render a contact sheet of hands with their labels"),
     "grips": ("rendering.grip_sheet", "draw every kind of object in every grip"),
     "build_bank": ("rendering.build_bank", "build the bank of hand shapes from the body model"),
+    "build_body_bank": ("rendering.build_body_bank", "build the bank of bodies from the body model"),
     "retarget_poses": ("rendering.retarget_poses", "fit the rendered hand to tracked real hand poses"),
     "sample_bag": ("rendering.sample_bag", "render the recording that ./run demo plays"),
     "imagenet": ("learning.imagenet", "convert a ResNet-50 trained on ImageNet into initial weights"),

@@ -1,7 +1,7 @@
 """Arms of a posed body: placement of the torso so that the wrists are in reach, and two-bone inverse kinematics.
 
-Arm coordinates are lateral (away from the midline), back and up. They are right-handed for a left arm and mirrored for a
-right arm, so both arms have the same angles. All functions take n candidates at once.
+Arm coordinates are lateral (away from the midline), back and up. They are right-handed for a left arm and mirrored for
+a right arm, so both arms have the same angles. All functions take n candidates at once.
 """
 
 from typing import NamedTuple
@@ -14,8 +14,11 @@ MAX_FLEXION = np.radians(145.0)
 ROTATION = np.radians((-70.0, 100.0))
 """Range of the humerus' rotation, internal positive. At 0 the forearm bends forward from a hanging upper arm."""
 
-EXTENSION, ADDUCTION, ELEVATION = np.sin(np.radians((45.0, 35.0))).tolist() + [np.radians(150.0)]
-"""How far an upper arm points back and across the midline (sines), and its largest angle from hanging."""
+EXTENSION, ADDUCTION = np.sin(np.radians((45.0, 35.0)))
+"""Sines of the largest angles of an upper arm backwards and across the midline."""
+
+ELEVATION = np.radians(150.0)
+"""Largest angle of an upper arm from hanging."""
 
 CLAVICLE_UP, CLAVICLE_FORWARD = np.radians(28.0), np.radians(14.0)
 """Largest elevation and protraction of the shoulder girdle."""
@@ -52,12 +55,12 @@ def neutral(upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     The neutral direction is forward, carried along by the shortest rotation from hanging to `upper`.
     """
-    axis = np.cross(DOWN, upper)
-    across = np.cross(axis, FORWARD)
+    axis = cross(DOWN, upper)
+    across = cross(axis, FORWARD)
     factor = 1 / np.maximum(1 + upper @ DOWN, 0.05)
-    forward = FORWARD + across + np.cross(axis, across) * factor[:, None]
+    forward = FORWARD + across + cross(axis, across) * factor[:, None]
     forward = unit(forward - dot(forward, upper)[:, None] * upper)
-    return forward, np.cross(upper, forward)
+    return forward, cross(upper, forward)
 
 
 def directions(angles: Angles) -> tuple[np.ndarray, np.ndarray]:
@@ -117,12 +120,16 @@ def solve(shoulder: np.ndarray, wrist: np.ndarray, elbow: np.ndarray, upper: flo
     )
 
 
-def place_on_circle(rng: np.random.Generator, first: np.ndarray, second: np.ndarray, radius: float) -> np.ndarray:
-    """Random points (n, 3) at the distance `radius` from both `first` and `second` (n, 3), or half-way between."""
+def place_on_circle(first: np.ndarray, second: np.ndarray, radius: float, towards: np.ndarray) -> np.ndarray:
+    """Points (n, 3) at the distance `radius` from both `first` and `second` (n, 3).
+
+    Of the circle of such points, those in the direction `towards` (n, 3) from its centre. Where `first` and `second`
+    are too far apart, the point half-way.
+    """
     across = second - first
-    distance = np.linalg.norm(across, axis=1, keepdims=True)
-    side = unit(np.cross(across, rng.normal(0, 1, first.shape)))
-    return (first + second) / 2 + np.sqrt(np.maximum(radius**2 - distance**2 / 4, 0)) * side
+    axis = unit(across)
+    side = unit(towards - dot(towards, axis)[:, None] * axis)
+    return (first + second) / 2 + np.sqrt(np.maximum(radius**2 - dot(across, across) / 4, 0))[:, None] * side
 
 
 def sample_upper(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -175,6 +182,19 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.einsum("...i,...i->...", a, b)
 
 
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cross product (..., 3); faster than NumPy's for few vectors."""
+    if a.ndim == b.ndim == 1:
+        (a0, a1, a2), (b0, b1, b2) = a.tolist(), b.tolist()
+        return np.array([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0])
+    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        np.subtract(a[..., j] * b[..., k], a[..., k] * b[..., j], out=out[..., i])
+    return out
+
+
 def unit(v: np.ndarray) -> np.ndarray:
     """Vectors (..., 3) of length 1."""
+    if v.ndim == 1:
+        return v / max(float(v @ v) ** 0.5, 1e-9)
     return v / np.maximum(np.sqrt(dot(v, v)), 1e-9)[..., None]

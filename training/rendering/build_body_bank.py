@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import warp as wp
 
-from .bodies import BANK, BONES, MILLIMETRE, PARENT
+from .body_shapes import BANK, BONES, PARENT, UNIT
 from .decimation import cap, decimate
 
 RIG = {
@@ -163,7 +163,7 @@ def write_bank(path: Path, vertices: np.ndarray, faces: np.ndarray, weights: np.
     origin = joints[:, :1]
     np.savez_compressed(
         path,
-        vertices=np.round((vertices[:, used] - origin) / MILLIMETRE).astype(np.int16),
+        vertices=np.round((vertices[:, used] - origin) / UNIT).astype(np.int16),
         faces=np.searchsorted(used, faces).astype(np.int16),
         bone_index=order.astype(np.uint8),
         bone_weight=(strongest / strongest.sum(1, keepdims=True)).astype(np.float16),

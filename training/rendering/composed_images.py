@@ -11,11 +11,15 @@ from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.kinematics import palm_position
 
 from .backgrounds import TRAINING, Background, Backgrounds
+from .bodies import BodyBank, Posed, Wrist
+from .composed_people import at_other_wrist, is_pair, sample_body, sample_bystander, sample_up
 from .composing import merge, sensor_pixel
 from .hand_free_images import HandFreeImages
 from .hand_sampling import SampledHands, sample_hands
 from .hands import ADULT_LENGTH, HandBank
 from .holding import Held, give_objects
+from .image_region import ImageRegion
+from .meshes import Mesh
 from .objects import add_clothes
 from .placing import Placement, place_floating, place_resting, resting_contact
 from .primitives import Primitives, direction_near, stacked
@@ -33,7 +37,7 @@ RESTING_FRACTION, BEHIND_FRACTION, HELD_FRACTION, REAL_FRACTION = 0.4, 0.15, 0.4
 pose if they hold none."""
 
 UPPER_ARM_FRACTION = 0.7
-"""Fraction of arms that continue beyond the elbow."""
+"""Fraction of arms without a body that continue beyond the elbow."""
 
 NEAREST, FARTHEST = 0.2, 1.5
 """Distances of hands, metres."""
@@ -41,16 +45,13 @@ NEAREST, FARTHEST = 0.2, 1.5
 APART = 0.1
 """Least distance between two palms, metres."""
 
-MARGIN = 24
-"""Pixels around rendered surfaces in which edges and shadows may change the recorded image."""
-
 SEED_OF_ROOMS = 20_261_130
 """Seed of the rendered backgrounds."""
 
 
 @dataclass(frozen=True)
 class ComposedImage:
-    """One image, with and without hands.
+    """One image, with and without hands. People are in both.
 
     Attributes:
         source: name of the recording, or "rendered".
@@ -87,6 +88,11 @@ def _renderer() -> Renderer:
     return Renderer(HandBank())
 
 
+@lru_cache(maxsize=1)
+def _bodies() -> BodyBank:
+    return BodyBank()
+
+
 @lru_cache(maxsize=2)
 def _backgrounds(folders: tuple[Path, ...], part: str) -> Backgrounds:
     return Backgrounds(folders, part)
@@ -117,21 +123,12 @@ class ComposedImages:
 
     def __getitem__(self, index: int) -> ComposedImage:
         rng = np.random.default_rng((self.seed, index, 78))
-        background = self._background(rng)
-        renderer, count = _renderer(), 1 + rng.choice(len(HANDS), p=HANDS)
-        hands = sample_hands(rng, renderer, count, self.difficulty, 0.0, REAL_FRACTION)
-        hands, held = give_objects(rng, renderer, hands, HELD_FRACTION)
-        placed: list[_Placed] = []
-        for i in range(count):
-            left = rng.uniform() < 0.5
-            placement = _place(rng, background, hands, i, held[i], left)
-            if placement is None:
-                continue
-            one = _Placed(i, _to_camera(placement, left), held[i], _worn(rng, hands, i))
-            palm = _palm(hands, one)
-            if all(np.linalg.norm(palm - _palm(hands, other)) > APART for other in placed):
-                placed.append(one)
+        up = sample_up(rng)
+        background = self._with_bystander(rng, self._background(rng), up)
+        hands, placed, bodies = self._placed(rng, background, up)
         without = background.raw * np.float32(background.unit)
+        for body in bodies:
+            self._draw_person(rng, background, without, body.mesh)
         depth, visible = without.copy(), []
         for one in placed:
             visible.append(self._draw(rng, background, depth, hands, one))
@@ -154,6 +151,46 @@ class ComposedImages:
         raw = np.ascontiguousarray(background.raw[::step, ::step])
         return replace(background, raw=raw, camera=background.camera.scaled(step))
 
+    def _with_bystander(self, rng: np.random.Generator, background: Background, up: np.ndarray) -> Background:
+        """Often a person is drawn into the background; hands are placed before or on it as on recorded surfaces."""
+        person = sample_bystander(rng, _bodies(), background, up)
+        if person is None:
+            return background
+        depth = background.raw * np.float32(background.unit)
+        self._draw_person(rng, background, depth, person.mesh)
+        return replace(background, raw=np.round(depth / background.unit).astype(np.uint16))
+
+    def _placed(
+        self, rng: np.random.Generator, background: Background, up: np.ndarray
+    ) -> tuple[SampledHands, list[_Placed], list[Posed]]:  # fmt: skip
+        """Hands at places of their own or as the other hand of a body; and the bodies."""
+        renderer, count = _renderer(), 1 + rng.choice(len(HANDS), p=HANDS)
+        hands = sample_hands(rng, renderer, count, self.difficulty, 0.0, REAL_FRACTION)
+        hands, held = give_objects(rng, renderer, hands, HELD_FRACTION)
+        placed: list[_Placed] = []
+        bodies: list[Posed] = []
+        free: tuple[Posed, Wrist] | None = None
+        for i in range(count):
+            body = None
+            if paired := free is not None and is_pair(rng, free[1], hands.length[i]):
+                to_camera = at_other_wrist(*free, hands.arms[i])
+            else:
+                left = rng.uniform() < 0.5
+                placement = _place(rng, background, hands, i, held[i], left)
+                if placement is None:
+                    continue
+                to_camera = _to_camera(placement, left)
+                wrist = _wrist(to_camera, hands, i)
+                body = sample_body(rng, _bodies(), background.camera, wrist, up)
+            one = _Placed(i, to_camera, held[i], _worn(rng, hands, i, upper_arm=not (paired or body)))
+            palm = _palm(hands, one)
+            if any(np.linalg.norm(palm - _palm(hands, other)) <= APART for other in placed):
+                continue
+            placed.append(one)
+            free = (body, wrist) if body else None
+            bodies += [body] if body else []
+        return hands, placed, bodies
+
     def _step(self, focal: float) -> int:
         return max(1, int(focal // self.min_focal)) if self.min_focal else 1
 
@@ -166,13 +203,13 @@ class ComposedImages:
         vertices = hands.skinned.numpy()[i] * size
         surfaces = [vertices] + ([one.held.vertices] if one.held else [])
         surfaces += [placement[:3, 3:].T + (placement[:3, :3] @ _CORNERS).T for _, placement in one.worn.primitives]
-        top, left, side = _region(camera, _apply(one.to_camera, np.concatenate(surfaces)))
-        if side == 0:
+        region = ImageRegion.around(camera, _apply(one.to_camera, np.concatenate(surfaces)))
+        if region is None:
             return 0.0
         focal = wp.array([camera.fx], dtype=float, device="cpu")
-        to_view = _shear(camera, top, left, side) @ one.to_camera
+        to_view = region.to_view @ one.to_camera
         skin = wp.array(vertices[None], dtype=wp.vec3, device="cpu")
-        own, zero = renderer.empty(1, side), np.zeros(1)
+        own, zero = renderer.empty(1, region.side), np.zeros(1)
         wrist, end = np.array([bank.hand_faces]), np.array([len(bank.faces)])
         renderer.draw_hands(own, focal, skin, np.zeros(1, int), to_view[None], zero, wrist)
         rendered = wp.clone(own)
@@ -183,14 +220,36 @@ class ComposedImages:
             renderer.draw_meshes(
                 rendered, focal, [one.held.mesh], np.zeros(1, int), (to_view @ one.held.to_wrist)[None]
             )
-        recorded, inside = _cut(depth, top, left, side)
-        scale = camera.fx * np.array([sensor_pixel(background)])
+        whole, inside = self._merge(rng, background, depth, region, rendered)
+        silhouette = own.numpy()[0] < FAR
+        return float((silhouette & (own.numpy()[0] <= whole) & inside).sum() / max(silhouette.sum(), 1))
+
+    def _draw_person(
+        self, rng: np.random.Generator, background: Background, depth: np.ndarray, person: Mesh
+    ) -> None:  # fmt: skip
+        """Draw a person, whose mesh is in the camera's frame, into `depth`, in place."""
+        region = ImageRegion.around(background.camera, person.vertices)
+        if region is None:
+            return
+        renderer = _renderer()
+        rendered = renderer.empty(1, region.side)
+        focal = wp.array([background.camera.fx], dtype=float, device="cpu")
+        renderer.draw_meshes(rendered, focal, [person], np.zeros(1, int), region.to_view[None])
+        self._merge(rng, background, depth, region, rendered)
+
+    def _merge(
+        self, rng: np.random.Generator, background: Background, depth: np.ndarray, region: ImageRegion,
+        rendered: wp.array,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+        """Merge a rendered region into `depth`, in place; returns its perfect depth, and which pixels are inside."""
+        recorded, inside = region.cut(depth)
+        focal = wp.array([background.camera.fx], dtype=float, device="cpu")
+        scale = background.camera.fx * np.array([sensor_pixel(background)])
         out, whole = merge(
             rng, rendered, focal, recorded[None], [background.sensor], scale, np.zeros(1), self.difficulty
         )
-        _paste(depth, out[0], top, left)
-        silhouette = own.numpy()[0] < FAR
-        return float((silhouette & (own.numpy()[0] <= whole[0]) & inside).sum() / max(silhouette.sum(), 1))
+        region.paste(depth, out[0])
+        return whole[0], inside
 
 
 _CORNERS = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3), axis=-1).reshape(-1, 3).T
@@ -233,12 +292,18 @@ def _palm(hands: SampledHands, one: _Placed) -> np.ndarray:
     return palm_position(_apply(one.to_camera, hands.joints[one.index]))
 
 
-def _worn(rng: np.random.Generator, hands: SampledHands, i: int) -> Primitives:
-    """The sleeve of hand `i`, and its arm beyond the elbow, in its wrist frame."""
+def _wrist(to_camera: np.ndarray, hands: SampledHands, i: int) -> Wrist:
+    turn = to_camera[:3, :3]
+    right = bool(np.linalg.det(turn) > 0)
+    return Wrist(to_camera[:3, 3], turn @ hands.arms[i], right, float(hands.length[i]), turn[:, 2])
+
+
+def _worn(rng: np.random.Generator, hands: SampledHands, i: int, upper_arm: bool) -> Primitives:
+    """The sleeve of hand `i`, and with `upper_arm` often its arm beyond the elbow, in its wrist frame."""
     worn, size = Primitives(), hands.length[i] / ADULT_LENGTH
     if rng.uniform() < 0.5:
         add_clothes(rng, worn, hands.arms[i], 0.028 * size)
-    if rng.uniform() < UPPER_ARM_FRACTION:
+    if upper_arm and rng.uniform() < UPPER_ARM_FRACTION:
         elbow, along = 0.25 * size * hands.arms[i], direction_near(rng, hands.arms[i], 90)
         half, radius = 0.15 * size, rng.uniform(0.035, 0.055) * size
         x = np.cross(along, direction_near(rng, along, 180))
@@ -246,37 +311,3 @@ def _worn(rng: np.random.Generator, hands: SampledHands, i: int) -> Primitives:
         rotation = np.stack([x, along, np.cross(x, along)], axis=1)
         worn.add(CYLINDER, elbow + half * along, (radius, half, radius), rotation)
     return worn
-
-
-def _region(camera: Camera, points: np.ndarray) -> tuple[int, int, int]:
-    """Row, column and side of a square region of the image that holds `points` (n, 3) with a margin; 0 if none is."""
-    points = points[points[:, 2] > 0.05]
-    if not len(points):
-        return 0, 0, 0
-    pixels = camera.project(points)
-    low = np.maximum(np.floor(pixels.min(0)).astype(int) - MARGIN, 0)
-    high = np.minimum(np.ceil(pixels.max(0)).astype(int) + MARGIN, (camera.width, camera.height))
-    if (high - low < 2).any():
-        return 0, 0, 0
-    return int(low[1]), int(low[0]), int((high - low).max())
-
-
-def _shear(camera: Camera, top: int, left: int, side: int) -> np.ndarray:
-    """Camera frame -> the frame (4, 4) of a renderer's square view of a region, whose principal point is its centre."""
-    matrix = np.eye(4)
-    matrix[1, 1] = camera.fy / camera.fx
-    matrix[0, 2] = (camera.cx - left + 0.5 - side / 2) / camera.fx
-    matrix[1, 2] = (camera.cy - top + 0.5 - side / 2) / camera.fx
-    return matrix
-
-
-def _cut(depth: np.ndarray, top: int, left: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """A square region of an image, 0 beyond its border; and which pixels are within."""
-    part = depth[top : top + side, left : left + side]
-    pad = ((0, side - part.shape[0]), (0, side - part.shape[1]))
-    return np.pad(part, pad), np.pad(np.ones(part.shape, bool), pad)
-
-
-def _paste(depth: np.ndarray, part: np.ndarray, top: int, left: int) -> None:
-    target = depth[top : top + len(part), left : left + len(part)]
-    target[:] = part[: target.shape[0], : target.shape[1]]

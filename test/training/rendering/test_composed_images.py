@@ -7,8 +7,8 @@ pytest.importorskip("warp", reason="rendering needs warp-lang, which is installe
 
 from recorded_scene import table, write_recording
 
-from training.rendering import composed_images
 from training.rendering.composed_images import APART, ComposedImages
+from training.rendering.image_region import ImageRegion
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_a_region_of_the_image_is_rendered_as_the_whole_would_be(images):
     """A point projects to the same pixel through the region's own view."""
     camera = next(image.camera for image in images if image.source == "room")
     points = np.array([[0.05, -0.02, 0.6], [-0.2, 0.1, 0.9]])
-    top, left, side = 40, 90, 64
-    sheared = composed_images._apply(composed_images._shear(camera, top, left, side), points)
-    pixels = camera.fx * sheared[:, :2] / sheared[:, 2:] + side / 2 - 0.5 + (left, top)
+    region = ImageRegion(camera, 40, 90, 64)
+    view = points @ region.to_view[:3, :3].T
+    pixels = camera.fx * view[:, :2] / view[:, 2:] + region.side / 2 - 0.5 + (region.left, region.top)
     np.testing.assert_allclose(pixels, camera.project(points), atol=1e-6)
