@@ -1,6 +1,7 @@
 """Reading folders of depth images: `depth/*.png`, `meta.json` and, if there is ground truth, `joints.npz`."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -9,6 +10,12 @@ import cv2
 import numpy as np
 
 from fingerpose_ros.perception.camera import Camera
+
+
+def natural_order(path: Path) -> tuple[list, str]:
+    """Sorting key for paths: digits compare as numbers, so `2.png` comes before `10.png`."""
+    parts = re.split(r"(\d+)", str(path))
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], str(path)
 
 
 def read_camera(path: Path) -> tuple[Camera, float]:
@@ -53,7 +60,7 @@ class FrameFolder:
         path: the folder.
         camera: of all images.
         unit: metres per step of the images' integers.
-        images: paths of the depth images, in order.
+        images: paths of the depth images, in natural order of their names.
         joints: (frames, 21, 3) true joints in metres in the camera's optical frame, or None.
     """
 
@@ -67,7 +74,7 @@ class FrameFolder:
     def open(path: Path) -> "FrameFolder":
         """Open a folder. Raises FileNotFoundError or ValueError, naming the file, if it is missing or invalid."""
         camera, unit = read_camera(path / "meta.json")
-        images = tuple(sorted((path / "depth").glob("*.png")))
+        images = tuple(sorted((path / "depth").glob("*.png"), key=natural_order))
         if not images:
             raise FileNotFoundError(f"{path / 'depth'} contains no PNG")
         joints = None

@@ -1,8 +1,18 @@
 """Scores from `metrics.summary` as a text table and a figure."""
 
+import math
 from pathlib import Path
 
 FRAMES_WITHIN_MM = (10, 20, 30, 40)
+
+
+def without_nan(value):
+    """Dictionaries, lists and numbers for JSON, which has no NaN: None instead."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(scores: dict[str, dict]) -> str:

@@ -31,7 +31,8 @@ from training.rendering.sensors import SENSORS
 from training.rendering.view_sampling import HALF_SIZE
 
 from . import metrics
-from .frames import about, add_model_arguments, interval, make_backend
+from .frames import about, add_model_arguments, make_backend
+from .intervals import mean_interval
 
 BATCH = 32
 FIGURE_HANDS = 48
@@ -111,11 +112,11 @@ def score(
     """Errors in mm, overall and by stratum, and coverage per axis for visible and hidden joints."""
     errors = metrics.joint_errors(to_mm(uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
     visible = whole["visible"]
-    result = metrics.summary(errors, JOINTS, dict(SUBTASKS)) | {"interval_95_mm": interval(errors.mean(1))}
+    result = metrics.summary(errors, JOINTS, dict(SUBTASKS)) | {"interval_95_mm": mean_interval(errors)}
     result["visible_mm"], result["hidden_mm"] = float(errors[visible].mean()), float(errors[~visible].mean())
     shown = {name: which for name, which in strata.items() if which.any()}
     result["strata_mm"] = {name: float(errors[which].mean()) for name, which in shown.items()}
-    result["strata_95_mm"] = {name: interval(errors[which].mean(1)) for name, which in shown.items()}
+    result["strata_95_mm"] = {name: mean_interval(errors[which]) for name, which in shown.items()}
     result["strata_hands"] = {name: int(which.sum()) for name, which in shown.items()}
     result["worst_joint_mm"] = float(metrics.worst_joint(errors).mean())
     result["distance_mm"] = metrics.by_distance(errors, whole["distance"])

@@ -7,7 +7,7 @@ import numpy as np
 
 from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.perception.pose.prediction import Backend
-from fingerpose_ros.recording.frame_folder import FrameFolder
+from fingerpose_ros.recording.frame_folder import FrameFolder, natural_order
 from training.learning.losses import HALF_CUBE_MM
 from training.rendering.rendered_batches import RenderedBatches
 from training.rendering.view_sampling import HALF_SIZE
@@ -31,7 +31,7 @@ def recorded_crops(size: int) -> np.ndarray | None:
     if not root:
         return None
     crops = []
-    for joints in sorted(Path(root).glob("real/**/joints.npz")):
+    for joints in sorted(Path(root).glob("real/**/joints.npz"), key=natural_order):
         folder = FrameFolder.open(joints.parent)
         for index, points in enumerate(folder.joints):
             crops.append(Crop(points.mean(0), HALF_SIZE).image(folder.depth(index), folder.camera, size))

@@ -1,6 +1,7 @@
 """Evaluation on recorded frames, with a network of known errors."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ pytest.importorskip("warp", reason="its figures use training's renderer, which n
 
 from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.recording.frame_folder import FrameFolder
-from training.evaluation import frames
+from training.evaluation import frame_scoring, frames
 from training.evaluation.evaluate import main
 
 CENTRES = [(x, y, z) for y, z in ((-0.1, 0.6), (0.12, 0.8)) for x in (-0.2, 0.0, 0.2)]
@@ -98,7 +99,7 @@ def test_fingers_predicted_half_as_bent_show_in_the_pip_figures(monkeypatch, ora
         joints + hand_centre(true) - hand_centre(joints) for joints, true in zip(hands, folder.joints, strict=True)
     ]
     oracle.hands = [(joints, "right") for joints in hands]
-    result = frames.score(folder, frames.estimate(folder, oracle, "truth"))
+    result = frame_scoring.score(folder, frames.estimate(folder, oracle, "truth"))
     assert result["pip_flexion_error_deg"] == pytest.approx(3.5 * np.mean(range(6)), abs=0.01)
     assert result["pip_flexion_correlation"] == pytest.approx(np.corrcoef(*_pip_angles())[0, 1], abs=1e-3)
 
@@ -120,10 +121,14 @@ def test_an_offset_in_the_palms_frame_is_corrected_by_the_other_half():
         return 1000 * np.array([placed(hand, turn=(0, 0, angle)) for angle in np.linspace(0, 3, 6)])
 
     truth, estimate = rotating(ArticulatedHand()), rotating(ArticulatedHand(scale=1.1))
+
+    def corrected():
+        return frame_scoring.offset_corrected_errors(estimate, truth, "right").mean()
+
     error = np.linalg.norm(estimate - truth, axis=2).mean()
-    assert error > 3 and frames.offset_corrected(estimate, truth, "right") == pytest.approx(0, abs=1e-6)
+    assert error > 3 and corrected() == pytest.approx(0, abs=1e-6)
     estimate[3:] = truth[3:]  # one half is correct, the other is not: a fit on one makes the other wrong
-    assert frames.offset_corrected(estimate, truth, "right") == pytest.approx(error, abs=1e-6)
+    assert corrected() == pytest.approx(error, abs=1e-6)
 
 
 def test_candidates_near_the_true_centre_are_counted(evaluate, oracle, recording):
@@ -141,7 +146,7 @@ def test_joints_in_front_of_the_surface_are_counted(recording):
     joints = 1000 * folder.joints
 
     def fraction(*joints):
-        return frames.fraction_in_front(frames.behind_surface(folder, np.array(joints)))
+        return frame_scoring.fraction_in_front(frame_scoring.behind_surface(folder, np.array(joints)))
 
     assert fraction(*joints) < 0.1
     nearer = joints * (1 - 200 / joints[..., 2:])  # along the lines of sight
@@ -154,13 +159,92 @@ def test_joints_in_front_of_the_surface_are_counted(recording):
 def test_distances_of_joints_behind_the_surface(recording):
     folder = FrameFolder.open(recording)
     joints = 1000 * folder.joints
-    behind = frames.behind_surface(folder, joints)
+    behind = frame_scoring.behind_surface(folder, joints)
     assert 5 < np.median(behind) < 17  # radii of the spheres of the rendered hand, and less beside their centres
     farther = joints * (1 + 30 / joints[..., 2:])
-    np.testing.assert_allclose(frames.behind_surface(folder, farther), behind + 30)
+    np.testing.assert_allclose(frame_scoring.behind_surface(folder, farther), behind + 30)
 
 
 @pytest.mark.parametrize("handedness", ["right", "left"])
 def test_the_true_handedness_follows_from_the_flexion(handedness):
     hand = ArticulatedHand(handedness)
-    assert frames.true_handedness(np.array([hand.positions(), hand.positions() + 0.5])) == handedness
+    assert frame_scoring.true_handedness(np.array([hand.positions(), hand.positions() + 0.5])) == handedness
+
+
+@pytest.fixture
+def weak_recording(tmp_path, recording):
+    """The same frames with labels of another method: a third of the joints unlabelled, and no label in frame 2."""
+    path = tmp_path / "weak"
+    shutil.copytree(recording, path)
+    meta = json.loads((path / "meta.json").read_text())
+    (path / "meta.json").write_text(json.dumps(meta | {"label_note": "PSEUDO labels of another method"}))
+    joints = FrameFolder.open(path).joints.copy()
+    joints[:, 14:], joints[2] = np.nan, np.nan  # the ring finger from its PIP on, the little finger
+    np.savez(path / "joints.npz", joints=joints)
+    return path
+
+
+@pytest.mark.parametrize("centre", ["truth", "detector"])
+def test_errors_cover_the_labelled_joints_and_weak_labels_are_reported_apart(
+    monkeypatch, tmp_path, oracle, recording, weak_recording, centre, capsys
+):
+    truth = FrameFolder.open(recording).joints
+    offset = np.where(np.arange(21)[:, None] < 14, OFFSET, 0.02)  # larger where nothing is labelled
+    oracle.hands = [(joints + offset, "right") for joints in truth]
+    monkeypatch.setattr(frames, "make_backend", lambda arguments: oracle)
+    output = tmp_path / "errors.json"
+    folders = [str(weak_recording), str(recording)]
+    assert main(["frames", *folders, "--centre", centre, "--json", str(output), "--figures", str(tmp_path)]) == 0
+    report = json.loads(output.read_text(), parse_constant=pytest.fail)
+    weak, measured = (report["sequences"][folder] for folder in folders)
+    assert (weak["frames"], weak["labelled_frames"], weak["labels"]) == (6, 5, "weak") and weak["detected"] == 1
+    assert weak["labelled_joints"] == pytest.approx(14 / 21)
+    for name in ("mean_joint_error_mm", "worst_joint_mm", "detected_frames_mm"):
+        assert weak[name] == pytest.approx(13, abs=0.01)
+    assert weak["hand_centred_mm"] == pytest.approx(0, abs=0.01)
+    assert "pip_flexion_error_deg" not in weak and "pip_flexion_error_deg" in measured
+    assert weak["per_joint_mm"]["little_tip"] is None and weak["per_joint_mm"]["wrist"] == pytest.approx(13, abs=0.01)
+    assert weak["intervals_95"]["mean_joint_error_mm"]["images"] == pytest.approx([13, 13], abs=0.01)
+    assert measured["labels"] == "measured" and measured["mean_joint_error_mm"] > 15
+    assert report["means"]["weak"]["mean_joint_error_mm"] == pytest.approx(13, abs=0.01)
+    assert report["means"]["measured"]["mean_joint_error_mm"] == pytest.approx(measured["mean_joint_error_mm"])
+    printed = capsys.readouterr().out
+    assert printed.index(str(recording)) < printed.index("Weak labels:") < printed.index(str(weak_recording))
+    assert "of 5 labelled (67% of their joints)" in printed
+
+
+def test_a_missed_frame_counts_in_its_labelled_joints_only(monkeypatch, oracle, weak_recording, recording):
+    truth = FrameFolder.open(recording).joints
+    oracle.hands = [(joints + OFFSET, "right") for i, joints in enumerate(truth) if i not in (2, 4)]
+    folder = FrameFolder.open(weak_recording)
+    result = frame_scoring.score(folder, frames.estimate(folder, oracle, "detector"))
+    assert result["detected"] == pytest.approx(4 / 5)
+    assert result["mean_joint_error_mm"] == pytest.approx((4 * 13 + 100) / 5, abs=0.01)
+    low, high = result["intervals_95"]["mean_joint_error_mm"]["images"]
+    assert low < (4 * 13 + 100) / 5 < high
+    assert result["intervals_95"]["mean_joint_error_mm"]["blocks"] is None  # too few frames
+
+
+def test_joints_without_any_label_are_rejected(evaluate, recording, tmp_path, monkeypatch, oracle, capsys):
+    path = tmp_path / "unlabelled"
+    shutil.copytree(recording, path)
+    np.savez(path / "joints.npz", joints=np.full((6, 21, 3), np.nan))
+    monkeypatch.setattr(frames, "make_backend", lambda arguments: oracle)
+    assert main(["frames", str(path)]) == 2
+    assert "joints.npz contains no labelled joint" in capsys.readouterr().err
+
+
+def test_sigma_that_ranks_the_errors_has_a_rank_correlation_of_one():
+    error = np.random.default_rng(0).normal(size=(5, 21, 3))
+    error[1, 4] = np.nan
+    assert frame_scoring.uncertainty(np.abs(error), error)["sigma_rank_correlation"] == pytest.approx(1)
+    reversed_ = frame_scoring.uncertainty(1 / np.linalg.norm(error, axis=2, keepdims=True) * np.ones(3), error)
+    assert reversed_["sigma_rank_correlation"] == pytest.approx(-1)
+    assert frame_scoring.uncertainty(np.ones((5, 21, 3)), error)["sigma_rank_correlation"] is None
+
+
+def test_the_mean_over_sets_weighs_each_set_equally():
+    sets = [np.full((2, 21), 10.0), np.full((40, 21), 20.0)]
+    sets[0][0, 3:] = np.nan
+    mean = frame_scoring.mean_over_sets(sets)
+    assert mean["mean_joint_error_mm"] == 15 and mean["interval_95_images_mm"] == [15, 15]
