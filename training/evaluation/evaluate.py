@@ -10,6 +10,7 @@ from importlib import import_module
 COMMANDS = {
     "frames": "errors on recorded depth frames",
     "detection": "hands found and false positives on recorded depth frames",
+    "detector": "a detector's weights alone, without the pose network",
     "synthetic": "errors on the synthetic test set",
     "hand_free": "false positives on images without a hand",
     "predictions": "score prediction files in the common text format",

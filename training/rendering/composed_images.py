@@ -103,6 +103,11 @@ def _rooms(step: int) -> HandFreeImages:
     return HandFreeImages(SEED_OF_ROOMS, step)
 
 
+def decimation(focal: float, min_focal: float) -> int:
+    """Every how many-th pixel is kept so that the focal length stays at least `min_focal` pixels; 0 keeps all."""
+    return max(1, int(focal // min_focal)) if min_focal else 1
+
+
 @dataclass(frozen=True)
 class ComposedImages:
     """`images[k]` is a `ComposedImage`, the same at every call.
@@ -142,12 +147,12 @@ class ComposedImages:
     def _background(self, rng: np.random.Generator) -> Background:
         if rng.uniform() < RENDERED_FRACTION:
             index = int(rng.integers(2**31))
-            rooms = _rooms(self._step(SENSORS[_rooms(1).sensor(index)].image_focal))
+            rooms = _rooms(decimation(SENSORS[_rooms(1).sensor(index)].image_focal, self.min_focal))
             _, camera, depth = rooms[index]
             raw = np.round(np.minimum(depth, 65) * 1000).astype(np.uint16)
             return Background("rendered", raw, 0.001, camera, rooms.sensor(index))
         background = _backgrounds(self.backgrounds, self.part).sample(rng)
-        step = self._step(background.camera.fx)
+        step = decimation(background.camera.fx, self.min_focal)
         raw = np.ascontiguousarray(background.raw[::step, ::step])
         return replace(background, raw=raw, camera=background.camera.scaled(step))
 
@@ -190,9 +195,6 @@ class ComposedImages:
             free = (body, wrist) if body else None
             bodies += [body] if body else []
         return hands, placed, bodies
-
-    def _step(self, focal: float) -> int:
-        return max(1, int(focal // self.min_focal)) if self.min_focal else 1
 
     def _draw(
         self, rng: np.random.Generator, background: Background, depth: np.ndarray, hands: SampledHands, one: _Placed

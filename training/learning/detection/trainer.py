@@ -18,7 +18,6 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from fingerpose_ros.perception.detection.network import (
-    CONTEXT_HALF,
     CONTEXT_SIZE,
     DETAIL_HALF,
     DETAIL_SIZE,
@@ -27,21 +26,18 @@ from fingerpose_ros.perception.detection.network import (
     ClassifierNetwork,
     ProposalNetwork,
 )
-from fingerpose_ros.perception.detection.surface import metric_crops
 from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
 from training.learning.data import loader
 from training.rendering.backgrounds import THRESHOLDS, TRAINING
 from training.rendering.composed_images import ComposedImages
 
 from .buffer import ReplayBuffer
-from .samples import CANDIDATES, all_proposals, best_candidates, classifier_samples, proposal_samples
+from .inference import WORKING_FOCAL, Proposer, classify, tensors_below
+from .samples import classifier_samples, proposal_samples
 
 log = logging.getLogger("train")
 
 WEIGHTS, STATE = "detector.safetensors", "checkpoint.safetensors"
-
-WORKING_FOCAL = 250.0
-"""Focal length to which images are decimated, pixels: 3.2 mm a pixel at 0.8 m."""
 
 NEAR = 0.08
 """A palm is proposed if a candidate is so near, metres."""
@@ -86,29 +82,6 @@ def load_detection_config(path: Path) -> DetectionConfig:
         return DetectionConfig(**{name: value for name, value in content.items() if name != "task"})
     except TypeError as error:
         raise ValueError(f"{path}: {error}") from error
-
-
-class Proposer:
-    """The newest proposal network of a run, as a worker process uses it."""
-
-    def __init__(self, path: Path):
-        self._path, self._time, self._network = path, 0.0, ProposalNetwork().eval()
-
-    def candidates(self, rng: np.random.Generator, depth: np.ndarray, camera, count: int = CANDIDATES) -> np.ndarray:
-        """At most `count` candidates (n, 3) of an image, metres: random points before there is a network."""
-        points, crops = all_proposals(depth, camera)
-        if not len(points):
-            return points
-        if self._path.exists() and self._path.stat().st_mtime != self._time:
-            self._time = self._path.stat().st_mtime
-            tensors = load_tensors(self._path)[0]
-            self._network.load_state_dict(_below("proposal.", tensors))
-        if not self._time:
-            return points[rng.choice(len(points), min(count, len(points)), replace=False)]
-        with torch.inference_mode():
-            logits, offsets = self._network(torch.from_numpy(crops)[:, None])
-        palms = points + PROPOSAL_HALF * offsets.numpy()
-        return palms[best_candidates(palms, logits.numpy(), count)]
 
 
 @dataclass
@@ -157,10 +130,10 @@ class DetectionTrainer:
     def resume(self) -> None:
         """Continue from the checkpoint. Replay buffers start empty."""
         tensors, metadata = load_tensors(self.out / STATE)
-        self.proposal.load_state_dict(_below("proposal.", tensors))
-        self.classifier.load_state_dict(_below("classifier.", tensors))
+        self.proposal.load_state_dict(tensors_below("proposal.", tensors))
+        self.classifier.load_state_dict(tensors_below("classifier.", tensors))
         state = self.optimiser.state_dict()
-        for key, value in _below("optimiser.", tensors).items():
+        for key, value in tensors_below("optimiser.", tensors).items():
             index, _, name = key.partition(".")
             state["state"].setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict(state)
@@ -264,19 +237,6 @@ class DetectionTrainer:
         return result
 
 
-def classify(
-    network: ClassifierNetwork, depth: np.ndarray, camera, centres: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (n,) and palms (n, 3) that the classifier predicts for candidates (n, 3) of an image."""
-    if not len(centres):
-        return np.zeros(0), centres
-    context = metric_crops(depth, camera, centres, CONTEXT_HALF, CONTEXT_SIZE)
-    detail = metric_crops(depth, camera, centres, DETAIL_HALF, DETAIL_SIZE)
-    with torch.inference_mode():
-        logits, offsets, _ = network(torch.from_numpy(context)[:, None], torch.from_numpy(detail)[:, None])
-    return logits.numpy(), centres + DETAIL_HALF * offsets.numpy()
-
-
 def _loss(logits: Tensor, offsets: Tensor, half: float, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     presence = functional.binary_cross_entropy_with_logits(logits, batch["label"])
     positive = batch["label"] > 0
@@ -291,7 +251,3 @@ def _labels(samples) -> dict[str, np.ndarray]:
 def _tensors(batch: dict[str, np.ndarray]) -> dict[str, Tensor]:
     tensors = {name: torch.from_numpy(np.asarray(value, np.float32)) for name, value in batch.items()}
     return {name: value[:, None] if value.ndim == 3 else value for name, value in tensors.items()}
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
