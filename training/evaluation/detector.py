@@ -93,7 +93,7 @@ def evaluate(
         step = decimation(one.folder.camera.fx, WORKING_FOCAL)
         camera = one.folder.camera.scaled(step)
         depth = np.ascontiguousarray(one.folder.depth(i)[::step, ::step])
-        candidates = proposer.candidates(rng, depth, camera)
+        candidates = proposer.propose(rng, depth, camera).candidates()
         distances = np.linalg.norm(candidates[:, None] - one.palms[i], axis=2)
         near += (distances < MATCH_DISTANCE).any(0).tolist() if len(candidates) else [False] * len(one.palms[i])
         logits, palms = classify(classifier, depth, camera, candidates)

@@ -15,7 +15,6 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from fingerpose_ros.perception.backends.processor import is_slow_in_bf16
 from fingerpose_ros.perception.pose.network import FingerPoseNet, load_network, save_network
 from fingerpose_ros.perception.pose.network.registry import config_named
 from fingerpose_ros.perception.pose.network.weights import load_tensors
@@ -27,6 +26,7 @@ from .imagenet import load_backbone
 from .losses import Objective
 from .matmul import use_matmul
 from .optimiser import learning_rate, make_optimiser
+from .precision import is_faster_in_bf16
 from .running_means import RunningMeans
 from .validation import validate
 
@@ -265,15 +265,6 @@ class Trainer:
         flag = torch.tensor(float(stop), device=self.device)
         distributed.all_reduce(flag, distributed.ReduceOp.MAX)
         return bool(flag)
-
-
-def is_faster_in_bf16(device: torch.device) -> bool:
-    """Whether a device is faster in bf16 than in float32: only with instructions for it."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities()
-    instructions = ("avx512_bf16", "amx_bf16", "bf16")  # the last is ARM's
-    return not is_slow_in_bf16() and any(capabilities.get(name) for name in instructions)
 
 
 def is_distributed() -> bool:

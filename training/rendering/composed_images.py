@@ -29,6 +29,9 @@ from .sensors import SENSORS
 HANDS = (0.5, 0.4, 0.1)
 """Probabilities of one, two and three hands in an image."""
 
+SAME_HANDS = 4
+"""Images in a row that show the same hands with the same objects, elsewhere and from elsewhere: grips take time."""
+
 RENDERED_FRACTION = 0.35
 """Fraction of images whose background is rendered instead of recorded."""
 
@@ -103,6 +106,14 @@ def _rooms(step: int) -> HandFreeImages:
     return HandFreeImages(SEED_OF_ROOMS, step)
 
 
+@lru_cache(maxsize=1)
+def _hands(seed: int, block: int, difficulty: float) -> tuple[SampledHands, list[Held | None]]:
+    """The hands of a block of images, and what each holds."""
+    rng = np.random.default_rng((seed, block, 80))
+    hands = sample_hands(rng, _renderer(), 1 + rng.choice(len(HANDS), p=HANDS), difficulty, 0.0, REAL_FRACTION)
+    return give_objects(rng, _renderer(), hands, HELD_FRACTION)
+
+
 def decimation(focal: float, min_focal: float) -> int:
     """Every how many-th pixel is kept so that the focal length stays at least `min_focal` pixels; 0 keeps all."""
     return max(1, int(focal // min_focal)) if min_focal else 1
@@ -130,7 +141,8 @@ class ComposedImages:
         rng = np.random.default_rng((self.seed, index, 78))
         up = sample_up(rng)
         background = self._with_bystander(rng, self._background(rng), up)
-        hands, placed, bodies = self._placed(rng, background, up)
+        hands, held = _hands(self.seed, index // SAME_HANDS, self.difficulty)
+        placed, bodies = self._placed(rng, background, up, hands, held)
         without = background.raw * np.float32(background.unit)
         for body in bodies:
             self._draw_person(rng, background, without, body.mesh)
@@ -166,16 +178,14 @@ class ComposedImages:
         return replace(background, raw=np.round(depth / background.unit).astype(np.uint16))
 
     def _placed(
-        self, rng: np.random.Generator, background: Background, up: np.ndarray
-    ) -> tuple[SampledHands, list[_Placed], list[Posed]]:  # fmt: skip
+        self, rng: np.random.Generator, background: Background, up: np.ndarray, hands: SampledHands,
+        held: list[Held | None],
+    ) -> tuple[list[_Placed], list[Posed]]:  # fmt: skip
         """Hands at places of their own or as the other hand of a body; and the bodies."""
-        renderer, count = _renderer(), 1 + rng.choice(len(HANDS), p=HANDS)
-        hands = sample_hands(rng, renderer, count, self.difficulty, 0.0, REAL_FRACTION)
-        hands, held = give_objects(rng, renderer, hands, HELD_FRACTION)
         placed: list[_Placed] = []
         bodies: list[Posed] = []
         free: tuple[Posed, Wrist] | None = None
-        for i in range(count):
+        for i in range(len(held)):
             body = None
             if paired := free is not None and is_pair(rng, free[1], hands.length[i]):
                 to_camera = at_other_wrist(*free, hands.arms[i])
@@ -194,7 +204,7 @@ class ComposedImages:
             placed.append(one)
             free = (body, wrist) if body else None
             bodies += [body] if body else []
-        return hands, placed, bodies
+        return placed, bodies
 
     def _draw(
         self, rng: np.random.Generator, background: Background, depth: np.ndarray, hands: SampledHands, one: _Placed

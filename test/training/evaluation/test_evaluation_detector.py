@@ -14,6 +14,7 @@ from fingerpose_ros.perception.pose.network.weights import save_tensors
 from training.evaluation.detection_sets import read_set
 from training.evaluation.detector import evaluate
 from training.evaluation.evaluate import main
+from training.learning.detection.samples import Proposals
 
 PALM, OTHER, FAR = (0.0, 0.0, 0.6), (0.2, 0.0, 0.6), (-0.2, 0.1, 0.7)
 
@@ -24,8 +25,9 @@ class GivenCandidates:
     def __init__(self, *points):
         self.points = np.array(points, np.float32).reshape(-1, 3)
 
-    def candidates(self, rng, depth, camera):
-        return self.points
+    def propose(self, rng, depth, camera):
+        crops = np.zeros((len(self.points), 24, 24), np.float32)
+        return Proposals(self.points, crops, -np.arange(len(self.points)), self.points)
 
 
 class GivenLogits(torch.nn.Module):

@@ -1,5 +1,6 @@
 """Training the detector: labels of samples, the replay buffer, and runs that resume."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from training.learning import train
 from training.learning.config import task_of
 from training.learning.detection import samples
 from training.learning.detection.buffer import ReplayBuffer
+from training.learning.detection.inference import Proposer
 from training.learning.detection.samples import best_candidates, classifier_samples, proposal_samples
 from training.learning.detection.trainer import (
     STATE,
@@ -27,7 +29,7 @@ from training.learning.detection.trainer import (
 from training.rendering.composed_images import ComposedImages
 
 TINY = DetectionConfig(
-    images=6, steps=1, proposal_batch=16, classifier_batch=4, buffer=400, validation_images=2, workers=0
+    images=6, steps=1, proposal_batch=16, classifier_batch=4, buffer=100, validation_images=2, workers=0
 )
 
 
@@ -44,10 +46,12 @@ def images(folders):
     return [dataset[k] for k in range(10)]
 
 
-def test_points_near_palms_are_positive_and_the_image_without_hands_has_none(images):
-    rng, total = np.random.default_rng(0), 0
+def test_points_near_palms_are_positive_and_the_image_without_hands_has_none(images, tmp_path):
+    rng, total, proposer = np.random.default_rng(0), 0, Proposer(tmp_path / "none")
     for image in images:
-        crops, labels = proposal_samples(rng, image)
+        crops, labels = proposal_samples(
+            rng, image, *(proposer.propose(rng, d, image.camera) for d in (image.depth, image.without))
+        )
         assert crops.shape == (len(labels.label), 24, 24) and np.abs(crops).max() <= 1
         palms = labels.centres + labels.offset
         for palm, label, centre in zip(palms, labels.label, labels.centres, strict=True):
@@ -56,6 +60,18 @@ def test_points_near_palms_are_positive_and_the_image_without_hands_has_none(ima
                 assert np.linalg.norm(image.palms - palm, axis=1).min() < 1e-5
                 assert np.linalg.norm(palm - centre) < samples.POSITIVE
     assert total > 20
+
+
+def test_the_likeliest_false_proposals_are_always_samples(images, tmp_path):
+    rng = np.random.default_rng(0)
+    proposer = Proposer(tmp_path / "none")
+    for image in images[:4]:
+        nothing = dataclasses.replace(image, palms=np.zeros((0, 3)), joints=np.zeros((0, 21, 3)))
+        proposed = proposer.propose(rng, image.depth, image.camera)
+        worst = np.argsort(-proposed.logits)[:5]
+        centres = proposal_samples(rng, nothing, proposed, proposed)[1].centres
+        for point in proposed.points[worst]:
+            assert (np.abs(centres - point).max(1) == 0).sum() >= 2  # in the image with hands, and in that without
 
 
 def test_classifier_samples_come_in_pairs_with_and_without_the_hand(images):

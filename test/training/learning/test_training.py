@@ -19,7 +19,7 @@ from two_processes import run_both
 from fingerpose_ros.perception.pose.network import FingerPoseNet, load_network
 from fingerpose_ros.perception.pose.network.fingerposenet import NetworkConfig
 from fingerpose_ros.perception.pose.network.weights import load_tensors
-from training.learning import train, trainer
+from training.learning import precision, train, trainer
 from training.learning.checkpoint import CHECKPOINT
 from training.learning.config import Stage, TrainingConfig, load_config
 from training.learning.data import synthetic
@@ -83,21 +83,21 @@ def test_rendered_hands_can_be_learnt(tmp_path):
         assert values[-1] < 0.5 * values[0], name
 
 
-@pytest.mark.parametrize("precision", ("auto", "bf16", "float32"))
+@pytest.mark.parametrize("requested", ("auto", "bf16", "float32"))
 @pytest.mark.parametrize("capability", ({"avx2": True}, {"avx2": True, "avx512_bf16": True}, {"bf16": True}))
 @pytest.mark.parametrize("slow", (False, True))
-def test_bf16_is_chosen_where_the_processor_is_faster_in_it(tmp_path, monkeypatch, caplog, precision, capability, slow):
+def test_bf16_is_chosen_where_the_processor_is_faster_in_it(tmp_path, monkeypatch, caplog, requested, capability, slow):
     """Emulated bf16 is many times slower than float32."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capability)
-    monkeypatch.setattr(trainer, "is_slow_in_bf16", lambda: slow)
+    monkeypatch.setattr(precision, "is_slow_in_bf16", lambda: slow)
     with caplog.at_level(logging.INFO):
-        created = Trainer(dataclasses.replace(TINY, precision=precision), tmp_path, CPU, FakeHands)
+        created = Trainer(dataclasses.replace(TINY, precision=requested), tmp_path, CPU, FakeHands)
     faster = any("bf16" in name for name in capability) and not slow
-    chosen = precision == "bf16" or (precision == "auto" and faster)
+    chosen = requested == "bf16" or (requested == "auto" and faster)
     with created.autocast:
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if chosen else torch.float32)
-    assert f"precision {precision} on cpu: {'bf16' if chosen else 'float32'}" in caplog.text
+    assert f"precision {requested} on cpu: {'bf16' if chosen else 'float32'}" in caplog.text
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):

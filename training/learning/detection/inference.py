@@ -6,19 +6,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.detection.network import (
     CONTEXT_HALF,
     CONTEXT_SIZE,
     DETAIL_HALF,
     DETAIL_SIZE,
     PROPOSAL_HALF,
+    PROPOSAL_SIZE,
     ClassifierNetwork,
     ProposalNetwork,
 )
-from fingerpose_ros.perception.detection.surface import metric_crops
+from fingerpose_ros.perception.detection.surface import metric_crops, surface_points
 from fingerpose_ros.perception.pose.network.weights import load_tensors
+from training.rendering.composed_images import FARTHEST, NEAREST
 
-from .samples import CANDIDATES, all_proposals, best_candidates
+from .samples import Proposals
 
 WORKING_FOCAL = 250.0
 """Focal length to which images are decimated, pixels: 3.2 mm a pixel at 0.8 m."""
@@ -30,21 +33,19 @@ class Proposer:
     def __init__(self, path: Path):
         self._path, self._time, self._network = path, 0.0, ProposalNetwork().eval()
 
-    def candidates(self, rng: np.random.Generator, depth: np.ndarray, camera, count: int = CANDIDATES) -> np.ndarray:
-        """At most `count` candidates (n, 3) of an image, metres: random points before there is a network."""
-        points, crops = all_proposals(depth, camera)
-        if not len(points):
-            return points
+    def propose(self, rng: np.random.Generator, depth: np.ndarray, camera: Camera) -> Proposals:
+        """The proposals of an image: random ones before there is a network."""
+        points = surface_points(depth, camera, NEAREST, FARTHEST)
+        crops = metric_crops(depth, camera, points, PROPOSAL_HALF, PROPOSAL_SIZE)
         if self._path.exists() and self._path.stat().st_mtime != self._time:
             self._time = self._path.stat().st_mtime
             tensors = load_tensors(self._path)[0]
             self._network.load_state_dict(tensors_below("proposal.", tensors))
-        if not self._time:
-            return points[rng.choice(len(points), min(count, len(points)), replace=False)]
+        if not self._time or not len(points):
+            return Proposals(points, crops, rng.uniform(size=len(points)), points)
         with torch.inference_mode():
             logits, offsets = self._network(torch.from_numpy(crops)[:, None])
-        palms = points + PROPOSAL_HALF * offsets.numpy()
-        return palms[best_candidates(palms, logits.numpy(), count)]
+        return Proposals(points, crops, logits.numpy(), points + PROPOSAL_HALF * offsets.numpy())
 
 
 def classify(

@@ -4,18 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.detection.network import (
     CONTEXT_HALF,
     CONTEXT_SIZE,
     DETAIL_HALF,
     DETAIL_SIZE,
-    PROPOSAL_HALF,
     PROPOSAL_SIZE,
 )
-from fingerpose_ros.perception.detection.surface import metric_crops, surface_points
+from fingerpose_ros.perception.detection.surface import metric_crops
 from fingerpose_ros.perception.kinematics import hand_direction
-from training.rendering.composed_images import FARTHEST, NEAREST, ComposedImage
+from training.rendering.composed_images import NEAREST, ComposedImage
 
 POSITIVE, NEGATIVE = 0.06, 0.09
 """A point nearer than this to a palm is positive, one farther than this from all is negative, metres."""
@@ -23,9 +21,9 @@ POSITIVE, NEGATIVE = 0.06, 0.09
 MIN_VISIBLE = 0.3
 """Hands of which less is visible are neither positive nor negative."""
 
-PROPOSALS = {"positive": 16, "beside": 10, "random": 8, "without": 8}
-"""Samples for the proposal network in an image: near palms, beside hands, anywhere, and near palms in the image without
-hands."""
+PROPOSALS = {"positive": 20, "beside": 14, "random": 14, "hardest": 10, "without": 12, "hardest without": 10}
+"""Samples for the proposal network in an image: near palms, beside hands, anywhere, and those negatives that it takes
+for hands most; in the image without hands those near palms, and again the hardest."""
 
 BESIDE = 0.3
 """Largest distance from a palm of samples beside a hand, metres."""
@@ -79,11 +77,38 @@ def _chosen(rng: np.random.Generator, which: np.ndarray, count: int) -> np.ndarr
     return rng.choice(indices, min(count, len(indices)), replace=False) if len(indices) else indices
 
 
-def proposal_samples(rng: np.random.Generator, image: ComposedImage) -> tuple[np.ndarray, Samples]:
-    """Crops (n, 24, 24) for the proposal network, and their labels."""
+@dataclass(frozen=True)
+class Proposals:
+    """What the proposal network makes of an image: n points on its surfaces.
+
+    Attributes:
+        points: (n, 3) metres.
+        crops: (n, 24, 24) around them.
+        logits: (n,) that a palm is near.
+        palms: (n, 3) where it is, metres.
+    """
+
+    points: np.ndarray
+    crops: np.ndarray
+    logits: np.ndarray
+    palms: np.ndarray
+
+    def candidates(self, count: int = CANDIDATES) -> np.ndarray:
+        """At most `count` of the palms (m, 3), the likeliest first."""
+        return self.palms[best_candidates(self.palms, self.logits, count)]
+
+
+def proposal_samples(
+    rng: np.random.Generator, image: ComposedImage, proposals: Proposals, proposals_without: Proposals
+) -> tuple[np.ndarray, Samples]:
+    """Crops (n, 24, 24) for the proposal network, and their labels.
+
+    Args:
+        proposals, proposals_without: of the image with and without hands, by the newest network.
+    """
     parts = []
-    for depth, with_hands in ((image.depth, True), (image.without, False)):
-        points = surface_points(depth, image.camera, NEAREST, FARTHEST)
+    for proposed, with_hands in ((proposals, True), (proposals_without, False)):
+        points = proposed.points
         if not len(points):
             continue
         labels, clear = _labelled(points, image, with_hands)
@@ -91,17 +116,19 @@ def proposal_samples(rng: np.random.Generator, image: ComposedImage) -> tuple[np
         if len(image.palms):
             near = np.linalg.norm(points[:, None] - image.palms, axis=2).min(1) < BESIDE
         positive = labels.label > 0
+        negative = clear & ~positive
+        hardest = np.flatnonzero(negative)[np.argsort(-proposed.logits[negative])]
         if with_hands:
             picked = [
                 _chosen(rng, positive, PROPOSALS["positive"]),
-                _chosen(rng, clear & ~positive & near, PROPOSALS["beside"]),
-                _chosen(rng, clear & ~positive & ~near, PROPOSALS["random"]),
+                _chosen(rng, negative & near, PROPOSALS["beside"]),
+                _chosen(rng, negative & ~near, PROPOSALS["random"]),
+                hardest[: PROPOSALS["hardest"]],
             ]
         else:
-            picked = [_chosen(rng, near, PROPOSALS["without"])]
+            picked = [_chosen(rng, near, PROPOSALS["without"]), hardest[: PROPOSALS["hardest without"]]]
         index = np.concatenate(picked)
-        crops = metric_crops(depth, image.camera, points[index], PROPOSAL_HALF, PROPOSAL_SIZE)
-        parts.append((crops, _taken(labels, index)))
+        parts.append((proposed.crops[index], _taken(labels, index)))
     return _joined(parts, PROPOSAL_SIZE)
 
 
@@ -141,12 +168,6 @@ def best_candidates(points: np.ndarray, scores: np.ndarray, count: int, apart: f
         if all(np.linalg.norm(points[i] - points[k]) >= apart for k in kept):
             kept.append(int(i))
     return np.array(kept, int)
-
-
-def all_proposals(depth: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) of an image and the proposal network's crops (n, 24, 24) around them."""
-    points = surface_points(depth, camera, NEAREST, FARTHEST)
-    return points, metric_crops(depth, camera, points, PROPOSAL_HALF, PROPOSAL_SIZE)
 
 
 def _taken(samples: Samples, index: np.ndarray) -> Samples:

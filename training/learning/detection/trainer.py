@@ -28,6 +28,7 @@ from fingerpose_ros.perception.detection.network import (
 )
 from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
 from training.learning.data import loader
+from training.learning.precision import is_faster_in_bf16
 from training.rendering.backgrounds import THRESHOLDS, TRAINING
 from training.rendering.composed_images import ComposedImages
 
@@ -61,7 +62,7 @@ class DetectionConfig:
 
     images: int
     learning_rate: float = 1e-3
-    steps: int = 2
+    steps: int = 1
     proposal_batch: int = 512
     classifier_batch: int = 96
     positive_fraction: float = 0.35
@@ -96,9 +97,9 @@ class ImageSamples:
         self.proposer = self.proposer or Proposer(self.weights)
         rng = np.random.default_rng((self.images.seed, index, 79))
         image = self.images[index]
-        crops, labels = proposal_samples(rng, image)
-        proposed = [self.proposer.candidates(rng, depth, image.camera) for depth in (image.depth, image.without)]
-        context, detail, classified = classifier_samples(rng, image, *proposed)
+        proposed = [self.proposer.propose(rng, depth, image.camera) for depth in (image.depth, image.without)]
+        crops, labels = proposal_samples(rng, image, *proposed)
+        context, detail, classified = classifier_samples(rng, image, *(each.candidates() for each in proposed))
         return {
             "proposal": {"crop": crops, **_labels(labels)},
             "classifier": {"context": context, "detail": detail, **_labels(classified)},
@@ -118,6 +119,10 @@ class DetectionTrainer:
         self.config, self.out, self.done, self.stopping = config, out, 0, False
         self.proposal, self.classifier = ProposalNetwork(), ClassifierNetwork()
         parameters = [*self.proposal.parameters(), *self.classifier.parameters()]
+        # Channels last and bf16 are 2.6 times as fast together, on a processor that has it.
+        for network in (self.proposal, self.classifier):
+            network.to(memory_format=torch.channels_last)
+        self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=is_faster_in_bf16(torch.device("cpu")))
         self.optimiser = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=0.01)
         self.training = ComposedImages(1000 * config.seed + 1, backgrounds, TRAINING, WORKING_FOCAL)
         self.validation = ComposedImages(999, backgrounds, THRESHOLDS, WORKING_FOCAL)
@@ -176,7 +181,8 @@ class DetectionTrainer:
 
     def _steps(self, rng: np.random.Generator, buffers: dict[str, ReplayBuffer]) -> dict[str, float]:
         config, losses = self.config, {}
-        if buffers["classifier"].count < 4 * config.classifier_batch:
+        # Few samples, drawn again and again, would be learnt by heart: at the start, and after `resume`.
+        if buffers["classifier"].count < min(30 * config.classifier_batch, config.buffer // 4):
             return losses
         rate = config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * self.done / config.images)))
         for group in self.optimiser.param_groups:
@@ -185,13 +191,15 @@ class DetectionTrainer:
         self.classifier.train()
         for _ in range(config.steps):
             batch = _tensors(buffers["proposal"].draw(rng, config.proposal_batch, config.positive_fraction))
-            logits, offsets = self.proposal(batch["crop"])
+            with self.autocast:
+                logits, offsets = self.proposal(batch["crop"])
             first, first_parts = _loss(logits, offsets, PROPOSAL_HALF, batch)
             batch = _tensors(buffers["classifier"].draw(rng, config.classifier_batch, config.positive_fraction))
-            logits, offsets, directions = self.classifier(batch["context"], batch["detail"])
+            with self.autocast:
+                logits, offsets, directions = self.classifier(batch["context"], batch["detail"])
             second, second_parts = _loss(logits, offsets, DETAIL_HALF, batch)
             positive = batch["label"] > 0
-            cosine = functional.cosine_similarity(directions[positive], batch["direction"][positive])
+            cosine = functional.cosine_similarity(directions[positive].float(), batch["direction"][positive])
             (first + second + 0.3 * (1 - cosine).mean()).backward()
             self.optimiser.step()
             self.optimiser.zero_grad()
@@ -218,7 +226,7 @@ class DetectionTrainer:
         for index in range(self.config.validation_images):
             image = self.validation[index]
             for depth, palms in ((image.depth, image.palms[image.visible >= 0.5]), (image.without, np.zeros((0, 3)))):
-                candidates = proposer.candidates(rng, depth, image.camera)
+                candidates = proposer.propose(rng, depth, image.camera).candidates()
                 scores, _ = classify(self.classifier, depth, image.camera, candidates)
                 distance = np.linalg.norm(candidates[:, None] - palms, axis=2)
                 for k in range(len(palms)):
@@ -238,6 +246,7 @@ class DetectionTrainer:
 
 
 def _loss(logits: Tensor, offsets: Tensor, half: float, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    logits, offsets = logits.float(), offsets.float()
     presence = functional.binary_cross_entropy_with_logits(logits, batch["label"])
     positive = batch["label"] > 0
     place = functional.smooth_l1_loss(offsets[positive], batch["offset"][positive] / half, beta=0.1)
