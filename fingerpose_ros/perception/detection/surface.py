@@ -47,7 +47,8 @@ def metric_crops(depth: np.ndarray, camera: Camera, centres: np.ndarray, half_si
     """Square crops (n, size, size) float32 of constant metric size around points.
 
     A crop's rows and columns are those of the image, so it costs one look-up a pixel. Values are the depth relative to
-    the centre in units of `half_size`, from -1 to 1; invalid pixels and surfaces beyond are 1, surfaces before -1.
+    the centre in units of `half_size`, from -1 to 1. Invalid pixels and surfaces beyond are 1, surfaces before are -1.
+    Pixels outside the image are -1, too, like something hidden: otherwise surfaces would seem to end at the border.
 
     Args:
         depth: (height, width) float32 metres, 0 for invalid pixels.
@@ -66,4 +67,4 @@ def metric_crops(depth: np.ndarray, camera: Camera, centres: np.ndarray, half_si
     np.clip(columns, 0, camera.width - 1, out=columns)
     z = depth[rows[:, :, None], columns[:, None]]
     relative = (z - centres[:, 2][:, None, None]) / np.float32(half_size)
-    return np.where(inside & (z > 0), np.clip(relative, -1, 1), np.float32(1))
+    return np.where(inside, np.where(z > 0, np.clip(relative, -1, 1), np.float32(1)), np.float32(-1))

@@ -43,7 +43,7 @@ def test_a_crop_has_the_same_metric_size_at_every_distance():
         depth[120 - reach : 120 + reach, 160 - reach : 160 + reach] = distance
         crop = metric_crops(depth, CAMERA, np.array([[0, 0, distance]]), 0.2, 24)[0]
         assert (np.abs(crop) < 0.01).mean() == pytest.approx(0.25, abs=0.05)
-        assert crop[0, 0] == 1  # what is farther away than the crop reaches
+        assert crop[12, 1] == 1  # what is farther away than the crop reaches
 
 
 def test_values_are_depths_relative_to_the_centre():
@@ -53,12 +53,12 @@ def test_values_are_depths_relative_to_the_centre():
     assert metric_crops(ramp, CAMERA, np.array([[0, 0, 1.5]]), 0.1, 16).min() == -1  # the surface is before the crop
 
 
-def test_beyond_the_image_and_at_invalid_pixels_a_crop_is_empty():
+def test_beyond_the_image_a_crop_is_hidden_and_at_invalid_pixels_empty():
     depth = wall(0.7)
     depth[100:140, 100:140] = 0
     centres = CAMERA.back_project(np.array([[0.0, 0.0], [120.0, 120.0]]), np.array([0.7, 0.7]))
     crops = metric_crops(depth, CAMERA, centres, 0.05, 16)
-    assert (crops[0, :7] == 1).all() and (crops[0, 9:, 9:] == 0).all()
+    assert (crops[0, :7] == -1).all() and (crops[0, 9:, 9:] == 0).all()
     assert (crops[1, 7:9, 7:9] == 1).all()
 
 

@@ -28,8 +28,11 @@ for hands most; in the image without hands those near palms, and again the harde
 BESIDE = 0.3
 """Largest distance from a palm of samples beside a hand, metres."""
 
-CANDIDATES, CLASSIFIED_POSITIVES = 6, 3
-"""Candidates of an image, and positives around each palm, for the classifier."""
+CANDIDATES = 6
+"""Candidates of an image in use."""
+
+MINED, CLASSIFIED_POSITIVES = 12, 5
+"""Candidates of an image, and positives around each palm, for the classifier to learn from."""
 
 JITTER = 0.02
 """Standard deviation of a positive's centre around the palm, along each axis, metres."""

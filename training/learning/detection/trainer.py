@@ -34,7 +34,7 @@ from training.rendering.composed_images import ComposedImages
 
 from .buffer import ReplayBuffer
 from .inference import WORKING_FOCAL, Proposer, classify, tensors_below
-from .samples import classifier_samples, proposal_samples
+from .samples import MINED, classifier_samples, proposal_samples
 
 log = logging.getLogger("train")
 
@@ -64,7 +64,7 @@ class DetectionConfig:
     learning_rate: float = 1e-3
     steps: int = 1
     proposal_batch: int = 512
-    classifier_batch: int = 96
+    classifier_batch: int = 128
     positive_fraction: float = 0.35
     buffer: int = 60_000
     validation_images: int = 100
@@ -99,7 +99,7 @@ class ImageSamples:
         image = self.images[index]
         proposed = [self.proposer.propose(rng, depth, image.camera) for depth in (image.depth, image.without)]
         crops, labels = proposal_samples(rng, image, *proposed)
-        context, detail, classified = classifier_samples(rng, image, *(each.candidates() for each in proposed))
+        context, detail, classified = classifier_samples(rng, image, *(each.candidates(MINED) for each in proposed))
         return {
             "proposal": {"crop": crops, **_labels(labels)},
             "classifier": {"context": context, "detail": detail, **_labels(classified)},
