@@ -68,7 +68,7 @@ def test_the_likeliest_false_proposals_are_always_samples(images, tmp_path):
     for image in images[:4]:
         nothing = dataclasses.replace(image, palms=np.zeros((0, 3)), joints=np.zeros((0, 21, 3)))
         proposed = proposer.propose(rng, image.depth, image.camera)
-        worst = np.argsort(-proposed.logits)[:5]
+        worst = np.argsort(-proposed.logits)[: samples.PROPOSALS["hardest"]]
         centres = proposal_samples(rng, nothing, proposed, proposed)[1].centres
         for point in proposed.points[worst]:
             assert (np.abs(centres - point).max(1) == 0).sum() >= 2  # in the image with hands, and in that without
@@ -127,6 +127,8 @@ def test_a_run_learns_writes_weights_and_resumes(folders, tmp_path):
     assert again.done == 6 and (tmp_path / STATE).exists()
     for name, value in trainer.proposal.state_dict().items():
         assert torch.equal(value, again.proposal.state_dict()[name])
+    for name, value in trainer.averages["classifier"].state_dict().items():
+        assert torch.equal(value, again.averages["classifier"].state_dict()[name])
     first = next(iter(trainer.optimiser.state_dict()["state"].values()))
     other = next(iter(again.optimiser.state_dict()["state"].values()))
     assert torch.equal(first["exp_avg"], other["exp_avg"])

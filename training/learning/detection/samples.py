@@ -21,7 +21,7 @@ POSITIVE, NEGATIVE = 0.06, 0.09
 MIN_VISIBLE = 0.3
 """Hands of which less is visible are neither positive nor negative."""
 
-PROPOSALS = {"positive": 20, "beside": 14, "random": 14, "hardest": 10, "without": 12, "hardest without": 10}
+PROPOSALS = {"positive": 20, "beside": 14, "random": 14, "hardest": 4, "without": 12, "hardest without": 4}
 """Samples for the proposal network in an image: near palms, beside hands, anywhere, and those negatives that it takes
 for hands most; in the image without hands those near palms, and again the hardest."""
 

@@ -14,6 +14,7 @@ import torch
 import yaml
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -39,6 +40,9 @@ from .samples import MINED, classifier_samples, proposal_samples
 log = logging.getLogger("train")
 
 WEIGHTS, STATE = "detector.safetensors", "checkpoint.safetensors"
+
+AVERAGING = 0.998
+"""Decay of the exponential moving average of the weights, a step. Weights of single steps are noisy."""
 
 NEAR = 0.08
 """A palm is proposed if a candidate is so near, metres."""
@@ -118,6 +122,10 @@ class DetectionTrainer:
         torch.manual_seed(config.seed)
         self.config, self.out, self.done, self.stopping = config, out, 0, False
         self.proposal, self.classifier = ProposalNetwork(), ClassifierNetwork()
+        self.averages = {
+            name: AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGING), use_buffers=True)
+            for name, network in (("proposal", self.proposal), ("classifier", self.classifier))
+        }
         parameters = [*self.proposal.parameters(), *self.classifier.parameters()]
         # Channels last and bf16 are 2.6 times as fast together, on a processor that has it.
         for network in (self.proposal, self.classifier):
@@ -142,6 +150,8 @@ class DetectionTrainer:
             index, _, name = key.partition(".")
             state["state"].setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict(state)
+        for name, average in self.averages.items():
+            average.load_state_dict(tensors_below(f"average.{name}.", tensors))
         self.done = int(metadata["images"])
 
     def run(self, minutes: float) -> None:
@@ -203,31 +213,37 @@ class DetectionTrainer:
             (first + second + 0.3 * (1 - cosine).mean()).backward()
             self.optimiser.step()
             self.optimiser.zero_grad()
+            self.averages["proposal"].update_parameters(self.proposal)
+            self.averages["classifier"].update_parameters(self.classifier)
             losses = {f"proposal_{k}": v for k, v in first_parts.items()}
             losses |= {f"classifier_{k}": v for k, v in second_parts.items()}
         return losses
 
     def save(self) -> None:
-        """Write the checkpoint, and the weights of both networks."""
+        """Write the checkpoint, and the averaged weights of both networks."""
         weights = {f"proposal.{k}": v for k, v in self.proposal.state_dict().items()}
         weights |= {f"classifier.{k}": v for k, v in self.classifier.state_dict().items()}
+        averages = {f"{name}.{k}": v for name, one in self.averages.items() for k, v in one.module.state_dict().items()}
         metadata = {"images": str(self.done), "config": json.dumps(asdict(self.config))}
-        save_tensors(self.out / WEIGHTS, weights, metadata)
+        save_tensors(self.out / WEIGHTS, averages, metadata)
         state = self.optimiser.state_dict()["state"]
         moments = {f"optimiser.{i}.{k}": v for i, values in state.items() for k, v in values.items()}
-        save_tensors(self.out / STATE, weights | moments, metadata)
+        averages = {
+            f"average.{name}.{k}": v for name, one in self.averages.items() for k, v in one.state_dict().items()
+        }
+        save_tensors(self.out / STATE, weights | moments | averages, metadata)
 
     def validate(self) -> dict[str, float]:
         """Measure the fraction of palms proposed, and the recall at rates of false images, on other recordings."""
         self.save()
         proposer, rng = Proposer(self.out / WEIGHTS), np.random.default_rng(0)
-        self.classifier.eval()
+        classifier = self.averages["classifier"].module.eval()
         proposed, positives, negatives = [], [], []
         for index in range(self.config.validation_images):
             image = self.validation[index]
             for depth, palms in ((image.depth, image.palms[image.visible >= 0.5]), (image.without, np.zeros((0, 3)))):
                 candidates = proposer.propose(rng, depth, image.camera).candidates()
-                scores, _ = classify(self.classifier, depth, image.camera, candidates)
+                scores, _ = classify(classifier, depth, image.camera, candidates)
                 distance = np.linalg.norm(candidates[:, None] - palms, axis=2)
                 for k in range(len(palms)):
                     near = distance[:, k] < NEAR if len(candidates) else np.zeros(0, bool)
