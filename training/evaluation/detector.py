@@ -17,7 +17,8 @@ import numpy as np
 from fingerpose_ros.perception.detection.network import ClassifierNetwork
 from fingerpose_ros.perception.pose.network.weights import load_tensors
 from fingerpose_ros.perception.settings import EstimatorSettings
-from training.learning.detection.inference import WORKING_FOCAL, Proposer, classify, tensors_below
+from training.learning.checkpoint import with_prefix
+from training.learning.detection.inference import WORKING_FOCAL, Proposer, classify
 from training.learning.detection.samples import CANDIDATES, best_candidates
 from training.rendering.composed_images import decimation
 
@@ -73,7 +74,7 @@ def open_detector(weights: Path) -> tuple[Proposer, ClassifierNetwork]:
     tensors = load_tensors(weights)[0]
     classifier = ClassifierNetwork().eval()
     try:
-        classifier.load_state_dict(tensors_below("classifier.", tensors))
+        classifier.load_state_dict(with_prefix("classifier.", tensors))
         return Proposer(weights), classifier
     except RuntimeError as error:
         raise ValueError(f"{weights} holds no detector: {error}") from error

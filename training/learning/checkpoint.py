@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
 
-from .config import TrainingConfig
-
 CHECKPOINT = "checkpoint.safetensors"
 """File with the weights, their moving average, the optimiser's state and the number of images seen."""
 
@@ -52,10 +50,13 @@ class Average:
 
 
 def save_checkpoint(
-    folder: Path, config: TrainingConfig, data: dict, progress: Progress,
+    folder: Path, config: object, data: dict, progress: Progress,
     network: nn.Module, average: Average, optimiser: torch.optim.Optimizer,
 ) -> None:  # fmt: skip
-    """Write `CHECKPOINT` to `folder`. It replaces the previous one only when it is complete."""
+    """Write `CHECKPOINT` to `folder`. It replaces the previous one only when it is complete.
+
+    `config` is the dataclass that describes the run.
+    """
     tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.network.state_dict().items()}
     for name, parameter in network.named_parameters():
@@ -77,19 +78,20 @@ def load_checkpoint(
     """
     tensors, metadata = load_tensors(folder / CHECKPOINT)
     try:
-        network.load_state_dict(_with_prefix("network/", tensors))
-        average.network.load_state_dict(_with_prefix("average/", tensors))
+        network.load_state_dict(with_prefix("network/", tensors))
+        average.network.load_state_dict(with_prefix("average/", tensors))
     except RuntimeError as error:
         raise ValueError(f"{folder / CHECKPOINT} belongs to another network: {error}") from error
     for name, parameter in network.named_parameters():
-        state = _with_prefix(f"optimiser/{name}/", tensors)
+        state = with_prefix(f"optimiser/{name}/", tensors)
         if state:
             optimiser.state[parameter] = {k: _state_like(parameter, k, v) for k, v in state.items()}
     progress, config, data = (json.loads(metadata.get(name, "{}")) for name in ("progress", "config", "data"))
     return Progress(**progress), config, data
 
 
-def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with `prefix`, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

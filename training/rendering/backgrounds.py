@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -114,6 +115,12 @@ class Backgrounds:
         """A random image of a random source."""
         images = self._by_source[rng.choice(len(self._by_source), p=self._weights)]
         return images[rng.integers(len(images))]
+
+
+@lru_cache(maxsize=2)
+def shared_backgrounds(folders: tuple[Path, ...], part: str) -> Backgrounds:
+    """`Backgrounds`, read once a process."""
+    return Backgrounds(folders, part)
 
 
 def _sensor_of(path: Path) -> str:

@@ -1,7 +1,6 @@
 """A dataset of rendered hands composed into recorded depth images, each beside the same image without the hand."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +10,16 @@ from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.pose.crop import Crop
 
 from . import image_borders, objects
-from .backgrounds import TRAINING, Background, Backgrounds
+from .backgrounds import TRAINING, Background, shared_backgrounds
 from .composing import compose
 from .hand_sampling import SampledHands, sample_hands
-from .hands import ADULT_LENGTH, HandBank
+from .hands import ADULT_LENGTH
 from .holding import IN_FRONT, Held, give_objects, object_in_front
 from .object_kinds import KINDS
 from .placing import RESTING, Placement, place_floating, place_resting, resting_contact
 from .primitives import Primitives, stacked
 from .rendered_batches import MIN_VISIBLE
-from .renderer import FAR, Renderer
+from .renderer import FAR, Renderer, shared_renderer
 from .sensors import SENSORS
 from .view_sampling import (
     ALIGNED_FRACTION,
@@ -59,16 +58,6 @@ OBJECTS = tuple(KINDS)
 
 MAX_BACKGROUNDS = 50
 """Recorded images that are tried for one hand."""
-
-
-@lru_cache(maxsize=2)
-def _renderer(device: str) -> Renderer:
-    return Renderer(HandBank(), device)
-
-
-@lru_cache(maxsize=2)
-def _backgrounds(folders: tuple[Path, ...], part: str) -> Backgrounds:
-    return Backgrounds(folders, part)
 
 
 @dataclass(frozen=True)
@@ -132,7 +121,7 @@ class ComposedBatches:
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng((self.seed, index, 77))
-        renderer = _renderer(self.device)
+        renderer = shared_renderer(self.device)
         n, negatives = self.batch, round(self.batch * self.negative_fraction)
         hands = sample_hands(rng, renderer, n - negatives, self.difficulty, 0.0, REAL_FRACTION)
         hands, held = give_objects(rng, renderer, hands, HELD_FRACTION * self.difficulty)
@@ -145,7 +134,7 @@ class ComposedBatches:
         """Place hand `i` with its object in a recorded image, and choose its crop."""
         resting = bool(hands.resting[i] or hands.picking[i] or rng.uniform() < RESTING_FRACTION)
         for _ in range(MAX_BACKGROUNDS):
-            background = _backgrounds(self.backgrounds, self.part).sample(rng)
+            background = shared_backgrounds(self.backgrounds, self.part).sample(rng)
             sensor = SENSORS[background.sensor]
             near, far = max(0.2, sensor.near), min(FARTHEST, sensor.far)
             if resting:

@@ -10,20 +10,20 @@ import warp as wp
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.kinematics import palm_position
 
-from .backgrounds import TRAINING, Background, Backgrounds
+from .backgrounds import TRAINING, Background, shared_backgrounds
 from .bodies import BodyBank, Posed, Wrist
 from .composed_people import at_other_wrist, is_pair, sample_body, sample_bystander, sample_up
 from .composing import merge, sensor_pixel
 from .hand_free_images import HandFreeImages
 from .hand_sampling import SampledHands, sample_hands
-from .hands import ADULT_LENGTH, HandBank
+from .hands import ADULT_LENGTH
 from .holding import Held, give_objects
 from .image_region import ImageRegion
 from .meshes import Mesh
 from .objects import add_clothes
 from .placing import Placement, place_floating, place_resting, resting_contact
 from .primitives import Primitives, direction_near, stacked
-from .renderer import CYLINDER, FAR, Renderer
+from .renderer import CYLINDER, FAR, shared_renderer
 from .sensors import SENSORS
 
 HANDS = (0.5, 0.4, 0.1)
@@ -87,18 +87,8 @@ class _Placed:
 
 
 @lru_cache(maxsize=1)
-def _renderer() -> Renderer:
-    return Renderer(HandBank())
-
-
-@lru_cache(maxsize=1)
 def _bodies() -> BodyBank:
     return BodyBank()
-
-
-@lru_cache(maxsize=2)
-def _backgrounds(folders: tuple[Path, ...], part: str) -> Backgrounds:
-    return Backgrounds(folders, part)
 
 
 @lru_cache(maxsize=4)
@@ -110,8 +100,8 @@ def _rooms(step: int) -> HandFreeImages:
 def _hands(seed: int, block: int, difficulty: float) -> tuple[SampledHands, list[Held | None]]:
     """The hands of a block of images, and what each holds."""
     rng = np.random.default_rng((seed, block, 80))
-    hands = sample_hands(rng, _renderer(), 1 + rng.choice(len(HANDS), p=HANDS), difficulty, 0.0, REAL_FRACTION)
-    return give_objects(rng, _renderer(), hands, HELD_FRACTION)
+    hands = sample_hands(rng, shared_renderer(), 1 + rng.choice(len(HANDS), p=HANDS), difficulty, 0.0, REAL_FRACTION)
+    return give_objects(rng, shared_renderer(), hands, HELD_FRACTION)
 
 
 def decimation(focal: float, min_focal: float) -> int:
@@ -163,7 +153,7 @@ class ComposedImages:
             _, camera, depth = rooms[index]
             raw = np.round(np.minimum(depth, 65) * 1000).astype(np.uint16)
             return Background("rendered", raw, 0.001, camera, rooms.sensor(index))
-        background = _backgrounds(self.backgrounds, self.part).sample(rng)
+        background = shared_backgrounds(self.backgrounds, self.part).sample(rng)
         step = decimation(background.camera.fx, self.min_focal)
         raw = np.ascontiguousarray(background.raw[::step, ::step])
         return replace(background, raw=raw, camera=background.camera.scaled(step))
@@ -210,7 +200,7 @@ class ComposedImages:
         self, rng: np.random.Generator, background: Background, depth: np.ndarray, hands: SampledHands, one: _Placed
     ) -> float:  # fmt: skip
         """Draw a hand with arm and object into `depth`, in place; returns the visible fraction of the hand."""
-        renderer, camera, i = _renderer(), background.camera, one.index
+        renderer, camera, i = shared_renderer(), background.camera, one.index
         bank, size = renderer.bank, hands.scale[i]
         vertices = hands.skinned.numpy()[i] * size
         surfaces = [vertices] + ([one.held.vertices] if one.held else [])
@@ -243,7 +233,7 @@ class ComposedImages:
         region = ImageRegion.around(background.camera, person.vertices)
         if region is None:
             return
-        renderer = _renderer()
+        renderer = shared_renderer()
         rendered = renderer.empty(1, region.side)
         focal = wp.array([background.camera.fx], dtype=float, device="cpu")
         renderer.draw_meshes(rendered, focal, [person], np.zeros(1, int), region.to_view[None])

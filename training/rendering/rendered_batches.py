@@ -8,10 +8,10 @@ import warp as wp
 
 from . import image_borders, poses, scene_sampling
 from .hand_sampling import SampledHands, sample_hands, sample_scenes
-from .hands import ADULT_LENGTH, HandBank
+from .hands import ADULT_LENGTH
 from .hard_negatives import HardNegatives
 from .primitives import stacked
-from .renderer import FAR, Renderer
+from .renderer import FAR, Renderer, shared_renderer
 from .sensor_simulation import sample_and_simulate
 from .sensors import ACTIVE_STEREO, SENSORS, cameras
 from .view_sampling import ALIGNED_FRACTION, HALF_SIZE, OFF_CENTRE_ARM_FRACTION, RandomStates, Views, sample_views
@@ -33,11 +33,6 @@ COARSE_FRACTION = 0.25
 
 MIN_VISIBLE = 0.1
 """A hand counts as present if at least this fraction of its silhouette is visible."""
-
-
-@lru_cache(maxsize=2)
-def _renderer(device: str) -> Renderer:
-    return Renderer(HandBank(), device)
 
 
 @lru_cache(maxsize=2)
@@ -121,7 +116,7 @@ class RenderedBatches:
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         random = RandomStates.of(self.seed, index)
-        renderer = _renderer(self.device)
+        renderer = shared_renderer(self.device)
         hands = sample_hands(
             random.main, renderer, self.batch, self.difficulty, self.negative_fraction, self.real_fraction
         )

@@ -4,6 +4,8 @@ Every image is square and looks along +z of its own camera, x right, y down, met
 is farther away than `FAR`.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import warp as wp
 
@@ -227,3 +229,9 @@ class Renderer:
         kind = wp.array(kind, dtype=int, device=self.device)
         to_unit = wp.array(to_unit, dtype=wp.mat44, device=self.device)
         wp.launch(_draw_primitives, dim=depth.shape, inputs=[kind, to_unit, focal], outputs=[depth], device=self.device)
+
+
+@lru_cache(maxsize=2)
+def shared_renderer(device: str = "cpu") -> Renderer:
+    """The renderer of the included bank, one a device and process."""
+    return Renderer(HandBank(), device)

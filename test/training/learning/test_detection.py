@@ -13,13 +13,13 @@ from recorded_scene import table, write_recording
 
 from fingerpose_ros.perception.detection.network import ClassifierNetwork, ProposalNetwork
 from training.learning import train
+from training.learning.checkpoint import CHECKPOINT
 from training.learning.config import task_of
 from training.learning.detection import samples
 from training.learning.detection.buffer import ReplayBuffer
 from training.learning.detection.inference import Proposer
 from training.learning.detection.samples import best_candidates, classifier_samples, proposal_samples
 from training.learning.detection.trainer import (
-    STATE,
     WEIGHTS,
     DetectionConfig,
     DetectionTrainer,
@@ -118,17 +118,18 @@ def test_networks_take_any_number_of_crops():
 def test_a_run_learns_writes_weights_and_resumes(folders, tmp_path):
     trainer = DetectionTrainer(TINY, tmp_path, folders)
     trainer.start()
-    before = {name: value.clone() for name, value in trainer.classifier.state_dict().items()}
+    before = {name: value.clone() for name, value in trainer.network["classifier"].state_dict().items()}
     trainer.run(minutes=5)
-    assert trainer.done == 6 and (tmp_path / WEIGHTS).stat().st_size < 3_000_000
-    assert any(not torch.equal(before[name], value) for name, value in trainer.classifier.state_dict().items())
+    assert trainer.progress.samples == 6 and (tmp_path / WEIGHTS).stat().st_size < 3_000_000
+    after = trainer.network["classifier"].state_dict()
+    assert any(not torch.equal(before[name], value) for name, value in after.items())
     again = DetectionTrainer(TINY, tmp_path, folders)
     again.resume()
-    assert again.done == 6 and (tmp_path / STATE).exists()
-    for name, value in trainer.proposal.state_dict().items():
-        assert torch.equal(value, again.proposal.state_dict()[name])
-    for name, value in trainer.averages["classifier"].state_dict().items():
-        assert torch.equal(value, again.averages["classifier"].state_dict()[name])
+    assert again.progress.samples == 6 and (tmp_path / CHECKPOINT).exists()
+    for name, value in trainer.network["proposal"].state_dict().items():
+        assert torch.equal(value, again.network["proposal"].state_dict()[name])
+    for name, value in trainer.average.network["classifier"].state_dict().items():
+        assert torch.equal(value, again.average.network["classifier"].state_dict()[name])
     first = next(iter(trainer.optimiser.state_dict()["state"].values()))
     other = next(iter(again.optimiser.state_dict()["state"].values()))
     assert torch.equal(first["exp_avg"], other["exp_avg"])

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.detection.network import (
@@ -19,6 +18,7 @@ from fingerpose_ros.perception.detection.network import (
 )
 from fingerpose_ros.perception.detection.surface import metric_crops, surface_points
 from fingerpose_ros.perception.pose.network.weights import load_tensors
+from training.learning.checkpoint import with_prefix
 from training.rendering.composed_images import FARTHEST, NEAREST
 
 from .samples import Proposals
@@ -40,7 +40,7 @@ class Proposer:
         if self._path.exists() and self._path.stat().st_mtime != self._time:
             self._time = self._path.stat().st_mtime
             tensors = load_tensors(self._path)[0]
-            self._network.load_state_dict(tensors_below("proposal.", tensors))
+            self._network.load_state_dict(with_prefix("proposal.", tensors))
         if not self._time or not len(points):
             return Proposals(points, crops, rng.uniform(size=len(points)), points)
         with torch.inference_mode():
@@ -59,8 +59,3 @@ def classify(
     with torch.inference_mode():
         logits, offsets, _ = network(torch.from_numpy(context)[:, None], torch.from_numpy(detail)[:, None])
     return logits.numpy(), centres + DETAIL_HALF * offsets.numpy()
-
-
-def tensors_below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names start with `prefix`, without it."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

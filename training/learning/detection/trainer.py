@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -27,19 +26,21 @@ from fingerpose_ros.perception.detection.network import (
     ClassifierNetwork,
     ProposalNetwork,
 )
-from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
+from fingerpose_ros.perception.pose.network.weights import save_tensors
+from training.learning.checkpoint import Average, Progress, load_checkpoint, save_checkpoint
 from training.learning.data import loader
 from training.learning.precision import is_faster_in_bf16
 from training.rendering.backgrounds import THRESHOLDS, TRAINING
 from training.rendering.composed_images import ComposedImages
 
 from .buffer import ReplayBuffer
-from .inference import WORKING_FOCAL, Proposer, classify, tensors_below
+from .inference import WORKING_FOCAL, Proposer, classify
 from .samples import MINED, classifier_samples, proposal_samples
 
 log = logging.getLogger("train")
 
-WEIGHTS, STATE = "detector.safetensors", "checkpoint.safetensors"
+WEIGHTS = "detector.safetensors"
+"""File with the averaged weights of both networks."""
 
 AVERAGING = 0.998
 """Decay of the exponential moving average of the weights, a step. Weights of single steps are noisy."""
@@ -120,18 +121,16 @@ class DetectionTrainer:
 
     def __init__(self, config: DetectionConfig, out: Path, backgrounds: tuple[Path, ...]):
         torch.manual_seed(config.seed)
-        self.config, self.out, self.done, self.stopping = config, out, 0, False
-        self.proposal, self.classifier = ProposalNetwork(), ClassifierNetwork()
-        self.averages = {
-            name: AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGING), use_buffers=True)
-            for name, network in (("proposal", self.proposal), ("classifier", self.classifier))
-        }
-        parameters = [*self.proposal.parameters(), *self.classifier.parameters()]
+        self.config, self.out, self.progress, self.stopping = config, out, Progress(), False
+        self.network, copy = (
+            nn.ModuleDict({"proposal": ProposalNetwork(), "classifier": ClassifierNetwork()}) for _ in range(2)
+        )
         # Channels last and bf16 are 2.6 times as fast together, on a processor that has it.
-        for network in (self.proposal, self.classifier):
+        for network in (self.network, copy):
             network.to(memory_format=torch.channels_last)
+        self.average = Average(self.network, copy)
         self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=is_faster_in_bf16(torch.device("cpu")))
-        self.optimiser = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=0.01)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), config.learning_rate, weight_decay=0.01)
         self.training = ComposedImages(1000 * config.seed + 1, backgrounds, TRAINING, WORKING_FOCAL)
         self.validation = ComposedImages(999, backgrounds, THRESHOLDS, WORKING_FOCAL)
         out.mkdir(parents=True, exist_ok=True)
@@ -142,41 +141,31 @@ class DetectionTrainer:
 
     def resume(self) -> None:
         """Continue from the checkpoint. Replay buffers start empty."""
-        tensors, metadata = load_tensors(self.out / STATE)
-        self.proposal.load_state_dict(tensors_below("proposal.", tensors))
-        self.classifier.load_state_dict(tensors_below("classifier.", tensors))
-        state = self.optimiser.state_dict()
-        for key, value in tensors_below("optimiser.", tensors).items():
-            index, _, name = key.partition(".")
-            state["state"].setdefault(int(index), {})[name] = value
-        self.optimiser.load_state_dict(state)
-        for name, average in self.averages.items():
-            average.load_state_dict(tensors_below(f"average.{name}.", tensors))
-        self.done = int(metadata["images"])
+        self.progress, _, _ = load_checkpoint(self.out, self.network, self.average, self.optimiser)
 
     def run(self, minutes: float) -> None:
         """Train until all images are seen, the time is up, or `stopping` is set."""
         config, end = self.config, time.monotonic() + 60 * minutes
-        rng = np.random.default_rng((config.seed, self.done))
+        rng = np.random.default_rng((config.seed, self.progress.samples))
         buffers = {
             "proposal": ReplayBuffer(4 * config.buffer, {"crop": PROPOSAL_SIZE}),
             "classifier": ReplayBuffer(config.buffer, {"context": CONTEXT_SIZE, "detail": DETAIL_SIZE}),
         }
         dataset = ImageSamples(self.training, self.out / WEIGHTS)
-        batches = loader(dataset, range(self.done, config.images), config.workers)
+        batches = loader(dataset, range(self.progress.samples, config.images), config.workers)
         saved = validated = time.monotonic()
         self.save()
-        with tqdm(total=config.images, initial=self.done, unit=" images") as bar:
+        with tqdm(total=config.images, initial=self.progress.samples, unit=" images") as bar:
             for samples in batches:
                 for name, buffer in buffers.items():
                     buffer.add({key: np.asarray(value) for key, value in samples[name].items()})
-                self.done += 1
+                self.progress.samples += 1
                 bar.update()
                 losses = self._steps(rng, buffers)
-                if losses and self.done % 20 == 0:
+                if losses and self.progress.samples % 20 == 0:
                     bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()})
                     for name, value in losses.items():
-                        self._log.add_scalar(f"train/{name}", value, self.done)
+                        self._log.add_scalar(f"train/{name}", value, self.progress.samples)
                 now = time.monotonic()
                 if now - saved > 120:
                     self.save()
@@ -194,50 +183,42 @@ class DetectionTrainer:
         # Few samples, drawn again and again, would be learnt by heart: at the start, and after `resume`.
         if buffers["classifier"].count < min(30 * config.classifier_batch, config.buffer // 4):
             return losses
-        rate = config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * self.done / config.images)))
+        rate = config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * self.progress.samples / config.images)))
         for group in self.optimiser.param_groups:
-            group["lr"] = rate * min(1, self.done / 100)
-        self.proposal.train()
-        self.classifier.train()
+            group["lr"] = rate * min(1, self.progress.samples / 100)
+        self.network.train()
         for _ in range(config.steps):
             batch = _tensors(buffers["proposal"].draw(rng, config.proposal_batch, config.positive_fraction))
             with self.autocast:
-                logits, offsets = self.proposal(batch["crop"])
+                logits, offsets = self.network["proposal"](batch["crop"])
             first, first_parts = _loss(logits, offsets, PROPOSAL_HALF, batch)
             batch = _tensors(buffers["classifier"].draw(rng, config.classifier_batch, config.positive_fraction))
             with self.autocast:
-                logits, offsets, directions = self.classifier(batch["context"], batch["detail"])
+                logits, offsets, directions = self.network["classifier"](batch["context"], batch["detail"])
             second, second_parts = _loss(logits, offsets, DETAIL_HALF, batch)
             positive = batch["label"] > 0
             cosine = functional.cosine_similarity(directions[positive].float(), batch["direction"][positive])
             (first + second + 0.3 * (1 - cosine).mean()).backward()
             self.optimiser.step()
             self.optimiser.zero_grad()
-            self.averages["proposal"].update_parameters(self.proposal)
-            self.averages["classifier"].update_parameters(self.classifier)
+            # The average starts as the weights after the first step: random ones need not fade from it.
+            self.average.update(self.network, AVERAGING if self.progress.steps else 0.0)
+            self.progress.steps += 1
             losses = {f"proposal_{k}": v for k, v in first_parts.items()}
             losses |= {f"classifier_{k}": v for k, v in second_parts.items()}
         return losses
 
     def save(self) -> None:
         """Write the checkpoint, and the averaged weights of both networks."""
-        weights = {f"proposal.{k}": v for k, v in self.proposal.state_dict().items()}
-        weights |= {f"classifier.{k}": v for k, v in self.classifier.state_dict().items()}
-        averages = {f"{name}.{k}": v for name, one in self.averages.items() for k, v in one.module.state_dict().items()}
-        metadata = {"images": str(self.done), "config": json.dumps(asdict(self.config))}
-        save_tensors(self.out / WEIGHTS, averages, metadata)
-        state = self.optimiser.state_dict()["state"]
-        moments = {f"optimiser.{i}.{k}": v for i, values in state.items() for k, v in values.items()}
-        averages = {
-            f"average.{name}.{k}": v for name, one in self.averages.items() for k, v in one.state_dict().items()
-        }
-        save_tensors(self.out / STATE, weights | moments | averages, metadata)
+        metadata = {"images": str(self.progress.samples), "config": json.dumps(asdict(self.config))}
+        save_tensors(self.out / WEIGHTS, self.average.network.state_dict(), metadata)
+        save_checkpoint(self.out, self.config, {}, self.progress, self.network, self.average, self.optimiser)
 
     def validate(self) -> dict[str, float]:
         """Measure the fraction of palms proposed, and the recall at rates of false images, on other recordings."""
         self.save()
         proposer, rng = Proposer(self.out / WEIGHTS), np.random.default_rng(0)
-        classifier = self.averages["classifier"].module.eval()
+        classifier = self.average.network["classifier"]
         proposed, positives, negatives = [], [], []
         for index in range(self.config.validation_images):
             image = self.validation[index]
@@ -256,8 +237,10 @@ class DetectionTrainer:
             threshold = np.quantile(negatives, 1 - rate)
             result[f"recall_at_{rate}"] = float(np.mean(np.array(positives) > threshold))
         for name, value in result.items():
-            self._log.add_scalar(f"validation/{name}", value, self.done)
-        log.info("%d images: %s", self.done, ", ".join(f"{name} {value:.3f}" for name, value in result.items()))
+            self._log.add_scalar(f"validation/{name}", value, self.progress.samples)
+        log.info(
+            "%d images: %s", self.progress.samples, ", ".join(f"{name} {value:.3f}" for name, value in result.items())
+        )
         return result
 
 
