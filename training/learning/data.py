@@ -66,6 +66,23 @@ def composed(render: MakeBatches, backgrounds: Sequence[Path], fraction: float, 
     return make
 
 
+def mined(render: MakeBatches, backgrounds: Sequence[Path], fraction: float, detector: Path) -> MakeBatches:
+    """A `fraction` of every batch are crops at detections in composed images, the others come from `render`.
+
+    Args:
+        backgrounds: as in `composed`.
+        detector: file of the detector's weights.
+    """
+    from training.rendering.mined_batches import MinedBatches  # imported late, as in `synthetic`
+
+    def make(size: int, batch: int, seed: int, difficulty: float, **options) -> Batches:
+        count = rendered_count(batch, fraction)
+        crops = MinedBatches(size, count, seed, tuple(backgrounds), detector)
+        return MixedBatches(render(size, batch - count, seed, difficulty, **options), crops)
+
+    return make
+
+
 @dataclass(frozen=True)
 class MixedBatches:
     """Batches whose first samples come from one source and whose remaining samples come from another."""

@@ -32,13 +32,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import distributed
 
+from fingerpose_ros.perception.pose.model_file import checksum
 from training.datasets import DATASETS, open_dataset
 from training.datasets.msra import CUBES_M
 from training.datasets.sample import hold_out
 
 from .checkpoint import CHECKPOINT
 from .config import Stage, load_config, task_of
-from .data import MakeBatches, composed, from_dataset, rendered_count, synthetic
+from .data import MakeBatches, composed, from_dataset, mined, rendered_count, synthetic
 from .trainer import Trainer, is_distributed
 
 if TYPE_CHECKING:
@@ -111,12 +112,16 @@ def _synthetic_data(arguments: argparse.Namespace) -> tuple[MakeBatches, MakeBat
     render = choose_renderer(arguments.render_device)
     folders, fraction = arguments.backgrounds, arguments.composed_share
     if not folders:
+        if arguments.detector:
+            raise ValueError("--detector needs --backgrounds, in which its mistakes are mined")
         log.info("no --backgrounds: all hands are in rendered scenes")
         return render, synthetic, {}
     from training.rendering.backgrounds import THRESHOLDS, Backgrounds  # imported late: it needs Warp
 
-    if not 0 < fraction < 1:
-        raise ValueError(f"--composed-share is {fraction}; it must be above 0 and below 1")
+    for name in ("composed_share", "mined_share"):
+        if not 0 < getattr(arguments, name) < 1:
+            option = "--" + name.replace("_", "-")
+            raise ValueError(f"{option} is {getattr(arguments, name)}; it must be above 0 and below 1")
     sources = sorted({image.source for image in Backgrounds(folders).images})
     log.info("backgrounds: %s", ", ".join(sources))
     try:
@@ -125,7 +130,11 @@ def _synthetic_data(arguments: argparse.Namespace) -> tuple[MakeBatches, MakeBat
     except FileNotFoundError:
         log.info("no recording of the part %r: validation is on rendered scenes", THRESHOLDS)
         validation = synthetic
-    return composed(render, folders, fraction), validation, {"backgrounds": sources, "composed_share": fraction}
+    make, data = composed(render, folders, fraction), {"backgrounds": sources, "composed_share": fraction}
+    if arguments.detector:
+        make = mined(make, folders, arguments.mined_share, arguments.detector)
+        data |= {"detector": checksum(arguments.detector), "mined_share": arguments.mined_share}
+    return make, validation, data
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -149,6 +158,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--backgrounds", nargs="+", type=Path, metavar="DIR", help="recordings without hands, to compose hands into"
     )
     parser.add_argument("--composed-share", type=float, default=0.5, help="fraction of each batch that is composed")
+    parser.add_argument("--detector", type=Path, help="detector's file: add crops at its detections to train presence")
+    parser.add_argument("--mined-share", type=float, default=0.15, help="fraction of each batch that is at detections")
     return parser
 
 
@@ -165,8 +176,8 @@ def _trainer(arguments: argparse.Namespace, device: torch.device) -> "Trainer | 
 
     if not arguments.backgrounds:
         raise ValueError("the detector needs --backgrounds: recorded images without hands")
-    if arguments.dataset or arguments.weights or device.type != "cpu":
-        raise ValueError("--dataset, --weights and --device cuda are for the pose network")
+    if arguments.dataset or device.type != "cpu":
+        raise ValueError("--dataset and --device cuda are for the pose network")
     config = load_detection_config(arguments.config)
     return DetectionTrainer(config, arguments.out, tuple(arguments.backgrounds))
 
