@@ -30,10 +30,19 @@ class ReplayBuffer:
         self.count = min(self.count + n, self._capacity)
 
     def draw(self, rng: np.random.Generator, count: int, positive_fraction: float) -> dict[str, np.ndarray]:
-        """`count` random samples, of which about `positive_fraction` are positive; crops as float32 from -1 to 1."""
+        """`count` random samples, half of them mirrored, of which about `positive_fraction` are positive.
+
+        Crops are float32 from -1 to 1.
+        """
         positive = self._labels["label"][: self.count] > 0
         weights = np.where(positive, positive_fraction / max(positive.sum(), 1), 0)
         weights += np.where(~positive, (1 - positive_fraction) / max((~positive).sum(), 1), 0)
         index = rng.choice(self.count, count, p=weights / weights.sum())
         batch = {name: stored[index] for name, stored in self._labels.items()}
-        return batch | {name: stored[index].astype(np.float32) / 127.5 - 1 for name, stored in self._crops.items()}
+        batch |= {name: stored[index].astype(np.float32) / 127.5 - 1 for name, stored in self._crops.items()}
+        mirrored = rng.uniform(size=count) < 0.5
+        for name in self._crops:
+            batch[name][mirrored] = batch[name][mirrored, :, ::-1]
+        for name in ("offset", "direction"):
+            batch[name][mirrored, 0] *= -1
+        return batch
