@@ -11,6 +11,7 @@ calls warm up and are not counted.
 """
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -28,6 +29,7 @@ from usage import Usage, conditions  # noqa: E402
 
 from fingerpose_ros.perception import backends  # noqa: E402
 from fingerpose_ros.perception.camera import Camera  # noqa: E402
+from fingerpose_ros.perception.detection.detector import Detector  # noqa: E402
 from fingerpose_ros.perception.estimator import HandPoseEstimator  # noqa: E402
 from fingerpose_ros.perception.kinematics import hand_centre  # noqa: E402
 from fingerpose_ros.perception.pose.crop import Crop  # noqa: E402
@@ -71,11 +73,12 @@ def main() -> int:
     else:
         if "network" in arguments.only or "estimator" in arguments.only:
             backend = backends.create_backend(**engine)
+            detector = backends.create_detector(arguments.backend, arguments.device)
             report["engine"] = backend.description
         if "network" in arguments.only:
-            report["network"] = network(backend, frames, camera, arguments.seconds)
+            report["network"] = network(backend, detector, frames, camera, arguments.seconds)
         if "estimator" in arguments.only:
-            report["estimator"] = estimator(backend, frames, camera, arguments.seconds)
+            report["estimator"] = estimator(backend, detector, frames, camera, arguments.seconds)
         if "node" in arguments.only:
             report["node"] = node(frames, camera, engine, arguments.seconds)
         if {"node", "estimator"} <= set(arguments.only):
@@ -122,10 +125,10 @@ def forward_and_backward(frames: list[np.ndarray]) -> list[np.ndarray]:
     return frames + frames[-2:0:-1]
 
 
-def network(backend: Backend, frames: Sequence[np.ndarray], camera: Camera, seconds: float) -> dict:
-    """The engine alone, on the crop around the hand of the first image, for each batch size."""
+def network(backend: Backend, detector: Detector, frames: Sequence[np.ndarray], camera: Camera, seconds: float) -> dict:
+    """The networks alone: the pose network on a hand's crop, for each batch size; detection in whole images."""
     depth = frames[0] * np.float32(0.001)
-    hands = HandPoseEstimator(backend, EstimatorSettings()).estimate(depth, camera, 0.0)
+    hands = HandPoseEstimator(backend, detector, EstimatorSettings()).estimate(depth, camera, 0.0)
     centre = hand_centre(hands[0].positions) if hands else np.array([0.0, 0.0, 0.6])
     crop = Crop(centre, EstimatorSettings().cube_half_size).image(depth, camera, backend.input_size)
     report = {}
@@ -136,15 +139,21 @@ def network(backend: Backend, frames: Sequence[np.ndarray], camera: Camera, seco
             "ms": percentiles(times),
             "crops_per_second": round(batch / float(np.mean(times)), 1),
         }
+    distances = EstimatorSettings().min_distance, EstimatorSettings().max_distance
+    depths = itertools.cycle(frame * np.float32(0.001) for frame in frames[:30])
+    times = timed(lambda: detector.detect(next(depths), camera, distances), seconds / 2)
+    report["detection"] = {"ms": percentiles(times)}
     return report
 
 
-def estimator(backend: Backend, frames: Sequence[np.ndarray], camera: Camera, seconds: float) -> dict:
+def estimator(
+    backend: Backend, detector: Detector, frames: Sequence[np.ndarray], camera: Camera, seconds: float
+) -> dict:
     """Depth image to hands in this process: at 30 Hz, as from a camera, and at the maximum rate."""
     depths = [depth * np.float32(0.001) for depth in frames]
     report = {}
     for name, rate in (("30 Hz", 30.0), ("flat out", None)):
-        hands = HandPoseEstimator(backend, EstimatorSettings())
+        hands = HandPoseEstimator(backend, detector, EstimatorSettings())
         count, with_a_hand = 0, 0
 
         def estimate(hands: HandPoseEstimator = hands) -> None:
@@ -152,9 +161,7 @@ def estimator(backend: Backend, frames: Sequence[np.ndarray], camera: Camera, se
             with_a_hand += bool(hands.estimate(depths[count % len(depths)], camera, count / 30))
             count += 1
 
-        # The node publishes an image's hands before it detects further ones, so `look_around` is not timed. At the
-        # maximum rate it is: `estimate` calls it.
-        times = timed(estimate, seconds, rate, hands.look_around if rate else None)
+        times = timed(estimate, seconds, rate)
         report[name] = {
             "ms": percentiles(times),
             "images_per_second": round(len(times) / seconds if rate else 1 / float(np.mean(times)), 1),
@@ -163,16 +170,8 @@ def estimator(backend: Backend, frames: Sequence[np.ndarray], camera: Camera, se
     return report
 
 
-def timed(
-    call: Callable[[], object],
-    seconds: float,
-    rate: float | None = None,
-    afterwards: Callable[[], object] | None = None,
-) -> np.ndarray:
-    """Seconds that each call took, at `rate` Hz or without a pause, after some calls to warm up.
-
-    `afterwards` is called after each call, and not timed.
-    """
+def timed(call: Callable[[], object], seconds: float, rate: float | None = None) -> np.ndarray:
+    """Seconds that each call took, at `rate` Hz or without a pause, after some calls to warm up."""
     for _ in range(10):
         call()
     times, begin = [], time.perf_counter()
@@ -182,8 +181,6 @@ def timed(
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)
-        if afterwards:
-            afterwards()
     return np.array(times)
 
 

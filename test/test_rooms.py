@@ -13,7 +13,7 @@ ORDER = {
         {"session", "isolation", "share"},
     ),
     "fingerpose_ros.perception": (
-        {"estimator"}, {"detection"}, {"tracking"}, {"backends"}, {"pose"},
+        {"estimator"}, {"tracking"}, {"backends"}, {"detection"}, {"pose"},
         {"drawing"}, {"settings"}, {"kinematics"}, {"hand", "skeleton", "camera"},
     ),
     "training": ({"evaluation"}, {"export"}, {"learning"}, {"datasets"}, {"rendering"}),

@@ -34,16 +34,7 @@ LONGEST = 35
 EXEMPT = ("CHANGELOG.md", "test/test_words.py", "LICENSE")
 """What names earlier words on purpose, or is not ours."""
 
-REPLACED_SOON = (
-    "fingerpose_ros/perception/detection/hand_finder.py",
-    "fingerpose_ros/perception/detection/search.py",
-    "fingerpose_ros/perception/estimator.py",
-    "test/perception/detection/test_hand_finder.py",
-    "test/perception/test_estimator_new_hands.py",
-)
-"""The rule-based detector and its scheduling."""
-
-FILES = [path for path in files() if str(path.relative_to(ROOT)) not in (*EXEMPT, *REPLACED_SOON)]
+FILES = [path for path in files() if str(path.relative_to(ROOT)) not in EXEMPT]
 
 
 @pytest.mark.parametrize("pattern", WORDS)

@@ -13,6 +13,7 @@ TOOLS = {
     "imagenet": ("learning.imagenet", "convert a ResNet-50 trained on ImageNet into initial weights"),
     "train": ("learning.train", "train a network on rendered hands or on a benchmark"),
     "export": ("export.model_export", "make the model file that the node loads, from trained weights"),
+    "export_detector": ("export.detector_export", "make the detector's file that the node loads, from trained weights"),
     "model_card": ("export.model_card", "fill the tables of models/README.md from measured results"),
     "evaluate": ("evaluation.evaluate", "measure errors, false positives and benchmark scores"),
     "ablation": ("evaluation.ablation", "train and compare the network with and without each block"),

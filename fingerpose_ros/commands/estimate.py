@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the images are a sequence of this rate: track and smooth; default: independent images",
     )
     parser.add_argument("--model", default="", help="file of the weights; default: the weights of the package")
+    parser.add_argument("--detector", default="", help="file of the detector; default: that of the package")
     parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
     parser.add_argument("--device", choices=backends.DEVICES, default="auto")
     parser.add_argument("--precision", choices=backends.PRECISIONS, default="auto")
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         camera, unit = read_camera(arguments.camera)
         backend = backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
-        estimator = HandPoseEstimator(backend, EstimatorSettings())
+        detector = backends.create_detector(arguments.backend, arguments.device, arguments.detector)
+        estimator = HandPoseEstimator(backend, detector, EstimatorSettings())
         results = []
         for index, path in enumerate(arguments.images):
             depth = read_depth(path, camera, unit)

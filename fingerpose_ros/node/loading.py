@@ -25,11 +25,6 @@ class Estimator(Protocol):
         """Depth (height, width) in metres, 0 for invalid pixels, and its stamp in seconds -> the hands in it."""
         ...
 
-    def look_around(self, late: bool) -> None:
-        """Search the last estimated image for new hands, after its hands were published. Postponed if `late`: the next
-        image already waits."""
-        ...
-
     def reset(self) -> None:
         """Delete all tracks: the next image is unrelated to the last one."""
         ...
@@ -48,4 +43,7 @@ def load_estimator(settings: Mapping[str, Any]) -> tuple[Estimator, str]:
     """
     chosen = {name: settings[name] for name in ("backend", "device", "model", "precision")}
     backend = backends.create_backend(**chosen, threads=settings["threads"] or None)
-    return HandPoseEstimator(backend, estimator_settings(settings)), backend.description
+    detector = backends.create_detector(
+        settings["backend"], settings["device"], settings["detector"], settings["threads"] or None
+    )
+    return HandPoseEstimator(backend, detector, estimator_settings(settings)), backend.description

@@ -5,7 +5,6 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: its threads compete with the engine's
 
@@ -169,7 +168,7 @@ class HandPoseNode(LifecycleNode):
 
     # Processing, in the worker's thread.
 
-    def _process(self, frame: Frame, next_waits: Callable[[], bool]) -> None:
+    def _process(self, frame: Frame) -> None:
         header, estimator, publishers = frame.image.header, self._estimator, self._hand_publishers
         try:
             depth = frame.image.metres()
@@ -184,7 +183,6 @@ class HandPoseNode(LifecycleNode):
             return
         if self._hand_publishers is not publishers:  # the node was cleaned up during the estimate
             return
-        late = next_waits()  # before publishing: in lock-step, the answer triggers the next image
         try:
             publishers.publish_poses(header, hands)
             latency, no_depth = time.monotonic() - frame.arrived, not depth.any()
@@ -194,10 +192,6 @@ class HandPoseNode(LifecycleNode):
             publishers.publish_views(header, depth, frame.camera, hands, estimator.tracked)
         except Exception as error:  # an exception would end the worker thread silently
             self._log_failure("cannot publish", error)
-        try:
-            estimator.look_around(late)
-        except Exception as error:
-            self._log_failure("cannot search for new hands", error)
 
     def _check_sequence(self, estimator: Estimator, header: Header) -> None:
         """Restart tracking where an image cannot continue the sequence."""

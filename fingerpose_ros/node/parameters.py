@@ -76,7 +76,8 @@ SETTINGS = (
         "device", "auto", "Device that runs the network. cuda without a CUDA device is an error.",
         choices=backends.DEVICES,
     ),
-    Setting("model", "", "Path of the weights; empty: the weights of the package."),
+    Setting("model", "", "Path of the pose network's weights; empty: those of the package."),
+    Setting("detector", "", "Path of the detector's weights; empty: those of the package."),
     Setting(
         "precision", "auto", "Number format of the network. auto: bf16 where that is faster, else f32.",
         choices=backends.PRECISIONS,
@@ -107,12 +108,11 @@ SETTINGS = (
     ),
     _of_estimator(
         "min_detection_confidence",
-        "Minimum confidence of a new hand: its presence probability times the mean confidence of its joints, 0 "
-        "where no surface is visible.",
+        "Minimum confidence of a new hand: the probability that a palm lies within 80 mm.",
         low=0.01, high=0.99,
     ),
     _of_estimator(
-        "min_tracking_confidence", "Minimum probability of a tracked hand; below it, the hand counts as not seen.",
+        "min_tracking_confidence", "Minimum confidence of a tracked hand; below it, the hand is absent.",
         low=0.01, high=0.99,
     ),
 )  # fmt: skip

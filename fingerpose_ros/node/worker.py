@@ -7,12 +7,12 @@ from .camera_matching import Frame
 
 
 class Worker:
-    """Calls `process(frame, next_waits)` in its own thread for the newest frame, and `drop()` for each dropped frame.
+    """Calls `process(frame)` in its own thread for the newest frame, and `drop()` for each dropped frame.
 
-    `next_waits()` returns whether the next frame waits already. `process` and `drop` must handle their own errors.
+    Both must handle their own errors.
     """
 
-    def __init__(self, process: Callable[[Frame, Callable[[], bool]], None], drop: Callable[[], None]):
+    def __init__(self, process: Callable[[Frame], None], drop: Callable[[], None]):
         self._process = process
         self._drop = drop
         self._newest: Frame | None = None
@@ -48,4 +48,4 @@ class Worker:
                 if self._stopping:
                     return
                 frame, self._newest = self._newest, None
-            self._process(frame, lambda: self._newest is not None)
+            self._process(frame)

@@ -86,9 +86,9 @@ def test_an_invalid_camera_info_is_rejected_and_the_previous_one_stays_in_use(ru
     assert node.report().rejected == {"camera_info_focal_length": 1}
 
 
-def test_only_the_newest_image_is_processed_and_the_estimator_knows_whether_one_waits(ros_context):
+def test_only_the_newest_image_is_processed(ros_context):
     started, proceed = threading.Event(), threading.Event()
-    seen, late = [], []
+    seen = []
 
     class Slow(StandIn):
         def estimate(self, depth_m, camera, stamp):
@@ -96,9 +96,6 @@ def test_only_the_newest_image_is_processed_and_the_estimator_knows_whether_one_
             started.set()
             proceed.wait(5)
             return super().estimate(depth_m, camera, stamp)
-
-        def look_around(self, next_waits):
-            late.append(next_waits)
 
     node = make_node(ros_context, lambda settings: (Slow(False), "slow"))
     node.start()
@@ -109,7 +106,7 @@ def test_only_the_newest_image_is_processed_and_the_estimator_knows_whether_one_
     proceed.set()
     assert wait_until(lambda: node.report().answered == 2)
     report = node.report()
-    assert seen == [1.0, 5.0] and wait_until(lambda: late == [True, False])
+    assert seen == [1.0, 5.0]
     assert (report.received, report.dropped) == (5, 3)
     node.close()
 
@@ -184,25 +181,6 @@ def test_an_image_on_which_the_estimator_fails_gets_no_answer_but_the_next_one_d
     assert wait_until(lambda: recorder.hand_poses)
     assert stamps(recorder.hand_poses) == [2.0]
     assert "requested failure" in capfd.readouterr().err
-
-
-def test_an_image_is_answered_before_the_search_for_new_hands_even_if_that_fails(ros_context, capfd):
-    answered = []
-
-    class Failing(StandIn):
-        def look_around(self, late):
-            answered.append(node.report().answered)
-            raise RuntimeError("search failed")
-
-    node = make_node(ros_context, lambda settings: (Failing(False), "failing"))
-    node.start()
-    for stamp in (1.0, 2.0):
-        feed_and_wait(node, depth_frame(0), stamp)
-    assert wait_until(lambda: len(answered) == 2) and answered == [1, 2]
-    assert "cannot search for new hands: search failed" in node.report().last_error
-    assert node.report().rejected == {}
-    node.close()
-    assert "search failed" in capfd.readouterr().err
 
 
 def test_images_with_the_same_stamp_are_answered_with_a_warning(running, capfd):

@@ -9,6 +9,9 @@ from rendered_scene import CAMERA, hand_balls, render
 from scipy.stats import norm
 
 from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.detection.confidence import Confidence
+from fingerpose_ros.perception.detection.detector import HandDetector
+from fingerpose_ros.perception.detection.prediction import Classification
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.pose.prediction import Prediction
 from fingerpose_ros.perception.pose.uncertainty import probability_within
@@ -120,8 +123,8 @@ def test_a_prediction_that_is_not_finite_is_an_error(oracle):
         see(estimator(oracle), oracle, [right_at()], 0.0)
 
 
-class RandomNetwork:
-    """A network with random predictions."""
+class RandomNetworks:
+    """Pose network and detector's networks with random predictions."""
 
     input_size, description = 16, "random"
 
@@ -138,6 +141,15 @@ class RandomNetwork:
             self.random.random(n),
         )
 
+    def propose(self, crops):
+        return self.random.normal(0, 3, len(crops)), self.random.normal(0, 0.5, (len(crops), 3))
+
+    def classify(self, context, detail):
+        n = len(context)
+        return Classification(
+            self.random.normal(0, 5, n), self.random.normal(0, 0.5, (n, 3)), self.random.normal(0, 1, (n, 3))
+        )
+
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32 - 1), st.sampled_from(("both", "right", "left")), st.booleans(), st.integers(1, 3))
@@ -145,7 +157,8 @@ def test_hands_are_well_formed_for_any_image_and_prediction(seed, handedness, sm
     random = np.random.default_rng(seed)
     camera = Camera(80, 60, 70.0, 70.0, 40.0, 30.0)
     settings = EstimatorSettings(handedness=handedness, smoothing=smoothing, max_hands=max_hands)
-    randomised = HandPoseEstimator(RandomNetwork(seed), settings)
+    networks = RandomNetworks(seed)
+    randomised = HandPoseEstimator(networks, HandDetector(networks, Confidence(0.3, 1.0, 0.0)), settings)
     stamp = 0.0
     for _ in range(12):
         stamp += random.choice([0, 0.03, 0.03, 0.1, -1, 3])
@@ -156,7 +169,7 @@ def test_hands_are_well_formed_for_any_image_and_prediction(seed, handedness, sm
         assert len(hands) <= max_hands and len({hand.track_id for hand in hands}) == len(hands)
         for hand in hands:
             assert hand.handedness in ("right", "left") and 0.5 <= hand.handedness_score <= 1
-            assert 0.5 <= hand.confidence <= 1
+            assert min(settings.min_detection_confidence, settings.min_tracking_confidence) <= hand.confidence <= 1
             assert ((hand.joint_confidence >= 0) & (hand.joint_confidence <= 1)).all()
             assert np.isfinite(hand.positions[hand.valid]).all() and np.isnan(hand.positions[~hand.valid]).all()
             known = hand.rotations[np.isfinite(hand.rotations).all(axis=(1, 2))]

@@ -1,4 +1,4 @@
-"""An oracle: a stand-in for the network that predicts the ground truth, for tests of the estimator, and its scenes."""
+"""An oracle: a stand-in for the networks that predicts the ground truth, for tests of the estimator, and its scenes."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -8,8 +8,10 @@ import pytest
 from articulated_hand import ArticulatedHand
 from rendered_scene import CAMERA, hand_balls, placed, render
 
+from fingerpose_ros.perception.detection.confidence import Confidence
+from fingerpose_ros.perception.detection.detector import Detection
 from fingerpose_ros.perception.estimator import HandPoseEstimator
-from fingerpose_ros.perception.kinematics import hand_centre
+from fingerpose_ros.perception.kinematics import hand_centre, hand_direction, palm_position
 from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.perception.pose.prediction import Prediction
 from fingerpose_ros.perception.settings import EstimatorSettings
@@ -20,7 +22,7 @@ TABLE = ((0.0, 0.6, 0.8), 0.75)
 
 @dataclass
 class Oracle:
-    """A network that predicts the true joints and handedness of the scene's hands.
+    """Detects the scene's hands, and predicts their true joints and handedness. Confidence is presence.
 
     Attributes:
         hands: the scene: (joints, handedness) of each hand.
@@ -28,6 +30,8 @@ class Oracle:
         right: predicted probability of a right hand in the scene; None for one that fits the true handedness.
         bias: added to the probability that the crop, mirrored or not, shows a right hand.
         present: handedness -> predicted presence probability, where it is not the default.
+        undetected: palms (3,) near which nothing is detected.
+        false: palms (3,) that are detected besides, with the highest logits.
         batches: sizes of the batches so far.
         crops: the bytes of a crop's image -> the crop.
     """
@@ -37,10 +41,23 @@ class Oracle:
     right: float | None = None
     bias: float = 0.0
     present: dict = field(default_factory=dict)
+    undetected: list = field(default_factory=list)
+    false: list = field(default_factory=list)
+    confidence: Confidence = Confidence(0.0, 1.0, 0.0)
     input_size: int = 32
     description: str = "oracle"
     batches: list = field(default_factory=list)
     crops: dict = field(default_factory=dict)
+
+    def detect(self, depth_m, camera, distances, expected=None):
+        """Detections of all hands and of `false`."""
+        up = np.array([0.0, -1, 0])
+        found = [Detection(np.asarray(palm), up, 7.0) for palm in self.false]
+        for joints, _ in self.hands:
+            palm, along = palm_position(joints), hand_direction(joints)
+            if all(np.linalg.norm(palm - hidden) > 0.05 for hidden in self.undetected):
+                found.append(Detection(palm, along / np.linalg.norm(along), 6.0))
+        return [one for one in found if distances[0] <= one.palm[2] <= distances[1]]
 
     def infer(self, images):
         assert images.dtype == np.float32 and images.shape[1:] == (1, self.input_size, self.input_size)
@@ -75,7 +92,7 @@ def oracle_with_crops(monkeypatch):
 
 
 def estimator(oracle, **changes):
-    return HandPoseEstimator(oracle, EstimatorSettings(**{"smoothing": False, **changes}))
+    return HandPoseEstimator(oracle, oracle, EstimatorSettings(**{"smoothing": False, **changes}))
 
 
 def see(estimator, oracle, hands, stamp, planes=(TABLE,)):

@@ -12,7 +12,7 @@ from fingerpose_ros.perception.pose.network import FingerPoseNet
 from fingerpose_ros.perception.pose.network.registry import config_named
 from fingerpose_ros.perception.pose.network.weights import CONFIG_KEY, save_tensors
 from training.export.model_export import sixteen_bit
-from training.export.openvino_graph import add_graphs
+from training.export.openvino_graph import add_graphs, pose_graphs
 
 SIZE = 64
 CALIBRATION = Calibration((2.0, 1.5, 0.5), (1.25, 1.0, 1.1), 1.5, 0.75)
@@ -36,7 +36,7 @@ def write_model(folder: Path, network: FingerPoseNet) -> Path:
     header = {CONFIG_KEY: json.dumps(asdict(network.config)), "input_size": str(SIZE)}
     header["calibration"] = json.dumps(asdict(CALIBRATION))
     save_tensors(path, sixteen_bit(network.state_dict()), header)
-    add_graphs(path, network, SIZE)
+    add_graphs(path, pose_graphs(network, SIZE))
     sign(path)
     return path
 

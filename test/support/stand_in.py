@@ -78,9 +78,6 @@ class StandIn:
     def tracked(self) -> set[int]:
         return {track for track, _ in self.tracks.values()}
 
-    def look_around(self, late: bool) -> None:
-        """`estimate` has already detected all hands."""
-
 
 def stand_in(settings):
     """An estimator factory for the node."""

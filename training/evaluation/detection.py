@@ -45,7 +45,7 @@ from . import detection_figures
 from .detection_report import mean_report, set_report, text
 from .detection_scoring import MATCH_DISTANCE, STRICT_DISTANCE, Matches, place
 from .detection_sets import DetectionSet, find_folders, read_set
-from .frames import about, add_model_arguments, make_backend
+from .frames import Models, about, add_model_arguments, make_models
 from .intervals import BLOCK
 
 SWEEP = {"min_detection_confidence": 0.01, "min_tracking_confidence": 0.01, "max_hands": 8}
@@ -75,20 +75,20 @@ def run(arguments: argparse.Namespace) -> None:
     rate, block = (arguments.rate, BLOCK) if arguments.followed else (None, 1)
     if arguments.json and not arguments.json.absolute().parent.is_dir():
         raise ValueError(f"--json {arguments.json}: there is no folder {arguments.json.parent}")
-    backend = make_backend(arguments)
+    models = make_models(arguments)
     evaluated, reports = [], {}
     for one in sets:
         print(f"{one.name}: {len(one.labelled)} images", file=sys.stderr, flush=True)
-        hands = detect(one.folder, backend, settings, rate)
+        hands = detect(one.folder, models, settings, rate)
         swept = hands
         if not arguments.followed:
-            swept = [best(found, settings) for found in detect(one.folder, backend, EstimatorSettings(**SWEEP), None)]
+            swept = [best(found, settings) for found in detect(one.folder, models, EstimatorSettings(**SWEEP), None)]
         matches, strict = matched(one, hands), matched(one, hands, STRICT_DISTANCE)
         evaluated.append((matches, strict, matched(one, swept)))
         reports[str(one.folder.path)] = {"name": one.name} | set_report(*evaluated[-1], block)
         if arguments.figures:
             detection_figures.draw_set(one, hands, arguments.figures)
-    report = about(arguments, backend) | {
+    report = about(arguments, models) | {
         "followed_hz": rate,
         "settings": asdict(settings),
         "sets": reports,
@@ -114,9 +114,9 @@ def open_sets(paths: list[Path], settings: EstimatorSettings) -> tuple[list[Dete
     return sets, not_labelled
 
 
-def detect(folder: FrameFolder, backend, settings: EstimatorSettings, rate: float | None) -> list[list[Hand]]:
+def detect(folder: FrameFolder, models: Models, settings: EstimatorSettings, rate: float | None) -> list[list[Hand]]:
     """The hands in each image: a sequence of `rate` images a second, or separate images if that is None."""
-    estimator, hands = HandPoseEstimator(backend, settings), []
+    estimator, hands = HandPoseEstimator(*models, settings), []
     for i in range(len(folder.images)):
         if rate is None:
             estimator.reset()

@@ -14,13 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fingerpose_ros.perception.detection.network import ClassifierNetwork
-from fingerpose_ros.perception.pose.network.weights import load_tensors
+from fingerpose_ros.perception.backends.torch_detection import TorchDetectionNetworks
+from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE, sigmoid
+from fingerpose_ros.perception.detection.detector import CANDIDATES, HandDetector
+from fingerpose_ros.perception.detection.surface import decimated
 from fingerpose_ros.perception.settings import EstimatorSettings
-from training.learning.checkpoint import with_prefix
-from training.learning.detection.inference import WORKING_FOCAL, Proposer, classify
-from training.learning.detection.samples import CANDIDATES, best_candidates
-from training.rendering.composed_images import decimation
 
 from .detection import open_sets
 from .detection_report import mean_report, set_report, text
@@ -36,14 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    sets, not_labelled = open_sets(arguments.folders, EstimatorSettings())
+    settings = EstimatorSettings()
+    sets, not_labelled = open_sets(arguments.folders, settings)
     if not sets:
         raise ValueError(f"no image is labelled in {', '.join(map(str, arguments.folders))}")
-    proposer, classifier = open_detector(arguments.weights)
+    detector = HandDetector(TorchDetectionNetworks.load(arguments.weights), DETECTOR_ALONE)
     evaluated, reports, fractions = [], {}, []
     for one in sets:
         print(f"{one.name}: {len(one.labelled)} images", file=sys.stderr, flush=True)
-        parts, proposed = evaluate(one, proposer, classifier, arguments.min_score)
+        parts, proposed = evaluate(one, detector, arguments.min_score)
         evaluated.append(parts)
         reports[str(one.folder.path)] = {"name": one.name, "proposed": proposed} | set_report(*parts)
         fractions += [] if proposed is None else [proposed]
@@ -65,45 +64,24 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.json.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
 
 
-def open_detector(weights: Path) -> tuple[Proposer, ClassifierNetwork]:
-    """Both networks of a weights file.
-
-    Raises:
-        FileNotFoundError, ValueError: it is missing, or has other tensors.
-    """
-    tensors = load_tensors(weights)[0]
-    classifier = ClassifierNetwork().eval()
-    try:
-        classifier.load_state_dict(with_prefix("classifier.", tensors))
-        return Proposer(weights), classifier
-    except RuntimeError as error:
-        raise ValueError(f"{weights} holds no detector: {error}") from error
-
-
 def evaluate(
-    one: DetectionSet, proposer: Proposer, classifier: ClassifierNetwork, min_score: float
+    one: DetectionSet, detector: HandDetector, min_score: float
 ) -> tuple[tuple[Matches, Matches, Matches], float | None]:
     """Matches of a set at `min_score` within 80 and 60 mm, and for all scores; and the fraction of palms proposed."""
-    matches, strict, swept = parts = (
-        Matches(len(one.labelled)),
-        Matches(len(one.labelled)),
-        Matches(len(one.labelled)),
-    )
-    rng, near, most = np.random.default_rng(0), [], EstimatorSettings().max_hands
+    matches, strict, swept = parts = tuple(Matches(len(one.labelled)) for _ in range(3))
+    near, settings = [], EstimatorSettings()
+    distances = settings.min_distance, settings.max_distance
     for n, i in enumerate(one.labelled):
-        step = decimation(one.folder.camera.fx, WORKING_FOCAL)
-        camera = one.folder.camera.scaled(step)
-        depth = np.ascontiguousarray(one.folder.depth(i)[::step, ::step])
-        candidates = proposer.propose(rng, depth, camera).candidates()
-        distances = np.linalg.norm(candidates[:, None] - one.palms[i], axis=2)
-        near += (distances < MATCH_DISTANCE).any(0).tolist() if len(candidates) else [False] * len(one.palms[i])
-        logits, palms = classify(classifier, depth, camera, candidates)
-        kept = best_candidates(palms, logits, most)
-        scores, palms = 1 / (1 + np.exp(-logits[kept])), palms[kept]
+        depth, camera = one.folder.depth(i), one.folder.camera
+        candidates = detector.propose(*decimated(depth, camera), distances)
+        apart = np.linalg.norm(candidates[:, None] - one.palms[i], axis=2)
+        near += (apart < MATCH_DISTANCE).any(0).tolist() if len(candidates) else [False] * len(one.palms[i])
+        detections = detector.detect(depth, camera, distances)[: settings.max_hands]
+        scores = np.array([sigmoid(detection.logit) for detection in detections])
+        palms = np.array([detection.palm for detection in detections]).reshape(-1, 3)
         sure = scores >= min_score
         for part, which, radius in (
             (matches, sure, MATCH_DISTANCE), (strict, sure, STRICT_DISTANCE), (swept, scores >= 0, MATCH_DISTANCE)
         ):  # fmt: skip
-            labels = one.palms[i], one.ignored[i], one.folder.camera.fx
-            part.add(n, scores[which].tolist(), palms[which], *labels, radius)
+            part.add(n, scores[which].tolist(), palms[which], one.palms[i], one.ignored[i], camera.fx, radius)
     return parts, float(np.mean(near)) if near else None

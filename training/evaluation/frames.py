@@ -6,7 +6,7 @@
 predicted, points up. Handedness is predicted, not given.
 
 `--centre detector` runs the estimator on every frame separately, without tracking or smoothing. It also reports how
-often these lie within 60 mm of the true centre: the detector's first candidate, its best candidate, the estimated hand.
+often the true palm lies within 60 mm of the likeliest detection and of any, and the true centre of the estimated hand.
 A frame in which no hand is detected counts as 100 mm in every joint.
 
 Folders without joints.npz get detection fractions and figures only.
@@ -37,19 +37,21 @@ visible if its label is at most 25 mm behind that surface.
 import argparse
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from fingerpose_ros.perception import backends
-from fingerpose_ros.perception.detection.hand_finder import find_hands
-from fingerpose_ros.perception.detection.search import CANDIDATES
+from fingerpose_ros.perception.detection.detector import Detector
+from fingerpose_ros.perception.detection.model_file import DetectorFile
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import LEFT, RIGHT
-from fingerpose_ros.perception.kinematics import hand_centre
+from fingerpose_ros.perception.kinematics import hand_centre, palm_position
 from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.perception.pose.crop_predictor import CropPrediction, CropPredictor
 from fingerpose_ros.perception.pose.model_file import ModelFile, checksum
+from fingerpose_ros.perception.pose.prediction import Backend
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, PARENTS
 from fingerpose_ros.recording.frame_folder import FrameFolder
@@ -74,33 +76,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Options that select the model and how it runs."""
     parser.add_argument("--model", default="", help="model file; default: the shipped model")
+    parser.add_argument("--detector", default="", help="file of the detector; default: the shipped one")
     parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
     parser.add_argument("--device", choices=backends.DEVICES, default="auto")
     parser.add_argument("--precision", choices=backends.PRECISIONS, default="f32")
 
 
-def make_backend(arguments: argparse.Namespace):
-    return backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
+class Models(NamedTuple):
+    """What an estimator needs."""
+
+    backend: Backend
+    detector: Detector
 
 
-def about(arguments: argparse.Namespace, backend) -> dict[str, str]:
-    """A report's entries that identify the evaluated model."""
-    return {"model": backend.description, "sha256": checksum(ModelFile.open(arguments.model).path)}
+def make_models(arguments: argparse.Namespace) -> Models:
+    """The models that the options select."""
+    backend = backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
+    return Models(backend, backends.create_detector(arguments.backend, arguments.device, arguments.detector))
+
+
+def about(arguments: argparse.Namespace, models: Models) -> dict[str, str]:
+    """A report's entries that identify the evaluated models."""
+    return {
+        "model": models.backend.description,
+        "sha256": checksum(ModelFile.open(arguments.model).path),
+        "detector_sha256": checksum(DetectorFile.open(arguments.detector).path),
+    }
 
 
 def run(arguments: argparse.Namespace) -> None:
-    backend = make_backend(arguments)
+    models = make_models(arguments)
     results, errors = {}, {"measured": [], "weak": []}
     for path in arguments.folders:
         folder = FrameFolder.open(path)
         if arguments.centre == "truth" and folder.joints is None:
             raise ValueError(f"{path} has no joints.npz, which --centre truth needs")
-        estimates = estimate(folder, backend, arguments.centre)
+        estimates = estimate(folder, models, arguments.centre)
         result = score(folder, estimates) | {"frames": len(estimates)}
         if folder.joints is not None:
             errors[result["labels"]].append(result.pop("errors"))
         if arguments.centre == "detector" and folder.joints is not None:
-            result |= near_fractions(folder, estimates)
+            result |= near_fractions(folder, models.detector, estimates)
         if arguments.figures:
             arguments.figures.mkdir(parents=True, exist_ok=True)
             name = "_".join(path.resolve().parts[-2:])
@@ -116,14 +132,14 @@ def run(arguments: argparse.Namespace) -> None:
         if len(chosen) > 1 and labels:
             print(mean_line(means[labels]))
     if arguments.json:
-        report = about(arguments, backend) | {"centre": arguments.centre, "sequences": results, "means": means}
+        report = about(arguments, models) | {"centre": arguments.centre, "sequences": results, "means": means}
         arguments.json.write_text(json.dumps(without_nan(report), indent=1) + "\n")
 
 
-def estimate(folder: FrameFolder, backend, centre: str) -> list[CropPrediction | None]:
+def estimate(folder: FrameFolder, models: Models, centre: str) -> list[CropPrediction | None]:
     """The prediction for each frame's hand; None where no hand is detected, or none is labelled."""
     settings = EstimatorSettings(max_hands=1)
-    estimator = HandPoseEstimator(backend, settings)
+    estimator = HandPoseEstimator(*models, settings)
     predictions: list[CropPrediction | None] = []
     labelled = labelled_frames(folder)
     for i in range(len(folder.images)):
@@ -131,7 +147,7 @@ def estimate(folder: FrameFolder, backend, centre: str) -> list[CropPrediction |
         if not labelled[i]:
             predictions.append(None)
         elif centre == "truth":
-            predictor = CropPredictor(backend, settings.cube_half_size, depth, folder.camera)
+            predictor = CropPredictor(models.backend, settings.cube_half_size, depth, folder.camera)
             centre_m = hand_centre(folder.joints[i])
             first = filter(None, predictor.predict([predictor.crop(centre_m, RIGHT), predictor.crop(centre_m, LEFT)]))
             upright = [predictor.crop(centre_m, hand.handedness, hand.direction) for hand in first]
@@ -144,20 +160,17 @@ def estimate(folder: FrameFolder, backend, centre: str) -> list[CropPrediction |
     return predictions
 
 
-def near_fractions(folder: FrameFolder, predictions: list[CropPrediction | None]) -> dict:
-    """Fractions of labelled frames: true centre near the detector's first candidate, any candidate, the estimate."""
+def near_fractions(folder: FrameFolder, detector: Detector, predictions: list[CropPrediction | None]) -> dict:
+    """Fractions of labelled frames: true palm near the first detection, near any; true centre near the estimate."""
     settings, near = EstimatorSettings(), []
     for i in np.flatnonzero(labelled_frames(folder)):
         prediction, joints = predictions[i], folder.joints[i]
-        candidates = find_hands(
-            folder.depth(i), folder.camera, settings.min_distance, settings.max_distance, CANDIDATES
-        )
-        centres = [candidate.centre for candidate in candidates] + ([prediction.centre] if prediction else [])
-        distances = [1000 * np.linalg.norm(centre - hand_centre(joints)) for centre in centres]
+        detections = detector.detect(folder.depth(i), folder.camera, (settings.min_distance, settings.max_distance))
+        palms = [1000 * np.linalg.norm(detection.palm - palm_position(completed(joints))) for detection in detections]
         near.append((
-            bool(candidates) and distances[0] < NEAR_MM,
-            min(distances[: len(candidates)], default=np.inf) < NEAR_MM,
-            prediction is not None and distances[-1] < NEAR_MM,
+            bool(palms) and palms[0] < NEAR_MM,
+            min(palms, default=np.inf) < NEAR_MM,
+            prediction is not None and 1000 * np.linalg.norm(prediction.centre - hand_centre(joints)) < NEAR_MM,
         ))  # fmt: skip
     names = ("detector_first_near", "detector_best_near", "estimate_near")
     return dict(zip(names, np.mean(near, axis=0).tolist(), strict=True))
@@ -242,6 +255,6 @@ def line(name: str, result: dict) -> str:
     listed = ", ".join(f"{fraction:.0%} of {name}" for name, fraction in fractions.items() if fraction is not None)
     text += f"\n    {IN_FRONT_MM:.0f} mm or more in front of the surface: {listed}"
     if "estimate_near" in result:
-        text += f"\n    within {NEAR_MM:.0f} mm of the true centre: first candidate {result['detector_first_near']:.0%}"
-        text += f", best candidate {result['detector_best_near']:.0%}, estimate {result['estimate_near']:.0%}"
+        text += f"\n    within {NEAR_MM:.0f} mm: first detection {result['detector_first_near']:.0%}"
+        text += f", best detection {result['detector_best_near']:.0%}, estimate {result['estimate_near']:.0%}"
     return f"{text}\n    {fingers}"

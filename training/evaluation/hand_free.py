@@ -26,7 +26,7 @@ from fingerpose_ros.recording.frame_folder import FrameFolder
 from training.rendering.hand_free_images import HandFreeImages, cut_away
 from training.rendering.testset import CAMERAS
 
-from .frames import NEAR_MM, about, add_model_arguments, make_backend
+from .frames import NEAR_MM, Models, about, add_model_arguments, make_models
 
 SEED = 20_250_119
 """Not used in training."""
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    backend = make_backend(arguments)
+    models = make_models(arguments)
     folders = {str(path): FrameFolder.open(path) for path in arguments.real}
     for name, folder in folders.items():
         if folder.joints is None:
@@ -53,13 +53,13 @@ def run(arguments: argparse.Namespace) -> None:
     synthetic, images = defaultdict(list), HandFreeImages(SEED, sensors=CAMERAS)
     for k in range(arguments.count):
         kind, camera, depth = images[k]
-        synthetic[kind].append(confidence(backend, depth, camera))
-    report = about(arguments, backend) | {"synthetic": fractions(synthetic)}
+        synthetic[kind].append(confidence(models, depth, camera))
+    report = about(arguments, models) | {"synthetic": fractions(synthetic)}
     real, tracks = defaultdict(list), {}
     for name, folder in folders.items():
         cut = [without_hand(folder.depth(i), folder.camera, joints) for i, joints in enumerate(folder.joints)]
-        real[name] = [confidence(backend, depth, folder.camera) for depth in cut]
-        kept = [k for i, depth in enumerate(cut) if (k := track_kept(backend, folder, i, depth)) is not None]
+        real[name] = [confidence(models, depth, folder.camera) for depth in cut]
+        kept = [k for i, depth in enumerate(cut) if (k := track_kept(models, folder, i, depth)) is not None]
         tracks[name] = {"hands_removed": len(kept), "track_kept": float(np.mean(kept)) if kept else None}
     report["real"] = {name: result | tracks.get(name, {}) for name, result in fractions(real).items()}
     for part in ("synthetic", "real"):
@@ -69,18 +69,18 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def confidence(backend, depth: np.ndarray, camera: Camera) -> float:
-    """Highest presence probability of the hands detected in one image; 0 if there are none."""
-    observed = HandPoseEstimator(backend, EstimatorSettings()).observe(depth, camera, 0.0)
-    return max((prediction.present for _, prediction in observed), default=0.0)
+def confidence(models: Models, depth: np.ndarray, camera: Camera) -> float:
+    """Highest confidence of the hands detected in one image; 0 if there are none."""
+    observed = HandPoseEstimator(*models, EstimatorSettings()).observe(depth, camera, 0.0)
+    return max((track.confidence for track, _ in observed), default=0.0)
 
 
-def track_kept(backend, folder: FrameFolder, index: int, cut: np.ndarray) -> bool | None:
+def track_kept(models: Models, folder: FrameFolder, index: int, cut: np.ndarray) -> bool | None:
     """Whether the true hand's track still exists in the third of three images `cut` after frame `index`.
 
     None if the hand is not detected in the frame itself.
     """
-    estimator, centre = HandPoseEstimator(backend, EstimatorSettings()), hand_centre(folder.joints[index])
+    estimator, centre = HandPoseEstimator(*models, EstimatorSettings()), hand_centre(folder.joints[index])
     first = estimator.observe(folder.depth(index), folder.camera, 0.0)
     tracks = {track.id for track, hand in first if 1000 * np.linalg.norm(hand.centre - centre) < NEAR_MM}
     if not tracks:

@@ -28,7 +28,7 @@ from fingerpose_ros.perception.pose.prediction import Backend
 
 from . import calibrate
 from .agreement import MEAN_MM, P99_MM, agrees, distances, recorded_crops, synthetic_crops
-from .openvino_graph import add_graphs
+from .openvino_graph import add_graphs, pose_graphs
 from .reference_backend import ReferenceBackend, trained_size
 
 SYNTHETIC_CROPS = 256
@@ -85,7 +85,7 @@ def export(weights: Path, size: int, out: Path, samples: int) -> dict:
         header = {CONFIG_KEY: json.dumps(asdict(network.config)), "input_size": str(size)}
         header |= {"calibration": json.dumps(asdict(calibration)), **source}
         save_tensors(path, stored, header)
-        add_graphs(path, network, size)
+        add_graphs(path, pose_graphs(network, size))
         path.chmod(0o644)  # safetensors makes it readable by the owner only
         checksum_file(path).write_text(f"{checksum(path)}  {path.name}\n")
 

@@ -1,4 +1,4 @@
-"""The network as OpenVINO graphs that use the weights in the model file itself.
+"""The networks as OpenVINO graphs that use the weights in the model file itself.
 
 An OpenVINO graph is an XML file (intermediate representation). It refers to each constant by its offset and size in a
 separate weights file. A safetensors file holds raw tensors one after the other. So the offsets can point at the
@@ -18,6 +18,8 @@ from openvino.frontend import FrontEndManager
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from torch import Tensor, nn
 
+from fingerpose_ros.perception.detection.model_file import CLASSIFIER_BATCH, PROPOSAL_BATCH
+from fingerpose_ros.perception.detection.prediction import CONTEXT_SIZE, DETAIL_SIZE, PROPOSAL_SIZE
 from fingerpose_ros.perception.pose.model_file import GRAPH_PREFIX, data_start
 from fingerpose_ros.perception.pose.network import FingerPoseNet
 from fingerpose_ros.perception.pose.network.fingerposenet import Trunk
@@ -51,24 +53,44 @@ class _Deep(nn.Module):
 
 
 @torch.no_grad()
-def add_graphs(path: Path, network: FingerPoseNet, size: int) -> None:
-    """Add the graphs of `network` for one image of `size` pixels to the model file at `path`.
+def pose_graphs(network: FingerPoseNet, size: int) -> dict[str, ov.Model]:
+    """The graphs `shallow`, `deep` and `readout` of a pose network in float32 for one image of `size` pixels.
 
-    Args:
-        path: a safetensors file with the weights of `network` and without graphs.
-        network: with exactly these weights, in float32.
-        size: of the input. It becomes fixed, because the positions of the maps' cells become constants.
+    The size becomes fixed, because the positions of the maps' cells become constants.
     """
-    tensors, metadata = load_tensors(path)
     image = torch.zeros(1, 1, size, size)
     stride4 = network.trunk.backbone.shallow(image)
     trunk = network.trunk.deep(stride4)
     to_readout = {"image": image, "maps": trunk.maps, "features": trunk.features}
-    graphs = {
+    return {
         "shallow": _convert(_Shallow(network.trunk), {"image": image}, ("stride4",)),
         "deep": _convert(_Deep(network.trunk), {"stride4": stride4}, ("maps", "features", "logits")),
         "readout": _convert(network.readout, to_readout, ("uvd", "sigma")),
     }
+
+
+@torch.no_grad()
+def detection_graphs(networks: nn.ModuleDict) -> dict[str, ov.Model]:
+    """The graphs `proposal` and `classifier` of a detector in float32, each for a fixed batch of crops."""
+    crops = torch.zeros(PROPOSAL_BATCH, 1, PROPOSAL_SIZE, PROPOSAL_SIZE)
+    context = torch.zeros(CLASSIFIER_BATCH, 1, CONTEXT_SIZE, CONTEXT_SIZE)
+    detail = torch.zeros(CLASSIFIER_BATCH, 1, DETAIL_SIZE, DETAIL_SIZE)
+    return {
+        "proposal": _convert(networks["proposal"], {"crops": crops}, ("logits", "offsets")),
+        "classifier": _convert(
+            networks["classifier"], {"context": context, "detail": detail}, ("logits", "offsets", "directions")
+        ),
+    }
+
+
+def add_graphs(path: Path, graphs: dict[str, ov.Model]) -> None:
+    """Add graphs to a model file.
+
+    Args:
+        path: a safetensors file with the weights that the graphs have, and without graphs.
+        graphs: by name.
+    """
+    tensors, metadata = load_tensors(path)
     values = {name: tensor.numpy() for name, tensor in tensors.items()}
     by_value = {
         v.astype(np.float32).tobytes(): v

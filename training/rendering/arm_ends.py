@@ -1,9 +1,11 @@
-"""Where hands may be in a depth image, without a network: the ends of arms.
+"""Places in a depth image that look like the end of an arm, found by rules: for hard negatives in rendered scenes.
 
-The image is thinned to a cloud of surface patches, large planes (tables, walls) are taken out, and what is left is
-searched for places like a hand: as much surface in the ball of a hand as a hand has, and around that ball nothing but
-one narrow way out, the forearm - or nothing at all. Other things look like this too. These are candidates, for the
-network to judge.
+The image is thinned to a cloud of surface patches, and large planes (tables, walls) are removed. The rest is searched
+for places like a hand. The ball of a hand contains as much surface as a hand has. Around that ball there is one narrow
+way out, the forearm, or nothing.
+
+The node's detector is a network (`perception/detection`). These rules stay, so that rendered batches are the same on
+every machine and do not depend on weights.
 """
 
 from dataclasses import dataclass
@@ -11,16 +13,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..camera import Camera
+from fingerpose_ros.perception.camera import Camera
 
 GRID_WIDTH = 160
-"""Columns that are looked at of an image: 1 in 4 of VGA."""
+"""Columns of an image that are read: 1 in 4 of VGA."""
 
 PATCH = 0.02
 """Side of a surface patch, metres."""
 
 SEEDS = 300
-"""How many places are looked at, the nearest first: a bound on the time that a cluttered scene takes."""
+"""Maximum number of places that are scored, the nearest first."""
 
 HAND_RADIUS = 0.1
 """A ball of this radius around a hand's centre holds most of it, metres."""
@@ -35,7 +37,7 @@ SKIN_TO_CENTRE = 0.01
 """How far the joints lie behind the surface that the camera sees, metres."""
 
 HAND_AREA = 0.008
-"""What a hand shows the camera, square metres; a quarter of it is enough to be looked at."""
+"""What a hand shows the camera, square metres; a quarter of it is sufficient."""
 
 ARM_REACH, FAINT = 0.3, 0.2
 """What lies up the arm of a place, no farther than this in metres, and scores less than this share of it, is that arm
@@ -63,12 +65,12 @@ class Candidate:
     direction: np.ndarray | None = None
 
 
-def find_hands(
+def find_arm_ends(
     depth: np.ndarray, camera: Camera, min_distance: float, max_distance: float, count: int
 ) -> list[Candidate]:
     """Depth (height, width) in metres, unknown = 0, NaN or infinite -> at most `count` candidates, best first.
 
-    Only surfaces between the two distances from the image plane, in metres, are looked at.
+    Only surfaces between the two distances from the image plane, in metres, are used.
     """
     surface = _without_planes(_surface(depth, camera, min_distance, max_distance))
     if len(surface.points) == 0:

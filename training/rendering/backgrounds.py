@@ -123,6 +123,16 @@ def shared_backgrounds(folders: tuple[Path, ...], part: str) -> Backgrounds:
     return Backgrounds(folders, part)
 
 
+def part_for_thresholds(folders: tuple[Path, ...]) -> str:
+    """`THRESHOLDS` or, with a warning, `TRAINING` if no recording is of that part."""
+    try:
+        shared_backgrounds(folders, THRESHOLDS)
+        return THRESHOLDS
+    except FileNotFoundError:
+        log.warning("no recording of the part %r: thresholds are chosen on recordings of training", THRESHOLDS)
+        return TRAINING
+
+
 def _sensor_of(path: Path) -> str:
     name = json.loads((path / "meta.json").read_text()).get("sensor_model")
     if name is None:

@@ -8,6 +8,7 @@ import numpy as np
 import warp as wp
 
 from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.detection.surface import decimation
 from fingerpose_ros.perception.kinematics import palm_position
 
 from .backgrounds import TRAINING, Background, shared_backgrounds
@@ -102,11 +103,6 @@ def _hands(seed: int, block: int, difficulty: float) -> tuple[SampledHands, list
     rng = np.random.default_rng((seed, block, 80))
     hands = sample_hands(rng, shared_renderer(), 1 + rng.choice(len(HANDS), p=HANDS), difficulty, 0.0, REAL_FRACTION)
     return give_objects(rng, shared_renderer(), hands, HELD_FRACTION)
-
-
-def decimation(focal: float, min_focal: float) -> int:
-    """Every how many-th pixel is kept so that the focal length stays at least `min_focal` pixels; 0 keeps all."""
-    return max(1, int(focal // min_focal)) if min_focal else 1
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,25 @@
-"""Hard negatives: crops without a hand that the detector proposes, so that the network learns to reject them."""
+"""Hard negatives: crops without a hand where an arm seems to end, so that the network learns to reject them."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from fingerpose_ros.perception.camera import Camera
-from fingerpose_ros.perception.detection.hand_finder import find_hands
-from fingerpose_ros.perception.detection.search import CANDIDATES
 from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.perception.settings import EstimatorSettings
 
 from . import image_borders
+from .arm_ends import find_arm_ends
 from .hand_free_images import HandFreeImages, cut_away, passes
 
 SEED = 20_250_401
 """Seed of the scenes; the evaluation uses another."""
 
 STEP = 4
-"""Every `STEP`-th pixel, each way, is rendered for the detector. It reads no more (`GRID_WIDTH` there)."""
+"""Every `STEP`-th pixel, each way, is rendered to find arm ends. No more is read (`arm_ends.GRID_WIDTH`)."""
+
+CANDIDATES = 4
+"""Maximum number of arm ends in an image."""
 
 HOLE_FRACTION, HOLE_RADIUS = 0.4, (0.05, 0.2)
 """Fraction of images with a hole, and its radius, metres. Filters that remove the robot from its view leave such
@@ -27,8 +29,8 @@ JITTER = 0.02
 """Standard deviation of a crop's centre about the candidate, along each axis, metres."""
 
 FOREARM_FRACTION = 0.6
-"""Fraction of rotated crops that are aligned with the detected forearm, as the estimator's first crop of a candidate
-is. Later crops are aligned with the predicted hand, which is arbitrary where there is no hand."""
+"""Fraction of rotated crops that are aligned with the forearm. The others are rotated at random, as crops are that
+follow a prediction where there is no hand."""
 
 
 class HardNegatives:
@@ -55,7 +57,7 @@ class HardNegatives:
                 hole = camera.back_project(np.array([columns[k], rows[k]]), depth[rows[k], columns[k]])
                 radius = rng.uniform(*HOLE_RADIUS)
                 depth = cut_away(depth, camera, hole, radius)
-            for candidate in find_hands(depth, camera, near, far, CANDIDATES)[: count - len(crops)]:
+            for candidate in find_arm_ends(depth, camera, near, far, CANDIDATES)[: count - len(crops)]:
                 centre = candidate.centre + rng.normal(0, JITTER, 3)
                 mirrored = bool(rng.uniform() < 0.5)
                 crop = Crop(centre, self._settings.cube_half_size, mirrored)

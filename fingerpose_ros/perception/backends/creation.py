@@ -9,6 +9,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..detection.detector import HandDetector
+from ..detection.prediction import DetectionNetworks
 from ..pose.prediction import Backend
 
 if TYPE_CHECKING:
@@ -50,25 +52,65 @@ def create_backend(
         ImportError: the engine, or safetensors, is not installed; the message says how to install it.
         ValueError: an unknown value, a damaged model, CUDA without a GPU, or bf16 on a processor without bf16.
     """
-    for name, value, allowed in (
-        ("backend", backend, BACKENDS), ("device", device, DEVICES), ("precision", precision, PRECISIONS),
-    ):  # fmt: skip
-        if value not in allowed:
-            raise ValueError(f"{name} is {value!r}, not one of {', '.join(allowed)}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads is {threads}; at least one is needed")
-    if backend == "auto":
-        backend, reason = _choose(device)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}, not one of {', '.join(PRECISIONS)}")
+    backend, reason = _checked(backend, device, threads)
+    if reason:
         log.info("backend %s: %s", backend, reason)
-    if not _installed(backend):
-        raise ImportError(f"backend {backend} is not installed in this Python; {INSTALL[backend]}")
-    if not _installed("safetensors"):
-        raise ImportError(f"safetensors, which loads weights, is not installed in this Python; {INSTALL[backend]}")
     from ..pose.model_file import ModelFile
 
     chosen = _make(backend, device, ModelFile.open(model), precision, threads)
     log.info("network runs on %s", chosen.description)
     return chosen
+
+
+def create_detector(
+    backend: str = "auto", device: str = "auto", model: Path | str = "", threads: int | None = None
+) -> HandDetector:
+    """The detector, its networks loaded into the engine that `create_backend` would choose, in float32.
+
+    Args:
+        backend, device, threads: as in `create_backend`.
+        model: path of a detector's file; "" is the packaged one.
+
+    Raises:
+        FileNotFoundError, ImportError, ValueError: as in `create_backend`.
+    """
+    backend, _ = _checked(backend, device, threads)
+    from ..detection.model_file import DetectorFile
+
+    file = DetectorFile.open(model)
+    if backend == "torch":
+        from .torch_detection import TorchDetectionNetworks
+
+        on_gpu = device != "cpu" and _gpu_usable()
+        networks: DetectionNetworks = TorchDetectionNetworks.load(file.path, "cuda" if on_gpu else "cpu")
+    else:
+        from .openvino_detection import OpenVinoDetectionNetworks
+
+        networks = OpenVinoDetectionNetworks(file, threads)
+    return HandDetector(networks, file.confidence)
+
+
+def _checked(backend: str, device: str, threads: int | None) -> tuple[str, str]:
+    """The backend to be used, which is installed; and the reason if it is chosen here.
+
+    Raises:
+        ImportError, ValueError: see `create_backend`.
+    """
+    for name, value, allowed in (("backend", backend, BACKENDS), ("device", device, DEVICES)):
+        if value not in allowed:
+            raise ValueError(f"{name} is {value!r}, not one of {', '.join(allowed)}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads is {threads}; at least one is needed")
+    reason = ""
+    if backend == "auto":
+        backend, reason = _choose(device)
+    if not _installed(backend):
+        raise ImportError(f"backend {backend} is not installed in this Python; {INSTALL[backend]}")
+    if not _installed("safetensors"):
+        raise ImportError(f"safetensors, which loads weights, is not installed in this Python; {INSTALL[backend]}")
+    return backend, reason
 
 
 def _make(backend: str, device: str, model: "ModelFile", precision: str, threads: int | None) -> Backend:

@@ -41,9 +41,9 @@ class OpenVinoBackend:
         self._weights = model.graph_weights()  # OpenVINO uses this memory in place, so keep it alive
         weights = ov.Tensor(self._weights, shared_memory=True)
         shallow, deep, readout = (core.read_model(model.graph(name), weights) for name in PARTS)
-        self._shallow = _start(core, shallow, "f32", options)
+        self._shallow = start(core, shallow, "f32", options)
         self._deep, used = _start_deep(core, deep, precision, options)
-        self._readout = _start(core, readout, "f32", options)
+        self._readout = start(core, readout, "f32", options)
         # Each part's inputs share memory with the outputs of the parts before it.
         self._image = self._shallow.get_tensor("image")
         self._deep.set_tensor("stride4", self._shallow.get_tensor("stride4"))
@@ -69,7 +69,7 @@ class OpenVinoBackend:
         return self._calibration.apply(uvd, sigma, logits)
 
 
-def _start(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.InferRequest:
+def start(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.InferRequest:
     """Compile a graph and run it once, with input and output buffers that are never reallocated."""
     compiled = core.compile_model(graph, "CPU", {**options, "INFERENCE_PRECISION_HINT": PRECISIONS[precision]})
     used = compiled.get_property("INFERENCE_PRECISION_HINT")
@@ -91,11 +91,11 @@ def _start_deep(core: ov.Core, graph: ov.Model, precision: str, options: dict) -
         log.info("f32, because bf16 is not faster on this processor (Intel without AMX)")
         precision = "f32"
     if precision == "f32":
-        return _start(core, graph, "f32", options), "f32"
+        return start(core, graph, "f32", options), "f32"
     try:
         if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise RuntimeError("not in the processor's capabilities")
-        return _start(core, graph, "bf16", options), "bf16"
+        return start(core, graph, "bf16", options), "bf16"
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         if precision == "bf16":
@@ -104,4 +104,4 @@ def _start_deep(core: ov.Core, graph: ov.Model, precision: str, options: dict) -
                 f"f32, or auto. OpenVINO's error: {reason}"
             ) from error
         log.info("f32, because there is no bf16 on this processor (OpenVINO's error: %s)", reason)
-        return _start(core, graph, "f32", options), "f32"
+        return start(core, graph, "f32", options), "f32"

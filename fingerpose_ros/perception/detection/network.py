@@ -3,18 +3,14 @@
 Both see crops of constant metric size (`surface.metric_crops`), so they learn no scale. Needs PyTorch.
 """
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-PROPOSAL_SIZE, PROPOSAL_HALF = 24, 0.24
-"""Side of a proposal's crop, pixels, and half its side, metres: the hand and the arm that leads to it."""
-
-CONTEXT_SIZE, CONTEXT_HALF = 64, 0.24
-"""The same of the classifier's crop for context."""
-
-DETAIL_SIZE, DETAIL_HALF = 64, 0.12
-"""The same of the classifier's crop for fingers: 3.75 mm a pixel."""
+from ..pose.model_file import GRAPH_PREFIX
+from ..pose.network.weights import load_tensors
 
 
 def _block(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
@@ -26,7 +22,7 @@ def _block(channels_in: int, channels_out: int, stride: int) -> nn.Sequential:
 
 
 class ProposalNetwork(nn.Module):
-    """Small crops around surface points -> whether a palm is near, and where."""
+    """Small crops around surface points -> whether a palm is near, and where. Sizes: see `prediction`."""
 
     def __init__(self):
         super().__init__()
@@ -72,3 +68,21 @@ class ClassifierNetwork(nn.Module):
         features = torch.cat([self.context(context).flatten(1), self.detail(detail).flatten(1)], dim=1)
         output = self.output(functional.relu(self.hidden(features)))
         return output[:, 0], output[:, 1:4], output[:, 4:]
+
+
+def detection_networks() -> nn.ModuleDict:
+    """Both networks with random weights: `proposal` and `classifier`."""
+    return nn.ModuleDict({"proposal": ProposalNetwork(), "classifier": ClassifierNetwork()})
+
+
+def load_detection_networks(path: Path, networks: nn.ModuleDict) -> None:
+    """Load the weights of a training run, or of a detector's file, into `networks`.
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing, or holds other tensors.
+    """
+    tensors = load_tensors(path)[0]
+    try:
+        networks.load_state_dict({name: t for name, t in tensors.items() if not name.startswith(GRAPH_PREFIX)})
+    except RuntimeError as error:
+        raise ValueError(f"{path} holds no detector: {error}") from error

@@ -12,6 +12,20 @@ GRID_WIDTH = 160
 SPACING = 0.045
 """Distance between sampled points, metres."""
 
+WORKING_FOCAL = 250.0
+"""Images are decimated as long as their focal length stays at least this, pixels: 3.2 mm a pixel at 0.8 m."""
+
+
+def decimation(focal: float, min_focal: float = WORKING_FOCAL) -> int:
+    """Every how many-th pixel is kept so that the focal length stays at least `min_focal` pixels; 0 keeps all."""
+    return max(1, int(focal // min_focal)) if min_focal else 1
+
+
+def decimated(depth: np.ndarray, camera: Camera) -> tuple[np.ndarray, Camera]:
+    """An image (height, width) and its camera as the detector's networks are trained, see `WORKING_FOCAL`."""
+    step = decimation(camera.fx)
+    return np.ascontiguousarray(depth[::step, ::step], np.float32), camera.scaled(step)
+
 
 @lru_cache(maxsize=4)
 def _rays(camera: Camera, step: int) -> np.ndarray:

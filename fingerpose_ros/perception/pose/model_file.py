@@ -21,21 +21,40 @@ DEFAULT_NAME = "fingerposenet.safetensors"
 """The model that comes with the package, in its `models` folder."""
 
 GRAPH_PREFIX = "openvino."
-"""Prefix of tensors that are not weights: `openvino.shallow`, `openvino.deep`, `openvino.readout` (IR as XML, UTF-8)
-and `openvino.constants` (the graphs' constants that are not weights)."""
+"""Prefix of tensors that are not weights: the graphs (IR as XML, UTF-8), of a pose network `openvino.shallow`,
+`openvino.deep` and `openvino.readout`; and `openvino.constants`, the graphs' constants that are not weights."""
 
 
 @dataclass(frozen=True)
-class ModelFile:
-    """A model file that has passed its checks.
+class GraphFile:
+    """A safetensors file with weights, and with OpenVINO graphs whose constants are offsets into it.
 
     Attributes:
         path: of the file.
+    """
+
+    path: Path
+
+    def graph(self, name: str) -> str:
+        """OpenVINO's graph `name`, as XML."""
+        with safe_open(self.path, "np") as file:
+            return file.get_tensor(GRAPH_PREFIX + name).tobytes().decode()
+
+    def graph_weights(self) -> np.ndarray:
+        """The file's tensor data, memory-mapped: the graphs' constants are offsets into it."""
+        # Copy on write, because OpenVINO takes no read-only memory. Nothing is written, so nothing is copied.
+        return np.memmap(self.path, np.uint8, "c", offset=data_start(self.path))
+
+
+@dataclass(frozen=True)
+class ModelFile(GraphFile):
+    """A pose network's file that has passed its checks.
+
+    Attributes:
         input_size: the side of its graphs' input images, pixels.
         calibration: of its probabilities and standard deviations.
     """
 
-    path: Path
     input_size: int
     calibration: Calibration
 
@@ -48,37 +67,40 @@ class ModelFile:
             ValueError: its checksum differs, or `./run training export` did not write it.
         """
         path = Path(path) if str(path) else share_folder() / "models" / DEFAULT_NAME
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"there is no model at {path}; give the path of a file that ./run training export wrote"
-            )
-        verify(path)
-        try:
-            with safe_open(path, "np") as file:
-                metadata = file.metadata() or {}
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a safetensors file: {error}") from error
-        missing = {"fingerposenet", "input_size", "calibration"} - metadata.keys()
-        if missing:
-            raise ValueError(
-                f"{path} is not an exported model: its header lacks {', '.join(sorted(missing))}. Export the weights "
-                "of a training run with: ./run training export --weights WEIGHTS --size PIXELS --out FOLDER"
-            )
+        metadata = checked_header(path, {"fingerposenet", "input_size", "calibration"}, "export")
         try:
             calibration = Calibration(**json.loads(metadata["calibration"]))
             return cls(path, int(metadata["input_size"]), calibration)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}: the header is invalid: {error}") from error
 
-    def graph(self, name: str) -> str:
-        """OpenVINO's graph `shallow`, `deep` or `readout`, as XML."""
-        with safe_open(self.path, "np") as file:
-            return file.get_tensor(GRAPH_PREFIX + name).tobytes().decode()
 
-    def graph_weights(self) -> np.ndarray:
-        """The file's tensor data, memory-mapped: the graphs' constants are offsets into it."""
-        # Copy on write, because OpenVINO takes no read-only memory. Nothing is written, so nothing is copied.
-        return np.memmap(self.path, np.uint8, "c", offset=data_start(self.path))
+def checked_header(path: Path, keys: set[str], tool: str) -> dict[str, str]:
+    """The header's metadata of an exported file whose checksum is right and which has all `keys`.
+
+    Args:
+        tool: the training tool that writes such files.
+
+    Raises:
+        FileNotFoundError: there is no such file, or no checksum beside it.
+        ValueError: its checksum differs, or `tool` did not write it.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no model at {path}; give the path of a file that ./run training {tool} wrote"
+        )
+    verify(path)
+    try:
+        with safe_open(path, "np") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file: {error}") from error
+    if missing := keys - metadata.keys():
+        raise ValueError(
+            f"{path} is not an exported model: its header lacks {', '.join(sorted(missing))}. Export the weights of a "
+            f"training run with: ./run training {tool} --weights WEIGHTS --out FOLDER"
+        )
+    return metadata
 
 
 def data_start(path: Path) -> int:

@@ -1,15 +1,16 @@
 """Tracks: one hand from image to image, with its predicted position, handedness and confidence.
 
-A new hand is accepted, and its track started, in `estimator.py` (`HandPoseEstimator._acquire`).
+A track starts as a tentative hand at a detection. `HandPoseEstimator._confirm` accepts it as a new hand.
 """
 
 import numpy as np
 
-from ..hand import RIGHT
+from ..detection.confidence import sigmoid
+from ..hand import LEFT, RIGHT
 from .smoothing import PoseFilter
 
 AVERAGING_TIME = 0.3
-"""Time constant in seconds of the running means of presence and handedness."""
+"""Time constant in seconds of the running means of evidence and handedness."""
 
 DOUBT_BELOW = 0.25
 """The mirrored crop is predicted, too, when the mean probability of the track's handedness is below this."""
@@ -30,69 +31,86 @@ class Track:
     """One hand from image to image.
 
     Attributes:
-        id: never reused for another hand.
-        handedness: "right" or "left".
-        confidence: the presence probability, averaged over `AVERAGING_TIME`.
-        centre: (3,) last observed centre, metres in the camera's optical frame.
+        id: never reused for another hand; 0 while the track is tentative.
+        handedness: "right" or "left"; None until the first observation.
+        centre, palm: (3,) last observed centre and palm, metres in the camera's optical frame.
         direction: (3,) last direction (`kinematics.hand_direction`) that was not along the line of sight.
-        missed: images since the last observation.
+        evidence: logit of the probability that it is a hand, averaged over `AVERAGING_TIME`.
+        confidence: probability that it is a hand, by the last image and by `evidence`.
+        detector_logit: of the detection in the last image that it was looked for in.
+        last_seen: seconds, of the last observation.
+        images: in which it was looked for.
         filter: smooths its pose; None without smoothing.
     """
 
-    def __init__(
-        self,
-        id: int,
-        handedness: str,
-        right: float,
-        confidence: float,
-        centre: np.ndarray,
-        direction: np.ndarray,
-        stamp: float,
-        filter: PoseFilter | None,
-    ):
-        """`right` is the probability that it is a right hand."""
-        self.id, self.handedness, self.confidence = id, handedness, confidence
-        self.centre, self.direction, self.missed, self.filter = centre, direction, 0, filter
-        self._right, self._velocity, self._stamp = right, np.zeros(3), stamp
+    def __init__(self, palm: np.ndarray, centre: np.ndarray, direction: np.ndarray, stamp: float):
+        self.id, self.images, self.last_seen = 0, 0, stamp
+        self.palm, self.centre, self.direction = palm, centre, direction
+        self.handedness: str | None = None
+        self.evidence = self.confidence = self.detector_logit = 0.0
+        self.filter: PoseFilter | None = None
+        self._right, self._velocity, self._weighed = 0.5, np.zeros(3), stamp
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it counts as a hand."""
+        return self.id > 0
 
     @property
     def handedness_score(self) -> float:
         """The probability of `handedness`, 0.5 to 1."""
         return max(0.5, self._right if self.handedness == RIGHT else 1 - self._right)
 
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The handedness, or both where it is not known or may be wrong, for which crops are predicted."""
+        own = self._right if self.handedness == RIGHT else 1 - self._right
+        return (RIGHT, LEFT) if self.handedness is None or own < DOUBT_BELOW else (self.handedness,)
+
     def predict_centre(self, stamp: float) -> np.ndarray:
         """The centre (3,) at `stamp` seconds, extrapolated with constant velocity."""
-        elapsed = stamp - self._stamp
-        step, limit = self._velocity * elapsed, max(MAX_STEP, MAX_SPEED * min(elapsed, MAX_EXTRAPOLATION))
-        return self.centre + step * min(1, limit / max(float(np.linalg.norm(step)), 1e-9))
+        return self.centre + self._step(stamp)
 
-    def update(self, centre: np.ndarray, direction: np.ndarray, present: float, stamp: float) -> None:
-        """Take over an observation with the presence probability `present`."""
-        self.confidence += self._weight(stamp) * (present - self.confidence)
-        elapsed = stamp - self._stamp
+    def predict_palm(self, stamp: float) -> np.ndarray:
+        """The palm (3,) at `stamp` seconds."""
+        return self.palm + self._step(stamp)
+
+    def _step(self, stamp: float) -> np.ndarray:
+        elapsed = stamp - self.last_seen
+        step, limit = self._velocity * elapsed, max(MAX_STEP, MAX_SPEED * min(elapsed, MAX_EXTRAPOLATION))
+        return step * min(1, limit / max(float(np.linalg.norm(step)), 1e-9))
+
+    def weigh(self, detector_logit: float, evidence: float, stamp: float) -> None:
+        """Average in the evidence of an image, that of the detector included; call it before `observe`.
+
+        Half of the confidence is the image's evidence, so a hand that is gone is absent at once. The other half is that
+        of the last `AVERAGING_TIME`, so one doubtful image does not end a track.
+        """
+        self.evidence += (_weight(stamp - self._weighed) if self.images else 1.0) * (evidence - self.evidence)
+        self.confidence = float(sigmoid(0.5 * (evidence + self.evidence)))
+        self.images, self._weighed, self.detector_logit = self.images + 1, stamp, detector_logit
+
+    def observe(self, palm: np.ndarray, centre: np.ndarray, direction: np.ndarray, stamp: float) -> None:
+        """Take over an observation."""
+        elapsed = stamp - self.last_seen
         if elapsed > 0:
             self._velocity = 0.5 * self._velocity + 0.5 * (centre - self.centre) / elapsed
-        self.centre, self._stamp, self.missed = centre, stamp, 0
+        self.palm, self.centre, self.last_seen = palm, centre, stamp
         sine_times_lengths = np.linalg.norm(np.cross(direction, centre))
         if sine_times_lengths > MIN_SINE_TO_SIGHT * np.linalg.norm(direction) * np.linalg.norm(centre):
             self.direction = direction
 
-    def mark_missed(self, present: float, stamp: float) -> None:
-        """The hand is not observed: the presence probability at its predicted centre is only `present`."""
-        self.confidence += self._weight(stamp) * (present - self.confidence)
-        self.missed += 1
+    def observe_handedness(self, right: float, stamp: float) -> None:
+        """Average in the probability of a right hand; call it before `observe`."""
+        self._right += _weight(stamp - self.last_seen) * (right - self._right)
 
-    def update_handedness(self, right: float, stamp: float) -> bool:
-        """Average in the probability of a right hand; call it before `update`. True if the handedness may be wrong."""
-        self._right += self._weight(stamp) * (right - self._right)
-        own = self._right if self.handedness == RIGHT else 1 - self._right
-        return bool(own < DOUBT_BELOW)
+    def set_handedness(self, right: float) -> bool:
+        """Set the handedness by the probability of a right hand. True if it changed."""
+        before, self._right = self.handedness, right
+        self.handedness = RIGHT if right > 0.5 else LEFT
+        return before not in (None, self.handedness)
 
-    def _weight(self, stamp: float) -> float:
-        """The weight of a prediction at `stamp` in the running means."""
-        return 1 - float(np.exp(-((stamp - self._stamp) or DEFAULT_INTERVAL) / AVERAGING_TIME))
 
-    def set_handedness(self, right: float, handedness: str) -> bool:
-        """Set the handedness and the probability of a right hand. True if the handedness changed."""
-        before, self.handedness, self._right = self.handedness, handedness, right
-        return handedness != before
+def _weight(elapsed: float) -> float:
+    """The weight of a prediction in the running means, `elapsed` seconds after the one before."""
+    return 1 - float(np.exp(-(elapsed or DEFAULT_INTERVAL) / AVERAGING_TIME))

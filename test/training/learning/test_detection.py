@@ -18,7 +18,7 @@ from training.learning.config import task_of
 from training.learning.detection import samples
 from training.learning.detection.buffer import ReplayBuffer
 from training.learning.detection.inference import Proposer
-from training.learning.detection.samples import best_candidates, classifier_samples, proposal_samples
+from training.learning.detection.samples import classifier_samples, proposal_samples
 from training.learning.detection.trainer import (
     WEIGHTS,
     DetectionConfig,
@@ -89,12 +89,6 @@ def test_classifier_samples_come_in_pairs_with_and_without_the_hand(images):
     assert positives > 2 * negatives * 0.8 and negatives > 4
 
 
-def test_candidates_are_the_best_and_apart():
-    points = np.array([[0, 0, 1], [0.02, 0, 1], [0.5, 0, 1], [0.2, 0, 1]], float)
-    assert best_candidates(points, np.array([1.0, 2.0, 0.5, 3.0]), 2).tolist() == [3, 1]
-    assert best_candidates(points, np.array([1.0, 2.0, 0.5, 3.0]), 9).tolist() == [3, 1, 2]
-
-
 def test_the_buffer_keeps_the_newest_and_draws_the_requested_mix():
     buffer = ReplayBuffer(10, {"crop": 4})
     for k in range(5):
@@ -106,6 +100,19 @@ def test_the_buffer_keeps_the_newest_and_draws_the_requested_mix():
     assert batch["label"].mean() == pytest.approx(0.5, abs=0.1)
     assert set(np.round(batch["crop"][:, 0, 0], 1)) == {np.float32(k) for k in (0.2, 0.3, 0.4)}
     assert np.abs(batch["crop"] * 10 - np.round(batch["crop"] * 10)).max() < 0.05
+
+
+def test_drawn_samples_are_mirrored_with_their_labels():
+    buffer, rng = ReplayBuffer(10, {"crop": 4}), np.random.default_rng(0)
+    crop = rng.uniform(-1, 1, (1, 4, 4)).astype(np.float32)
+    labels = {"label": np.ones(1), "offset": np.array([[0.1, 0.2, 0.3]]), "direction": np.array([[0.6, -0.8, 0]])}
+    buffer.add({"crop": crop, **labels})
+    batch = buffer.draw(rng, 100, 0.5)
+    mirrored = batch["offset"][:, 0] < 0
+    assert 0.3 < mirrored.mean() < 0.7 and (batch["direction"][mirrored, 0] < 0).all()
+    assert np.allclose(batch["crop"][mirrored], crop[:, :, ::-1], atol=0.01)
+    assert np.allclose(batch["crop"][~mirrored], crop, atol=0.01)
+    assert np.allclose(batch["offset"][:, 1:], (0.2, 0.3)) and np.allclose(batch["direction"][:, 1], -0.8)
 
 
 def test_networks_take_any_number_of_crops():
@@ -135,6 +142,17 @@ def test_a_run_learns_writes_weights_and_resumes(folders, tmp_path):
     assert torch.equal(first["exp_avg"], other["exp_avg"])
 
 
+def test_a_run_fine_tunes_other_weights_even_without_recordings_for_thresholds(folders, tmp_path):
+    trainer = DetectionTrainer(TINY, tmp_path / "first", folders)
+    trainer.save()
+    other = DetectionTrainer(dataclasses.replace(TINY, seed=5), tmp_path / "second", folders[:1])
+    other.start_from(tmp_path / "first" / WEIGHTS)
+    for network in (other.network, other.average.network):
+        for name, value in trainer.average.network.state_dict().items():
+            assert torch.equal(value, network.state_dict()[name])
+    assert other.validation.part == "training"
+
+
 def test_mining_uses_the_newest_proposal_network(folders, tmp_path):
     dataset = ImageSamples(ComposedImages(3, folders, min_focal=250), tmp_path / WEIGHTS)
     untrained = dataset[0]["classifier"]["label"]
@@ -155,8 +173,9 @@ def test_wrong_configurations_are_named(folders, tmp_path, text, message, capsys
     assert message in capsys.readouterr().err
 
 
-def test_the_included_configuration_is_valid():
-    path = Path(__file__).parents[3] / "training" / "configs" / "detection.yaml"
+@pytest.mark.parametrize("name", ("detection.yaml", "detection_own.yaml"))
+def test_the_included_configurations_are_valid(name):
+    path = Path(__file__).parents[3] / "training" / "configs" / name
     assert task_of(path) == "detection" and load_detection_config(path).images > 0
 
 

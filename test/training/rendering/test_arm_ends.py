@@ -1,28 +1,18 @@
-"""The finder, on rendered scenes and, where they are at hand, on labelled real frames."""
+"""Places that look like the end of an arm, in rendered scenes."""
 
-import json
-import os
-import time
-import timeit
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
 from articulated_hand import ArticulatedHand
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rendered_scene import CAMERA, along, hand_balls, placed, render
 
-from fingerpose_ros.perception.camera import Camera
-from fingerpose_ros.perception.detection.hand_finder import find_hands
 from fingerpose_ros.perception.kinematics import hand_centre, hand_direction
+from training.rendering.arm_ends import find_arm_ends
 
 TABLE = ((0.0, 0.6, 0.8), 0.62)
 
 
 def find(depth, camera=CAMERA, count=4):
-    return find_hands(depth, camera, min_distance=0.15, max_distance=1.5, count=count)
+    return find_arm_ends(depth, camera, min_distance=0.15, max_distance=1.5, count=count)
 
 
 def miss(candidate, joints):
@@ -108,7 +98,7 @@ def test_both_hands_are_among_the_candidates():
 
 
 @pytest.mark.parametrize("empty", (0.0, np.nan, np.inf))
-def test_no_reading_no_candidate(empty):
+def test_an_image_without_valid_pixels_has_no_candidate(empty):
     assert find(np.full((480, 640), empty, np.float32)) == []
 
 
@@ -136,43 +126,3 @@ def test_at_most_as_many_as_asked_for_apart_from_each_other_and_best_first():
 def test_the_same_image_gives_the_same_answer():
     depth = render(CAMERA, hand_balls(placed()), [TABLE])
     assert all((a.centre == b.centre).all() for a, b in zip(find(depth), find(depth), strict=True))
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 90), st.integers(1, 70), st.integers(0, 2**32 - 1), st.booleans())
-def test_wild_depth_never_raises_and_centres_are_finite(width, height, seed, lens):
-    random = np.random.default_rng(seed)
-    values = np.array([0, np.nan, np.inf, -np.inf, -1, 1e-30, 1e30, 0.4, 0.41, 0.6, 1.0], np.float32)
-    depth = random.choice(values, (height, width))
-    model = ("plumb_bob", (-0.2, 0.05, 0.0, 0.0, 0.0)) if lens else ("none", ())
-    camera = Camera(width, height, 80.0, 80.0, width / 2, height / 2, *model)
-    for candidate in find(depth, camera):
-        assert np.isfinite(candidate.centre).all() and candidate.centre[2] > 0
-
-
-def test_a_cluttered_room_takes_bounded_time():
-    random = np.random.default_rng(2)
-    balls = [(np.array([*random.uniform(-0.7, 0.7, 2), random.uniform(0.7, 1.4)]), 0.06) for _ in range(150)]
-    seconds = {}
-    for count in (1, 150):
-        depth = render(CAMERA, balls[:count])
-        seconds[count] = min(timeit.repeat(lambda depth=depth: find(depth), number=1, timer=time.process_time))
-    assert seconds[150] < 20 * seconds[1]  # about 6 times as long
-
-
-@pytest.mark.parametrize(("sequence", "share"), [("open_close", 0.95), ("table_grasp", 0.85)])
-def test_real_hands_are_found(sequence, share):
-    """The best candidate lies within 60 mm of the truth often enough."""
-    if "FINGERPOSE_TEST_DATA" not in os.environ:
-        pytest.skip("FINGERPOSE_TEST_DATA does not name a folder with real frames")
-    folders = sorted(Path(os.environ["FINGERPOSE_TEST_DATA"], "real", sequence).glob("**/meta.json"))
-    near = []
-    for meta_path in folders:
-        meta = json.loads(meta_path.read_text())
-        camera = Camera(*(meta[key] for key in ("width", "height", "fx", "fy", "cx", "cy")))
-        truth = np.load(meta_path.parent / "joints.npz")["joints"]
-        for path, joints in zip(sorted(meta_path.parent.glob("depth/*.png")), truth, strict=True):
-            depth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) * np.float32(meta["depth_unit_m"])
-            found = find(depth, camera)
-            near.append(bool(found) and miss(found[0], joints) < 0.06)
-    assert len(near) > 10 and np.mean(near) >= share

@@ -1,4 +1,4 @@
-"""A detector's inference during training and in its evaluation: candidates of an image, and their classification."""
+"""The newest proposal network, as the workers of its own training use it."""
 
 from pathlib import Path
 
@@ -6,25 +6,14 @@ import numpy as np
 import torch
 
 from fingerpose_ros.perception.camera import Camera
-from fingerpose_ros.perception.detection.network import (
-    CONTEXT_HALF,
-    CONTEXT_SIZE,
-    DETAIL_HALF,
-    DETAIL_SIZE,
-    PROPOSAL_HALF,
-    PROPOSAL_SIZE,
-    ClassifierNetwork,
-    ProposalNetwork,
-)
+from fingerpose_ros.perception.detection.network import ProposalNetwork
+from fingerpose_ros.perception.detection.prediction import PROPOSAL_HALF, PROPOSAL_SIZE
 from fingerpose_ros.perception.detection.surface import metric_crops, surface_points
 from fingerpose_ros.perception.pose.network.weights import load_tensors
 from training.learning.checkpoint import with_prefix
 from training.rendering.composed_images import FARTHEST, NEAREST
 
 from .samples import Proposals
-
-WORKING_FOCAL = 250.0
-"""Focal length to which images are decimated, pixels: 3.2 mm a pixel at 0.8 m."""
 
 
 class Proposer:
@@ -46,16 +35,3 @@ class Proposer:
         with torch.inference_mode():
             logits, offsets = self._network(torch.from_numpy(crops)[:, None])
         return Proposals(points, crops, logits.numpy(), points + PROPOSAL_HALF * offsets.numpy())
-
-
-def classify(
-    network: ClassifierNetwork, depth: np.ndarray, camera, centres: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (n,) and palms (n, 3) that the classifier predicts for candidates (n, 3) of an image."""
-    if not len(centres):
-        return np.zeros(0), centres
-    context = metric_crops(depth, camera, centres, CONTEXT_HALF, CONTEXT_SIZE)
-    detail = metric_crops(depth, camera, centres, DETAIL_HALF, DETAIL_SIZE)
-    with torch.inference_mode():
-        logits, offsets, _ = network(torch.from_numpy(context)[:, None], torch.from_numpy(detail)[:, None])
-    return logits.numpy(), centres + DETAIL_HALF * offsets.numpy()

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fingerpose_ros.perception.detection.network import (
+from fingerpose_ros.perception.detection.detector import CANDIDATES, best_candidates
+from fingerpose_ros.perception.detection.prediction import (
     CONTEXT_HALF,
     CONTEXT_SIZE,
     DETAIL_HALF,
@@ -27,9 +28,6 @@ for hands most; in the image without hands those near palms, and again the harde
 
 BESIDE = 0.3
 """Largest distance from a palm of samples beside a hand, metres."""
-
-CANDIDATES = 6
-"""Candidates of an image in use."""
 
 MINED, CLASSIFIED_POSITIVES = 12, 5
 """Candidates of an image, and positives around each palm, for the classifier to learn from."""
@@ -98,7 +96,7 @@ class Proposals:
 
     def candidates(self, count: int = CANDIDATES) -> np.ndarray:
         """At most `count` of the palms (m, 3), the likeliest first."""
-        return self.palms[best_candidates(self.palms, self.logits, count)]
+        return best_candidates(self.palms, self.logits, count)
 
 
 def proposal_samples(
@@ -160,17 +158,6 @@ def classifier_samples(
         detail.append(metric_crops(depth, image.camera, centres[index], DETAIL_HALF, DETAIL_SIZE))
         labels.append(_taken(found, index))
     return np.concatenate(context), np.concatenate(detail), _merged(labels)
-
-
-def best_candidates(points: np.ndarray, scores: np.ndarray, count: int, apart: float = 0.08) -> np.ndarray:
-    """Indices of at most `count` of the points (n, 3), highest score first, at least `apart` metres from each other."""
-    kept: list[int] = []
-    for i in np.argsort(-scores):
-        if len(kept) == count:
-            break
-        if all(np.linalg.norm(points[i] - points[k]) >= apart for k in kept):
-            kept.append(int(i))
-    return np.array(kept, int)
 
 
 def _taken(samples: Samples, index: np.ndarray) -> Samples:

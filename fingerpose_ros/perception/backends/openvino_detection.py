@@ -1,0 +1,56 @@
+"""The detector's networks with OpenVINO, on a CPU. Needs no PyTorch."""
+
+import numpy as np
+import openvino as ov
+
+from ..detection.model_file import CLASSIFIER_BATCH, PROPOSAL_BATCH, DetectorFile
+from ..detection.prediction import Classification
+from .openvino_backend import start
+
+
+class OpenVinoDetectionNetworks:
+    """Runs both networks in float32. See `detection.prediction.DetectionNetworks`. Not thread-safe.
+
+    Each graph is compiled once for a fixed batch, because a dynamic one would be compiled again for each new size. The
+    last batch is filled up.
+
+    Args:
+        model: both networks.
+        threads: number of CPU threads; None leaves it to OpenVINO.
+    """
+
+    def __init__(self, model: DetectorFile, threads: int | None = None):
+        core = ov.Core()
+        options = {"PERFORMANCE_HINT": "LATENCY"} | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
+        self._weights = model.graph_weights()  # OpenVINO uses this memory in place, so keep it alive
+        weights = ov.Tensor(self._weights, shared_memory=True)
+        self._proposal, self._classifier = (
+            start(core, core.read_model(model.graph(name), weights), "f32", options)
+            for name in ("proposal", "classifier")
+        )
+
+    def propose(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `DetectionNetworks`."""
+        outputs = _run(self._proposal, PROPOSAL_BATCH, {"crops": crops}, ("logits", "offsets"))
+        return outputs[0], outputs[1]
+
+    def classify(self, context: np.ndarray, detail: np.ndarray) -> Classification:
+        """See `DetectionNetworks`."""
+        inputs = {"context": context, "detail": detail}
+        return Classification(*_run(self._classifier, CLASSIFIER_BATCH, inputs, ("logits", "offsets", "directions")))
+
+
+def _run(
+    request: ov.InferRequest, batch: int, inputs: dict[str, np.ndarray], outputs: tuple[str, ...]
+) -> list[np.ndarray]:
+    """Run a graph with a fixed batch on arrays (n, size, size) -> its outputs (n, ...)."""
+    count = len(next(iter(inputs.values())))
+    parts: list[list[np.ndarray]] = [[] for _ in outputs]
+    for start_at in range(0, max(count, 1), batch):
+        n = min(batch, count - start_at)
+        for name, values in inputs.items():
+            request.get_tensor(name).data[:n, 0] = values[start_at : start_at + n]
+        request.infer()
+        for part, name in zip(parts, outputs, strict=True):
+            part.append(request.get_tensor(name).data[:n].copy())
+    return [np.concatenate(part) for part in parts]

@@ -1,0 +1,80 @@
+"""Fitting the confidence, and exporting the detector."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
+
+from recorded_scene import table, write_recording
+from small_models import random_network, write_model
+
+from fingerpose_ros.perception import backends
+from fingerpose_ros.perception.detection.confidence import Confidence, sigmoid
+from fingerpose_ros.perception.detection.network import detection_networks
+from fingerpose_ros.perception.pose.network.weights import save_tensors
+from training.export import confidence_fit, detector_export
+from training.export.confidence_fit import Evidence
+
+
+def evidence(count: int, seed: int, truth: Confidence) -> Evidence:
+    """Hands whose probability of being right is that of `truth`, one in each image."""
+    rng = np.random.default_rng(seed)
+    detector, presence = rng.normal(0, 4, (2, count))
+    right = rng.uniform(size=count) < sigmoid(truth.detector * detector + truth.presence * presence + truth.bias)
+    sources = ["one" if k % 4 < 2 else "other" for k in range(count)]
+    return Evidence(detector, presence, right, np.arange(count), sources)
+
+
+def test_a_fit_finds_the_confidence_and_is_calibrated_on_other_hands():
+    truth = Confidence(0.3, 0.6, -1.5)
+    fitted = confidence_fit.fit(evidence(6000, 1, truth))
+    assert dataclasses.astuple(fitted) == pytest.approx(dataclasses.astuple(truth), abs=0.15)
+    report = confidence_fit.check(fitted, evidence(3000, 2, truth), (0.5, 0.9))
+    assert report["calibration_error"] < 0.04
+    assert set(report["by_source"]) == {"one", "other"}
+    half, nine_tenths = report["thresholds"]["0.5"], report["thresholds"]["0.9"]
+    assert half["right_hands_kept"] > nine_tenths["right_hands_kept"]
+    assert half["hand_free_images_with_false"] >= nine_tenths["hand_free_images_with_false"]
+
+
+def test_a_wrong_confidence_has_a_large_calibration_error():
+    report = confidence_fit.check(Confidence(0.3, 0.6, 3.0), evidence(3000, 2, Confidence(0.3, 0.6, -1.5)), ())
+    assert report["calibration_error"] > 0.2
+
+
+def test_the_calibration_error_is_that_of_ten_bins():
+    right = np.array([True, False, False, False])
+    assert confidence_fit.calibration_error(np.full(4, 0.25), right) == pytest.approx(0)
+    assert confidence_fit.calibration_error(np.array([0.95, 0.95, 0.05, 0.05]), right) == pytest.approx(0.25, abs=0.01)
+
+
+def test_both_kinds_of_hands_are_needed():
+    one = evidence(50, 1, Confidence(0, 0, 50.0))
+    with pytest.raises(ValueError, match="50 of 50 estimated hands are right"):
+        confidence_fit.fit(one)
+
+
+def test_an_exported_detector_is_loaded_by_both_engines(tmp_path, monkeypatch):
+    room = write_recording(tmp_path / "neg_felix_room", [table()], sensor_model="kinect_v1")
+    (tmp_path / "pose").mkdir()
+    model = write_model(tmp_path / "pose", random_network())
+    weights = tmp_path / "weights.safetensors"
+    save_tensors(weights, detection_networks().state_dict(), {"images": "7"})
+    monkeypatch.setattr(confidence_fit, "fit", lambda _: Confidence(0.2, 0.5, -1.0))
+    report = detector_export.export(weights, tmp_path / "out", (room,), 2, str(model))
+    assert json.loads((tmp_path / "out" / "detector.json").read_text()) == report
+    assert report["images_seen"] == 7 and report["bytes"] < 3e6 and "f32" in report["checks"]
+    for name in ("openvino", "torch"):
+        detector = backends.create_detector(name, "cpu", tmp_path / "out" / "detector.safetensors", 1)
+        assert detector.confidence == Confidence(0.2, 0.5, -1.0)
+    assert "f32" in detector_export.text(report)
+
+
+def test_weights_of_another_network_are_no_detector(tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    save_tensors(weights, random_network().state_dict(), {})
+    with pytest.raises(ValueError, match="holds no detector"):
+        detector_export.export(weights, tmp_path, (tmp_path,), 1)

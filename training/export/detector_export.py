@@ -1,0 +1,156 @@
+"""Make a detector's file for the node from trained weights.
+
+    ./run training export_detector --weights runs/detection/detector.safetensors --out models --backgrounds DIR...
+
+The tool rounds the weights to 16 bits and adds OpenVINO graphs. It fits the confidence, together with the pose network,
+on composed images of the recordings that choose thresholds (minutes). It checks it on other images, in every precision
+of the pose network that this machine has. It compares both engines.
+
+Only if they agree, `--out` gets `detector.safetensors`, its checksum, and `detector.json` with the measured results.
+Whenever the pose network changes, run it again.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from fingerpose_ros.perception import backends
+from fingerpose_ros.perception.backends.openvino_detection import OpenVinoDetectionNetworks
+from fingerpose_ros.perception.backends.torch_detection import TorchDetectionNetworks
+from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE, Confidence
+from fingerpose_ros.perception.detection.detector import HandDetector
+from fingerpose_ros.perception.detection.model_file import DEFAULT_NAME, DetectorFile
+from fingerpose_ros.perception.detection.network import detection_networks, load_detection_networks
+from fingerpose_ros.perception.detection.prediction import CONTEXT_SIZE, DETAIL_SIZE, PROPOSAL_SIZE
+from fingerpose_ros.perception.pose.model_file import checksum, checksum_file
+from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
+
+from . import confidence_fit
+from .model_export import sixteen_bit
+from .openvino_graph import add_graphs, detection_graphs
+
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+
+MAX_DIFFERENCE = 0.02
+"""Allowed difference of a logit between the engines."""
+
+
+def write(path: Path, networks: nn.ModuleDict, confidence: Confidence, metadata: dict[str, str]) -> None:
+    """Write a detector's file and its checksum.
+
+    Raises:
+        ValueError: a weight does not fit 16 bits.
+    """
+    header = {"detector": "1", "confidence": json.dumps(asdict(confidence))} | metadata
+    stored = sixteen_bit(networks.state_dict())
+    networks.load_state_dict(stored)
+    save_tensors(path, stored, header)
+    add_graphs(path, detection_graphs(networks))
+    path.chmod(0o644)  # safetensors makes it readable by the owner only
+    checksum_file(path).write_text(f"{checksum(path)}  {path.name}\n")
+
+
+def export(weights: Path, out: Path, backgrounds: tuple[Path, ...], images: int, model: str = "") -> dict:
+    """Write the detector's file, its checksum and a report of the measured results to `out`. Returns the report.
+
+    Args:
+        weights: of a run of configs/detection.yaml.
+        backgrounds: folders of recordings without hands.
+        images: composed images to fit the confidence on, each with its hand-free copy, and as many to check it.
+        model: file of the pose network; "" is the packaged one.
+
+    Raises:
+        FileNotFoundError, ValueError: the weights cannot be used, or the engines do not agree.
+    """
+    networks = detection_networks().eval()
+    load_detection_networks(weights, networks)
+    metadata = load_tensors(weights)[1]
+    source = {key: metadata[key] for key in ("images", "config") if key in metadata}
+    pose = backends.create_backend("auto", "auto", model, "f32")
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        path = Path(folder, DEFAULT_NAME)
+        write(path, networks, DETECTOR_ALONE, source)
+        detector = HandDetector(OpenVinoDetectionNetworks(DetectorFile.open(path)), DETECTOR_ALONE)
+        evidence = confidence_fit.collect(pose, detector, backgrounds, confidence_fit.FIT_SEED, images)
+        confidence = confidence_fit.fit(evidence)
+        write(path, networks, confidence, source)
+        report = {"images_seen": int(source.get("images", 0)), "bytes": path.stat().st_size, "sha256": checksum(path)}
+        report |= {"confidence": asdict(confidence), "checks": {}, "difference": difference(path)}
+        if report["difference"] > MAX_DIFFERENCE:
+            raise ValueError(f"nothing is written: the engines' logits differ by up to {report['difference']:.3f}")
+        for precision in ("f32", "bf16"):
+            try:
+                pose = backends.create_backend("auto", "auto", model, precision)
+            except ValueError as error:
+                print(f"not checked in {precision}: {error}")
+                continue
+            held_out = confidence_fit.collect(pose, detector, backgrounds, confidence_fit.CHECK_SEED, images)
+            report["checks"][precision] = confidence_fit.check(confidence, held_out, THRESHOLDS)
+        (out / "detector.json").write_text(json.dumps(report, indent=1) + "\n")
+        os.replace(checksum_file(path), checksum_file(out / DEFAULT_NAME))
+        os.replace(path, out / DEFAULT_NAME)
+    return report
+
+
+def difference(path: Path) -> float:
+    """Largest difference of a logit between OpenVINO and PyTorch, both in float32, on random crops."""
+    rng = np.random.default_rng(0)
+    one, other = OpenVinoDetectionNetworks(DetectorFile.open(path)), TorchDetectionNetworks.load(path)
+    crops = rng.uniform(-1, 1, (100, PROPOSAL_SIZE, PROPOSAL_SIZE)).astype(np.float32)
+    context = rng.uniform(-1, 1, (20, CONTEXT_SIZE, CONTEXT_SIZE)).astype(np.float32)
+    detail = rng.uniform(-1, 1, (20, DETAIL_SIZE, DETAIL_SIZE)).astype(np.float32)
+    pairs = zip(
+        (one.propose(crops)[0], one.classify(context, detail).logits),
+        (other.propose(crops)[0], other.classify(context, detail).logits),
+        strict=True,
+    )
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
+def text(report: dict) -> str:
+    """The measured results, for people."""
+    lines = [f"confidence: {report['confidence']}; engines differ by at most {report['difference']:.4f} in a logit"]
+    for precision, result in report["checks"].items():
+        lines.append(f"{precision}: {result['hands']} hands, calibration error {result['calibration_error']:.3f}")
+        for threshold, row in result["thresholds"].items():
+            kept, false = row["right_hands_kept"] or 0.0, row["hand_free_images_with_false"]
+            lines.append(
+                f"  {threshold:>5}: {kept:6.1%} of right hands kept, false in {false:6.2%} of hand-free images"
+            )
+        for source, row in result["by_source"].items():
+            error = "-" if row["calibration_error"] is None else f"{row['calibration_error']:.3f}"
+            false = f"false in {row['with_false']} of {row['hand_free_images']}"
+            lines.append(f"  {source}: {row['hands']} hands, calibration error {error}, {false} hand-free images")
+    return "\n".join(lines)
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="./run training export_detector",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--weights", type=Path, required=True, help="detector.safetensors of a training run")
+    parser.add_argument("--backgrounds", type=Path, nargs="+", required=True, metavar="DIR", help="as in training")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the detector")
+    parser.add_argument("--model", default="", help="file of the pose network; default: that of the package")
+    parser.add_argument("--images", type=int, default=400, help="composed images to fit the confidence on")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads for PyTorch")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    try:
+        report = export(
+            arguments.weights, arguments.out, tuple(arguments.backgrounds), arguments.images, arguments.model
+        )
+    except (OSError, ValueError) as error:
+        parser.exit(1, f"error: {error}\n")
+    print(text(report))
+    print(f"{arguments.out / DEFAULT_NAME}: {report['bytes'] / 1e6:.2f} MB, {report['images_seen']} images seen")
