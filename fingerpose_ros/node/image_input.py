@@ -102,7 +102,7 @@ class ImageInput:
         try:
             camera, new = self._read_camera(message)
         except Rejected as rejection:
-            self._event_log.reject(rejection)
+            self._matcher.reject_camera(rejection)
             return
         if new:
             self._event_log.info("camera", f"camera: {describe(camera)}; distortion: {self._distortion}")
