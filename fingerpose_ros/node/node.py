@@ -22,6 +22,7 @@ from fingerpose_ros.session import BadArguments, RCLError, ignore_interrupts, se
 
 from . import diagnostics, parameters
 from .camera_matching import Frame
+from .depth_range import DepthRangeMonitor
 from .event_log import EventLog
 from .image_input import ImageInput, seconds
 from .loading import Estimator, EstimatorFactory, load_estimator
@@ -113,6 +114,8 @@ class HandPoseNode(LifecycleNode):
         super().on_activate(state)
         self._estimator.reset()
         self._last: Header | None = None
+        low, high = self._settings["min_distance"], self._settings["max_distance"]
+        self._depth_range = DepthRangeMonitor(low, high, self._event_log)
         self._worker = worker
         self._state = "active"
         self.get_logger().info(f"active; waiting for {' and '.join(self.image_input.topics)}")
@@ -191,6 +194,7 @@ class HandPoseNode(LifecycleNode):
             if no_depth:
                 self._event_log.warning("no_depth", "the depth image has no valid pixel; is the lens covered?")
             self._event_log.statistics.answer(latency, len(hands), no_depth)
+            self._depth_range.check(frame.image, depth)
             publishers.publish_views(header, depth, frame.camera, hands, estimator.tracked)
         except Exception as error:  # an exception would end the worker thread silently
             self._log_failure("cannot publish", error)

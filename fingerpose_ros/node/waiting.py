@@ -6,10 +6,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
+from .event_log import GrowingInterval
 from .graph import describe
 
 FIRST_WARNING = 5.0
-"""Seconds without a message before the first warning. Each further one takes twice as long as the one before."""
+"""Seconds without a message before the first warning."""
 
 CHECK_PERIOD = 1.0
 """Seconds between two checks."""
@@ -28,7 +29,7 @@ class WaitingMonitor:
     def __init__(self, node: Node, image: Subscription, camera_info: Subscription):
         self._node, self._image, self._camera_info = node, image, camera_info
         self._start = self._last_image = self._last_camera_info = time.monotonic()
-        self._next_warning = FIRST_WARNING
+        self._interval = GrowingInterval(FIRST_WARNING)
         self._timer = node.create_timer(CHECK_PERIOD, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def close(self) -> None:
@@ -47,11 +48,8 @@ class WaitingMonitor:
         now = time.monotonic()
         no_camera_info_yet = self._last_camera_info == self._start
         silence = now - (min(self._last_image, self._last_camera_info) if no_camera_info_yet else self._last_image)
-        if silence < FIRST_WARNING:
-            self._next_warning = FIRST_WARNING
-        if silence < self._next_warning:
+        if not self._interval.due(silence):
             return
-        self._next_warning *= 2
         lines = [
             f"no message for {now - last:.0f} s on {describe(self._node, subscription)}"
             for subscription, last in ((self._image, self._last_image), (self._camera_info, self._last_camera_info))
