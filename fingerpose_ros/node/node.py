@@ -18,9 +18,9 @@ from std_msgs.msg import Header
 
 from fingerpose_ros.ros.logs import RosHandler
 from fingerpose_ros.ros.rejection import Rejected
-from fingerpose_ros.session import BadArguments, RCLError, ignore_interrupts, session
+from fingerpose_ros.session import BadArguments, RCLError, ignore_interrupts, own_arguments, session
 
-from . import diagnostics, parameters
+from . import diagnostics, parameters, usage
 from .camera_matching import Frame
 from .depth_range import DepthRangeMonitor
 from .event_log import EventLog
@@ -242,8 +242,13 @@ class HandPoseNode(LifecycleNode):
 
 
 def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = load_estimator) -> int:
-    """Run the node until SIGINT or SIGTERM. Returns the exit code, 2 if its parameters are invalid."""
+    """Run the node until SIGINT or SIGTERM. Returns the exit code, 2 if its parameters are invalid.
+
+    Raises:
+        SystemExit: see `usage.parse`.
+    """
     try:
+        usage.parse(own_arguments(args))
         with session(args):
             node = HandPoseNode(estimator_factory)
             logging.basicConfig(format="%(message)s", handlers=[RosHandler(node.get_logger())], force=True)
