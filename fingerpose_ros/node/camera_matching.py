@@ -36,16 +36,22 @@ class CameraMatcher:
     def __init__(self, reject: Callable[[Rejected], None]):
         self._reject = reject
         self._camera: Camera | None = None
+        self._camera_rejection: Rejected | None = None
         self._waiting: tuple[DepthImage, float] | None = None
 
     def add_camera(self, camera: Camera) -> Frame | None:
         """Use this camera from now on; returns the waiting image if it matches."""
-        self._camera = camera
+        self._camera, self._camera_rejection = camera, None
         if self._waiting is None or not self._matches(self._waiting[0]):
             self.reject_waiting()
             return None
         (image, arrived), self._waiting = self._waiting, None
         return Frame(image, camera, arrived)
+
+    def reject_camera(self, rejection: Rejected) -> None:
+        """Reject a camera info. The previous camera stays in use; images without one are rejected with this cause."""
+        self._camera_rejection = rejection
+        self._reject(rejection)
 
     def add_image(self, image: DepthImage, arrived: float) -> Frame | None:
         """Returns the image with its camera, or None if it must wait for one."""
@@ -60,14 +66,15 @@ class CameraMatcher:
         if self._waiting is None:
             return
         (image, _), self._waiting = self._waiting, None
+        cause = f"; the last one was rejected: {self._camera_rejection}" if self._camera_rejection else ""
         if self._camera is None:
-            self._reject(Rejected("no_camera_info", "an image arrived before any valid camera info"))
+            self._reject(Rejected("no_camera_info", f"an image arrived before any valid camera info{cause}"))
         else:
             self._reject(
                 Rejected(
                     "size_mismatch",
                     f"the image is {image.width}x{image.height}, but the camera info is "
-                    f"{self._camera.width}x{self._camera.height} (after binning and roi)",
+                    f"{self._camera.width}x{self._camera.height} (after binning and roi){cause}",
                 )
             )
 

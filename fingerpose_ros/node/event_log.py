@@ -12,6 +12,27 @@ LOG_PERIOD = 5.0
 """Minimum seconds between two log lines about the same subject."""
 
 
+class GrowingInterval:
+    """When to warn of something that lasts: first after some seconds, then whenever it has lasted twice as long.
+
+    Args:
+        first: seconds.
+    """
+
+    def __init__(self, first: float):
+        self._first = self._next = first
+
+    def due(self, lasting: float) -> bool:
+        """Whether to warn now that it has lasted for so many seconds. A new start is noticed."""
+        if lasting < self._first:
+            self._next = self._first
+        if lasting < self._next:
+            return False
+        while self._next <= lasting:
+            self._next *= 2
+        return True
+
+
 class EventLog:
     """Logs events and counts them in `statistics`. Thread-safe."""
 

@@ -17,13 +17,15 @@ from std_msgs.msg import Header
 
 from fingerpose_ros.ros.logs import RosHandler
 from fingerpose_ros.ros.rejection import Rejected
-from fingerpose_ros.session import BadArguments, RCLError, ignore_interrupts, session
+from fingerpose_ros.session import BadArguments, RCLError, ignore_interrupts, own_arguments, session
 
-from . import diagnostics, parameters
+from . import diagnostics, parameters, usage
 from .camera_matching import Frame
+from .depth_range import DepthRangeMonitor
 from .event_log import EventLog
 from .image_input import ImageInput, seconds
 from .loading import Estimator, EstimatorFactory, load_estimator
+from .names import NameMonitor
 from .publishers import Publishers
 from .statistics import Report
 from .worker import Worker
@@ -56,7 +58,8 @@ class HandPoseNode(LifecycleNode):
         self.add_on_set_parameters_callback(lambda changes: parameters.check_changes(self, changes, self._state))
         self._handle_invalid_transitions()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._name_monitor = NameMonitor(self)
+        self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def start(self) -> None:
         """Configure and activate, if `autostart` is set. On failure the node stays unconfigured and logs the reason."""
@@ -112,6 +115,8 @@ class HandPoseNode(LifecycleNode):
         super().on_activate(state)
         self._estimator.reset()
         self._last: Header | None = None
+        low, high = self._settings["min_distance"], self._settings["max_distance"]
+        self._depth_range = DepthRangeMonitor(low, high, self._event_log)
         self._worker = worker
         self._state = "active"
         self.get_logger().info(f"active; waiting for {' and '.join(self.image_input.topics)}")
@@ -189,6 +194,7 @@ class HandPoseNode(LifecycleNode):
             if no_depth:
                 self._event_log.warning("no_depth", "the depth image has no valid pixel; is the lens covered?")
             self._event_log.statistics.answer(latency, len(hands), no_depth)
+            self._depth_range.check(frame.image, depth)
             publishers.publish_views(header, depth, frame.camera, hands, estimator.tracked)
         except Exception as error:  # an exception would end the worker thread silently
             self._log_failure("cannot publish", error)
@@ -223,6 +229,10 @@ class HandPoseNode(LifecycleNode):
             self._event_log.statistics.fail(f"{what}: {error}")
             self._event_log.error(what, traceback.format_exc())
 
+    def _on_second(self) -> None:
+        self._name_monitor.check()
+        self._publish_diagnostics()
+
     def _publish_diagnostics(self) -> None:
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
@@ -232,8 +242,13 @@ class HandPoseNode(LifecycleNode):
 
 
 def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = load_estimator) -> int:
-    """Run the node until SIGINT or SIGTERM. Returns the exit code, 2 if its parameters are invalid."""
+    """Run the node until SIGINT or SIGTERM. Returns the exit code, 2 if its parameters are invalid.
+
+    Raises:
+        SystemExit: see `usage.parse`.
+    """
     try:
+        usage.parse(own_arguments(args))
         with session(args):
             node = HandPoseNode(estimator_factory)
             logging.basicConfig(format="%(message)s", handlers=[RosHandler(node.get_logger())], force=True)

@@ -17,6 +17,8 @@ from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.ros.camera_info import AUTO, DISTORTION
 
+from .overrides import warn_of_unknown, with_doubles
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -121,13 +123,18 @@ _FRAME_PREFIX = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_/]*)?")
 
 
 def declare(node: Node) -> None:
-    """Declare all parameters on the node.
+    """Declare all parameters on the node. Integers are taken for doubles, and unknown names give a warning.
 
     Raises:
         rclpy.exceptions.InvalidParameterValueException: a number is out of range.
         rclpy.exceptions.InvalidParameterTypeException: a value has the wrong type.
     """
+    doubles = {setting.name for setting in SETTINGS if isinstance(setting.default, float)}
+    given = node._parameter_overrides  # rclpy has no public access to the given values
+    given.update({parameter.name: parameter for parameter in with_doubles(given.values(), doubles)})
+    node.add_pre_set_parameters_callback(lambda changes: with_doubles(changes, doubles))
     node.declare_parameters("", [(setting.name, setting.default, setting.descriptor()) for setting in SETTINGS])
+    warn_of_unknown(node, given, [setting.name for setting in SETTINGS])
 
 
 def values(node: Node) -> dict[str, Any]:

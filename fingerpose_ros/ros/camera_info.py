@@ -2,8 +2,11 @@
 
 `k` and `d` describe the camera that took the image, `p` the camera of the rectified image. A depth topic is rectified
 (`image_rect...`, REP 118), but many drivers fill `p` with a copy of `k` and leave the distortion in the image. By
-default the camera is therefore `p` without distortion where `p` differs from `k`, and `k` with `d` otherwise.
+default the camera is therefore `p` without distortion where `p` differs from `k`, and `k` with `d` otherwise. Some
+drivers of rectified streams leave `k` zero.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo
@@ -72,15 +75,17 @@ def to_camera(info: CameraInfo, distortion: str = AUTO) -> Camera:
         Rejected: camera_info_size, camera_info_roi, camera_info_focal_length, camera_info_principal_point,
             camera_info_distortion.
     """
-    if not (info.width and info.height):
-        raise Rejected("camera_info_size", f"camera info size is {info.width}x{info.height}")
+    for name, size in (("width", info.width), ("height", info.height)):
+        if not size:
+            raise Rejected("camera_info_size", f"camera info {name} is 0 (the size is {info.width}x{info.height})")
     fx, fy, cx, cy, distorted = _intrinsics(info, distortion)
     model, coefficients = _distortion(info) if distorted else (NO_DISTORTION, ())
     x, y, width, height = _region(info)
     bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
     if width < bin_x or height < bin_y:
         raise Rejected(
-            "camera_info_size", f"camera info size {width}x{height} binned by {bin_x}x{bin_y} leaves no pixel"
+            "camera_info_size",
+            f"camera info binning_x, binning_y {bin_x}, {bin_y} leave no pixel of {width}x{height}",
         )
     try:
         return Camera(
@@ -89,27 +94,41 @@ def to_camera(info: CameraInfo, distortion: str = AUTO) -> Camera:
             distortion_model=model, distortion=coefficients,
         )  # fmt: skip
     except ValueError as error:  # a distortion without an inverse; all else is checked above
-        raise Rejected("camera_info_distortion", f"camera info: {error}") from error
+        raise Rejected("camera_info_distortion", f"camera info d: {error}") from error
 
 
 def _intrinsics(info: CameraInfo, distortion: str) -> tuple[float, float, float, float, bool]:
     """fx, fy, cx, cy of the whole sensor, and whether to apply the distortion."""
-    k = _checked("k", *(float(info.k[i]) for i in (0, 4, 2, 5)))
-    if distortion != APPLY and np.any(info.p):
-        p = _checked("p", *(float(info.p[i]) for i in (0, 5, 2, 6)))
+    rectified = distortion != APPLY and bool(np.any(info.p))
+    if not np.any(info.k) and np.any(info.p):
+        if rectified:
+            return *_checked_p(info), False
+        raise Rejected(
+            "camera_info_focal_length",
+            "camera info k is zero, but with the parameter distortion: apply it is the camera; set auto to use p",
+        )
+    k = _checked("k", (0, 4, 2, 5), info.k)
+    if rectified:
+        p = _checked_p(info)
         if not np.allclose(p, k, rtol=0, atol=SAME_MATRIX):
             return *p, False
     return *k, distortion != IGNORE
 
 
-def _checked(matrix: str, fx: float, fy: float, cx: float, cy: float) -> tuple[float, float, float, float]:
-    """The same four numbers, if they are valid. If `k` or `p` is invalid, the whole camera info is rejected."""
-    for name, value in (("fx", fx), ("fy", fy)):
+def _checked_p(info: CameraInfo) -> tuple[float, float, float, float]:
+    return _checked("p", (0, 5, 2, 6), info.p)
+
+
+def _checked(name: str, places: tuple[int, ...], matrix: Sequence[float]) -> tuple[float, float, float, float]:
+    """fx, fy, cx, cy at these places of `k` or `p`, if they are valid. Else the whole camera info is rejected."""
+    fx, fy, cx, cy = (float(matrix[place]) for place in places)
+    for what, place, value in (("fx", places[0], fx), ("fy", places[1], fy)):
         if not (np.isfinite(value) and value > 0):
             hint = " (the camera is not calibrated)" if value == 0 else ""
-            raise Rejected("camera_info_focal_length", f"camera info {matrix}: {name} is {value}{hint}")
-    if not (np.isfinite(cx) and np.isfinite(cy)):
-        raise Rejected("camera_info_principal_point", f"camera info {matrix}: principal point is ({cx}, {cy})")
+            raise Rejected("camera_info_focal_length", f"camera info {name}[{place}], {what}, is {value}{hint}")
+    for what, place, value in (("cx", places[2], cx), ("cy", places[3], cy)):
+        if not np.isfinite(value):
+            raise Rejected("camera_info_principal_point", f"camera info {name}[{place}], {what}, is {value}")
     return fx, fy, cx, cy
 
 
@@ -122,7 +141,7 @@ def _region(info: CameraInfo) -> tuple[int, int, int, int]:
     if not (0 < width <= info.width - roi.x_offset and 0 < height <= info.height - roi.y_offset):
         raise Rejected(
             "camera_info_roi",
-            f"camera info region of interest {roi.width}x{roi.height} at ({roi.x_offset}, {roi.y_offset}) is not "
+            f"camera info roi {roi.width}x{roi.height} at ({roi.x_offset}, {roi.y_offset}) is not "
             f"inside {info.width}x{info.height}",
         )
     return roi.x_offset, roi.y_offset, width, height
@@ -143,17 +162,17 @@ def _distortion(info: CameraInfo) -> tuple[str, tuple[float, ...]]:
         known = ", ".join(model for model in DISTORTION_MODELS if model != NO_DISTORTION)
         raise Rejected(
             "camera_info_distortion",
-            f"camera info distortion model {info.distortion_model!r} with d = {coefficients} is not one of {known}; if "
+            f"camera info distortion_model {info.distortion_model!r} with d = {coefficients} is not one of {known}; if "
             "the images are rectified, set the parameter distortion to ignore",
         )
     if not all(np.isfinite(coefficients)):
-        raise Rejected("camera_info_distortion", f"camera info distortion {coefficients} is not finite")
+        raise Rejected("camera_info_distortion", f"camera info d {coefficients} is not finite")
     if info.distortion_model != "equidistant" and not any(coefficients):  # an equidistant lens distorts even with zeros
         return NO_DISTORTION, ()
     if len(coefficients) not in DISTORTION_MODELS[info.distortion_model]:
         raise Rejected(
             "camera_info_distortion",
-            f"camera info has {len(coefficients)} coefficients for distortion model {info.distortion_model}, not "
+            f"camera info d has {len(coefficients)} coefficients for distortion_model {info.distortion_model}, not "
             f"{' or '.join(map(str, DISTORTION_MODELS[info.distortion_model]))}",
         )
     return info.distortion_model, coefficients

@@ -72,6 +72,13 @@ def test_without_p_the_camera_is_k():
     assert to_camera(info(p=[0.0] * 12)).fx == 500
 
 
+@pytest.mark.parametrize("distortion", ["auto", "ignore"])
+def test_with_k_zero_the_camera_is_p_without_distortion(distortion):
+    camera = to_camera(info(k=[0.0] * 9, p=RECTIFIED), distortion)
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (480, 480, 310, 235)
+    assert camera.distortion == ()
+
+
 @pytest.mark.parametrize(
     ("model", "d", "expected"),
     [
@@ -112,32 +119,39 @@ NAN, INF = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("changes", "reason", "field"),
     [
-        ({"width": 0}, "camera_info_size"),
-        ({"height": 0}, "camera_info_size"),
-        ({"binning_x": 641}, "camera_info_size"),
-        ({"k": [NAN, *K[1:]]}, "camera_info_focal_length"),
-        ({"k": [-500.0, *K[1:]]}, "camera_info_focal_length"),
-        ({"k": [0.0] * 9}, "camera_info_focal_length"),
-        ({"k": [*K[:4], INF, *K[5:]]}, "camera_info_focal_length"),
-        ({"p": [NAN, *COPY_OF_K[1:]]}, "camera_info_focal_length"),
-        ({"k": [*K[:2], NAN, *K[3:]]}, "camera_info_principal_point"),
-        ({"p": [*COPY_OF_K[:6], INF, *COPY_OF_K[7:]]}, "camera_info_principal_point"),
-        ({"d": [0.1, NAN, 0, 0, 0]}, "camera_info_distortion"),
-        ({"d": [0.1]}, "camera_info_distortion"),
-        ({"d": [-3.0, 0, 0, 0, 0]}, "camera_info_distortion"),  # no inverse
-        ({"distortion_model": "kannala_brandt4"}, "camera_info_distortion"),
-        ({"distortion_model": ""}, "camera_info_distortion"),
-        ({"distortion_model": "equidistant", "d": []}, "camera_info_distortion"),
-        ({"roi": RegionOfInterest(x_offset=600, width=100, height=100)}, "camera_info_roi"),
-        ({"roi": RegionOfInterest(y_offset=480)}, "camera_info_roi"),
+        ({"width": 0}, "size", "width is 0"),
+        ({"height": 0}, "size", "height is 0"),
+        ({"binning_x": 641}, "size", "binning_x, binning_y 641, 1 "),
+        ({"k": [NAN, *K[1:]]}, "focal_length", "k[0], fx, is nan"),
+        ({"k": [-500.0, *K[1:]]}, "focal_length", "k[0], fx, is -500.0"),
+        ({"k": [0.0] * 9, "p": [0.0] * 12}, "focal_length", "k[0], fx, is 0.0"),
+        ({"k": [0.0] * 9, "p": [*COPY_OF_K[:5], NAN, *COPY_OF_K[6:]]}, "focal_length", "p[5], fy, is nan"),
+        ({"k": [*K[:4], INF, *K[5:]]}, "focal_length", "k[4], fy, is inf"),
+        ({"p": [NAN, *COPY_OF_K[1:]]}, "focal_length", "p[0], fx, is nan"),
+        ({"k": [*K[:2], NAN, *K[3:]]}, "principal_point", "k[2], cx, is nan"),
+        ({"p": [*COPY_OF_K[:6], INF, *COPY_OF_K[7:]]}, "principal_point", "p[6], cy, is inf"),
+        ({"d": [0.1, NAN, 0, 0, 0]}, "distortion", "d (0.1, nan, 0.0, 0.0, 0.0) is not finite"),
+        ({"d": [0.1]}, "distortion", "d has 1 coefficients"),
+        ({"d": [-3.0, 0, 0, 0, 0]}, "distortion", "d: plumb_bob (-3.0, 0.0, 0.0, 0.0, 0.0) has no inverse"),
+        ({"distortion_model": "kannala_brandt4"}, "distortion", "distortion_model 'kannala_brandt4'"),
+        ({"distortion_model": ""}, "distortion", "distortion_model ''"),
+        ({"distortion_model": "equidistant", "d": []}, "distortion", "d has 0 coefficients"),
+        ({"roi": RegionOfInterest(x_offset=600, width=100, height=100)}, "roi", "roi 100x100 at (600, 0)"),
+        ({"roi": RegionOfInterest(y_offset=480)}, "roi", "roi 0x0 at (0, 480)"),
     ],
 )
-def test_an_invalid_camera_info_is_rejected_with_its_reason(changes, reason):
+def test_an_invalid_camera_info_is_rejected_with_its_reason_and_field(changes, reason, field):
     with pytest.raises(Rejected) as caught:
         to_camera(info(**changes))
-    assert caught.value.reason == reason
+    assert caught.value.reason == f"camera_info_{reason}"
+    assert str(caught.value).startswith(f"camera info {field}")
+
+
+def test_with_apply_a_k_of_zero_is_rejected_with_the_remedy():
+    with pytest.raises(Rejected, match="k is zero.* set auto to use p"):
+        to_camera(info(k=[0.0] * 9), distortion="apply")
 
 
 def test_an_uncalibrated_camera_is_named_in_the_message():

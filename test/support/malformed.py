@@ -147,15 +147,17 @@ def _camera_info_reason(message: CameraInfo) -> str | None:
     if message.width == 0 or message.height == 0:
         return "camera_info_size"
     k, p = message.k, message.p
-    matrices = [(k[0], k[4], k[2], k[5])]
-    if any(value != 0 for value in p):
+    rectified = any(value != 0 for value in p)
+    only_p = rectified and all(value == 0 for value in k)
+    matrices = [] if only_p else [(k[0], k[4], k[2], k[5])]
+    if rectified:
         matrices.append((p[0], p[5], p[2], p[6]))
     for fx, fy, cx, cy in matrices:
         if not (math.isfinite(fx) and math.isfinite(fy) and fx > 0 and fy > 0):
             return "camera_info_focal_length"
         if not (math.isfinite(cx) and math.isfinite(cy)):
             return "camera_info_principal_point"
-    if len(matrices) == 1 or matrices[0] == matrices[1]:  # otherwise p is the camera, without distortion
+    if not only_p and matrices[0] == matrices[-1]:  # otherwise p is the camera, without distortion
         d, model = list(message.d), message.distortion_model
         if model == "equidistant" and all(value == 0 for value in d[4:]):
             d = d[:4]
