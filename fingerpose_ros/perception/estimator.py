@@ -18,13 +18,13 @@ from .tracking.association import Seen, associate, one_track_a_hand
 from .tracking.smoothing import PoseFilter
 from .tracking.tracks import Track
 
-NEW_HANDS, MIN_LOGIT = 4, -3.0
+NEW_HANDS, MIN_LOGIT = 3, -2.5
 """Detections in an image whose poses may be predicted as new hands, and the least logit of their classification."""
 
 PALM_TO_CENTRE = 0.035
 """Distance from a hand's palm to its centre in its direction, before its pose is predicted, metres."""
 
-MIN_FIRST_PRESENCE = 0.05
+MIN_FIRST_PRESENCE = 0.005
 """A new hand is predicted again, centred and turned upright, if its first prediction is at least so probable a hand."""
 
 ELSEWHERE = 0.06
