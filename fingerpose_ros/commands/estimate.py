@@ -12,7 +12,7 @@ from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.perception.skeleton import JOINTS
-from fingerpose_ros.recording.frame_folder import read_camera, read_depth
+from fingerpose_ros.recording.frame_folder import natural_order, read_camera, read_depth
 
 from . import CommandError
 
@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fps",
         type=float,
-        help="the images are a sequence of this rate: track and smooth; default: independent images",
+        help="the images, in natural order of their names (1, 2, 10), are a sequence of this rate: track and smooth; "
+        "default: independent images",
     )
     parser.add_argument("--model", default="", help="file of the weights; default: the weights of the package")
     parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
@@ -47,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         backend = backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
         estimator = HandPoseEstimator(backend, EstimatorSettings())
         results = []
-        for index, path in enumerate(arguments.images):
+        images = arguments.images if arguments.fps is None else sorted(arguments.images, key=natural_order)
+        for index, path in enumerate(images):
             depth = read_depth(path, camera, unit)
             if arguments.fps is None:
                 estimator.reset()

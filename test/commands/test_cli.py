@@ -162,6 +162,17 @@ def test_estimates_of_single_images_are_written_as_json(folder, tmp_path, capsys
 
 
 @needs_model
+def test_a_sequence_is_read_in_natural_order_and_single_images_as_given(folder, capsys):
+    names = []
+    for index, name in enumerate(("1", "10", "2")):  # the order of a shell
+        names.append(str((folder / "depth" / f"{index:06d}.png").rename(folder / "depth" / f"{name}.png")))
+    arguments = ["estimate", "--camera", str(folder / "meta.json"), *names, "--json", "-"]
+    for options, order in (([], names), (["--fps", "30"], [names[0], names[2], names[1]])):
+        assert cli.main([*arguments, *options]) == 0
+        assert [image["image"] for image in json.loads(capsys.readouterr().out)["images"]] == order
+
+
+@needs_model
 def test_the_hand_in_an_image_of_the_sample_is_estimated(tmp_path):
     """An image of the sample recording as a file: the estimated palm is within 30 mm of the true one."""
     pytest.importorskip("rosbags", reason="rosbags is not installed")

@@ -13,7 +13,7 @@ import yaml
 
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.pose.crop import Crop
-from fingerpose_ros.recording.frame_folder import FrameFolder
+from fingerpose_ros.recording.frame_folder import FrameFolder, natural_order
 
 from .sensors import SENSORS
 
@@ -79,7 +79,7 @@ class Backgrounds:
     """All images of some recordings, in memory.
 
     Args:
-        folders: each is a recording (`depth/*.png` and `meta.json`), or holds recordings.
+        folders: each is a recording (`depth/*.png` and `meta.json`), or holds recordings, read in natural order.
         part: one of `PARTS`, see `SPLIT`.
 
     Raises:
@@ -90,8 +90,9 @@ class Backgrounds:
     def __init__(self, folders: Iterable[Path], part: str = TRAINING):
         known = yaml.safe_load(SPLIT.read_text())
         self._by_source: list[list[Background]] = []
-        for folder in folders:
-            recordings = [Path(folder)] if (Path(folder) / "meta.json").exists() else sorted(Path(folder).iterdir())
+        for folder in map(Path, folders):
+            is_recording = (folder / "meta.json").exists()
+            recordings = [folder] if is_recording else sorted(folder.iterdir(), key=natural_order)
             opened = [path for path in recordings if (path / "meta.json").exists()]
             if not opened:
                 raise FileNotFoundError(f"{folder} holds no recording: a folder with depth/*.png and meta.json")

@@ -14,6 +14,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from fingerpose_ros.recording.frame_folder import natural_order
+
 from . import poses
 from .hands import ADULT_LENGTH, FINGERS, MCPS, METACARPALS, THUMB, Angles, HandBank
 from .real_poses import ASSET, UNIT, pack, posture
@@ -100,7 +102,7 @@ def read(paths: list[Path]) -> Source:
                 names = bank["source"]
                 parts += [(str(name), bank["bones"][names == name]) for name in dict.fromkeys(names.tolist())]
         else:
-            files = sorted(path.rglob("*.pose")) if path.is_dir() else [path]
+            files = sorted(path.rglob("*.pose"), key=natural_order) if path.is_dir() else [path]
             parts += [("/".join(file.parts[-2:]), read_pose_file(file)) for file in files]
     if not parts:
         raise ValueError("no .pose file in the given paths")
