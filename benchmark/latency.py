@@ -26,6 +26,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from usage import Usage, conditions  # noqa: E402
 
+from fingerpose_ros.files import write_text  # noqa: E402
 from fingerpose_ros.perception import backends  # noqa: E402
 from fingerpose_ros.perception.camera import Camera  # noqa: E402
 from fingerpose_ros.perception.estimator import HandPoseEstimator  # noqa: E402
@@ -84,7 +85,7 @@ def main() -> int:
     text = json.dumps(report, indent=1)
     print(text)
     if arguments.json:
-        arguments.json.write_text(text + "\n")
+        write_text(arguments.json, text + "\n")
     return 0
 
 

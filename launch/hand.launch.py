@@ -65,7 +65,7 @@ def middleware() -> list[SetEnvironmentVariable]:
 
 def start(context: LaunchContext) -> list:
     """The actions requested by the arguments."""
-    given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS}
+    given = expanded({argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS})
     check(given)
     namespace = given["namespace"].strip("/")
     outer = context.launch_configurations.get("ros_namespace", "").strip("/")  # of the including launch file
@@ -108,6 +108,11 @@ def start(context: LaunchContext) -> list:
             )
         )  # fmt: skip
     return actions
+
+
+def expanded(given: dict[str, str]) -> dict[str, str]:
+    """The arguments with `~` in paths as the home folder: a shell leaves it in `bag:=~/bag`."""
+    return given | {name: os.path.expanduser(given[name]) for name in ("params_file", "model", "bag")}
 
 
 def check(given: dict[str, str]) -> None:

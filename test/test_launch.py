@@ -203,6 +203,13 @@ def test_the_camera_info_is_in_the_namespace_of_the_images(launched, ros_context
         )
 
 
+def test_a_tilde_in_a_path_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    expanded = runpy.run_path(str(LAUNCH / "hand.launch.py"))["expanded"]
+    given = {"params_file": "~/mine.yaml", "model": "", "bag": "~/bags/one", "rate": "1.0"}
+    assert expanded(given) == given | {"params_file": "/home/me/mine.yaml", "bag": "/home/me/bags/one"}
+
+
 @pytest.mark.parametrize("transport", ["raw", "compressedDepth"])
 def test_a_bag_is_replayed_into_the_node(launched, ros_context, tmp_path, transport):
     path = write_bag(tmp_path / "bag", [depth_frame(i, hands=0) for i in range(30)], transport=transport)

@@ -3,6 +3,8 @@
 import sys
 from importlib import import_module
 
+from fingerpose_ros.program import print_any_name
+
 TOOLS = {
     "preview": ("rendering.preview", "render a contact sheet of hands with their labels"),
     "grips": ("rendering.grip_sheet", "draw every kind of object in every grip"),
@@ -34,8 +36,12 @@ def main(argv: list[str]) -> int:
     if name not in TOOLS:
         print(f"training: there is no tool {argv[0]!r}\n\n{usage()}", file=sys.stderr)
         return 2
-    module = import_module(f"training.{TOOLS[name][0]}")
-    return module.main(argv[1:]) or 0
+    print_any_name()
+    try:
+        return import_module(f"training.{TOOLS[name][0]}").main(argv[1:]) or 0
+    except OSError as error:  # a full disk, for instance
+        print(f"./run training {name}: {error}", file=sys.stderr)
+        return 2
 
 
 def usage() -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import Hand
@@ -66,7 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
             "images": results,
         }
         text = json.dumps(report, indent=1) + "\n"
-        sys.stdout.write(text) if str(arguments.json) == "-" else arguments.json.write_text(text)
+        try:
+            sys.stdout.write(text) if str(arguments.json) == "-" else write_text(arguments.json, text)
+        except OSError as error:
+            raise CommandError(str(error)) from error
     return 0
 
 

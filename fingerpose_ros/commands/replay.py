@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.isolation import isolate
 from fingerpose_ros.node.parameters import SETTINGS
 from fingerpose_ros.perception.hand import Hand
@@ -109,7 +110,7 @@ def replay_bag(
             )  # fmt: skip
             answers = replay.hands()
             result = summarise(path, replay, answers, truth, lockstep)
-            (out / SUMMARY).write_text(json.dumps(result, indent=1) + "\n")
+            write_text(out / SUMMARY, json.dumps(result, indent=1) + "\n")
             print(describe(result))
             report.write_bag(out / "bag", bag, replay)
             seen = answers, truth, parameters.get("distortion", AUTO)

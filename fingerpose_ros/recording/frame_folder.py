@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-import cv2
 import numpy as np
 
+from fingerpose_ros.files import read_image
 from fingerpose_ros.perception.camera import Camera
 
 
@@ -43,9 +43,7 @@ def read_depth(path: Path, camera: Camera, unit: float) -> np.ndarray:
     Raises:
         ValueError: not a 16-bit image with one channel of the camera's size; the message names the file.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise ValueError(f"{path} cannot be read as an image")
+    image = read_image(path)
     if image.dtype != np.uint16 or image.shape != (camera.height, camera.width):
         expected = f"uint16 {(camera.height, camera.width)}"
         raise ValueError(f"{path} is {image.dtype} {image.shape}; its camera's depth images are {expected}")

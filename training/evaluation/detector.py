@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.perception.detection.network import ClassifierNetwork
 from fingerpose_ros.perception.pose.network.weights import load_tensors
 from fingerpose_ros.perception.settings import EstimatorSettings
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     if fractions:
         print(f"mean: {100 * np.mean(fractions):.1f} % of palms proposed by {CANDIDATES} candidates")
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+        write_text(arguments.json, json.dumps(report, indent=1, allow_nan=False) + "\n")
 
 
 def open_detector(weights: Path) -> tuple[Proposer, ClassifierNetwork]:

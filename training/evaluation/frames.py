@@ -38,9 +38,9 @@ import argparse
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from fingerpose_ros.files import write_image, write_text
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.detection.hand_finder import find_hands
 from fingerpose_ros.perception.detection.search import CANDIDATES
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.figures:
             arguments.figures.mkdir(parents=True, exist_ok=True)
             name = "_".join(path.resolve().parts[-2:])
-            cv2.imwrite(str(arguments.figures / f"{name}_{arguments.centre}.png"), draw(folder, estimates))
+            write_image(arguments.figures / f"{name}_{arguments.centre}.png", draw(folder, estimates))
         results[str(path)] = result
     means = {labels: mean_over_sets(sets) for labels, sets in errors.items() if sets}
     for labels in ("measured", "weak", None):
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> None:
             print(mean_line(means[labels]))
     if arguments.json:
         report = about(arguments, backend) | {"centre": arguments.centre, "sequences": results, "means": means}
-        arguments.json.write_text(json.dumps(without_nan(report), indent=1) + "\n")
+        write_text(arguments.json, json.dumps(without_nan(report), indent=1) + "\n")
 
 
 def estimate(folder: FrameFolder, backend, centre: str) -> list[CropPrediction | None]:

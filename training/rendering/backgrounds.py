@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import yaml
 
+from fingerpose_ros.files import read_image
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.recording.frame_folder import FrameFolder, natural_order
@@ -137,8 +138,8 @@ def _sensor_of(path: Path) -> str:
 def _read(folder: FrameFolder, sensor: str) -> list[Background]:
     images = []
     for path in folder.images:
-        raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if raw is None or raw.dtype != np.uint16 or raw.shape != (folder.camera.height, folder.camera.width):
+        raw = read_image(path)
+        if raw.dtype != np.uint16 or raw.shape != (folder.camera.height, folder.camera.width):
             raise ValueError(f"{path} is no 16-bit depth image of {folder.camera.width}x{folder.camera.height} pixels")
         images.append(Background(folder.path.name, fill_grid(raw), folder.unit, folder.camera, sensor))
     return images

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from fingerpose_ros.files import write_arrays
 from fingerpose_ros.recording.frame_folder import natural_order
 
 from . import poses
@@ -297,7 +298,7 @@ def retarget(source: Source, bank: HandBank) -> tuple[Angles, np.ndarray, np.nda
 
 def save(path: Path, angles: Angles, source: Source) -> None:
     """Write the asset that `RealPoses` loads."""
-    np.savez_compressed(
+    write_arrays(
         path,
         angles=np.round(pack(angles) / UNIT).astype(np.int16),
         recording=source.recording.astype(np.uint8),
