@@ -24,6 +24,7 @@ from fingerpose_ros.replay.node_process import NODE, NodeFailed
 from fingerpose_ros.replay.node_replay import NodeReplay, replay_through_node
 from fingerpose_ros.replay.player import Playback
 from fingerpose_ros.replay.scoring import score
+from fingerpose_ros.replay.unanswered import reasons, unanswered
 from fingerpose_ros.ros.camera_info import AUTO
 from fingerpose_ros.ros.rejection import Rejected
 
@@ -112,6 +113,8 @@ def replay_bag(
             result = summarise(path, replay, answers, truth, lockstep)
             write_text(out / SUMMARY, json.dumps(result, indent=1) + "\n")
             print(describe(result))
+            if result["answered"] < result["images"]:
+                print(f"images not answered: {reasons(replay.diagnostics)}")
             report.write_bag(out / "bag", bag, replay)
             seen = answers, truth, parameters.get("distortion", AUTO)
             report.write_sheet(out / "sheet.png", bag, *seen)
@@ -164,10 +167,11 @@ def summarise(
     playback = replay.playback
     result = {
         "recording": path.resolve().name,
-        "backend": replay.backend,
+        "backend": replay.diagnostics.get("backend", "not known"),
         "lock_step": lockstep,
         "images": len(playback.sent),
         "answered": len(playback.answered),
+        "not_answered": unanswered(replay.diagnostics),
         "rate_hz": replay.rate,
         "latency_ms": replay.latency_ms(),
         "images_with_a_hand": sum(bool(hands) for hands in answers.values()),

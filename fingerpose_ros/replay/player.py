@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
@@ -26,12 +27,17 @@ from fingerpose_ros.ros.depth_image import to_image
 from fingerpose_ros.ros.rejection import Rejected
 from fingerpose_ros.session import BadArguments, own_arguments, session
 
+from .unanswered import node_values, reasons
+
 MIN_SPIN = 0.002
 """Seconds before each image for which answers are handled even if the image is overdue. Else they would be counted as
 later than they are."""
 
 STARTUP_TIMEOUT = 60.0
 """Seconds in which the node must load its network and subscribe."""
+
+TRAILING_TIME = 1.2
+"""Seconds to listen after the last answer: the node publishes its diagnostics every second."""
 
 DISCOVERY_TIME = 0.3
 """Seconds from discovering the node's topics to sending: DDS discovers the two directions at different times."""
@@ -166,12 +172,13 @@ def positive(text: str) -> float:
 
 
 def main(args: list[str] | None = None) -> int:
-    """`play_bag BAG`: play a bag once to the node in this namespace. Exit code 2 for a bag that cannot be played."""
+    """`play_bag BAG`: play a bag to the node in this namespace. Exit code 2 for a bag that cannot be played."""
     parser = argparse.ArgumentParser(prog="play_bag", description=main.__doc__)
     parser.add_argument("bag", help="folder of a rosbag2 recording")
     parser.add_argument("--image-topic", help="topic of depth images, if the bag has several")
     parser.add_argument("--info-topic", help="topic of camera info, if it is not in the images' namespace")
     parser.add_argument("--lock-step", action="store_true", help="send the next image when the last one is answered")
+    parser.add_argument("--loop", action="store_true", help="play the bag again and again, until Ctrl-C")
     parser.add_argument("--rate", type=positive, default=1.0, help="speed relative to the recording")
     parser.add_argument("--clock", action="store_true", help="publish /clock, for nodes with use_sim_time")
     parser.add_argument("--tell-transport", action="store_true", help="print the images' transport; play nothing")
@@ -183,9 +190,20 @@ def main(args: list[str] | None = None) -> int:
             return 0
         with session(args), DepthBag(options.bag, options.image_topic, options.info_topic) as bag:
             player = Player(bag.transport, options.clock)
+            values: dict[str, str] = {}
+            player.node.create_subscription(
+                DiagnosticArray, "/diagnostics", lambda array: values.update(node_values(array)), 10
+            )
             player.wait_for_node()
-            playback = player.play(bag, lockstep=options.lock_step, rate=options.rate)
-            player.node.get_logger().info(f"{len(playback.sent)} images played, {len(playback.answered)} answered")
+            while True:
+                playback = player.play(bag, lockstep=options.lock_step, rate=options.rate)
+                sent, answered = len(playback.sent), len(playback.answered)
+                if sent > answered:
+                    player.spin(TRAILING_TIME)
+                why = f"; the others: {reasons(values)}" if sent > answered else ""
+                player.node.get_logger().info(f"{sent} images played, {answered} answered{why}")
+                if not (options.loop and sent):
+                    break
             player.close()
     except (BadArguments, BagError, FileNotFoundError, TimeoutError) as error:
         print(f"play_bag: {error}", file=sys.stderr)

@@ -79,10 +79,10 @@ def test_estimating_needs_no_ros():
 @pytest.mark.parametrize(
     ("meta", "image", "message"),
     [
-        ({"fx": None}, None, "meta.json"),
+        ({"fx": None}, None, "meta.json: fx is null; it must be a positive number"),
         ({"depth_unit_m": 5}, None, "depth_unit_m is 5"),
         ({"width": 63}, None, "000000.png"),
-        ({"width": 64.0}, None, "whole numbers"),
+        ({"width": 64.0}, None, "width is 64.0; it must be a positive whole number"),
         ({}, np.zeros((48, 64), np.uint8), "uint8"),
         ({}, b"not an image", "cannot be read"),
     ],
