@@ -221,6 +221,7 @@ def write_rerun(path: Path, *recording) -> list[str]:
 def open_viewer(recording: Path) -> None:
     if not recording.exists():
         raise CommandError("--view needs rerun-sdk (pip install rerun-sdk)")
-    code = subprocess.run([sys.executable, "-m", "rerun", str(recording)], check=False).returncode
+    viewer = [sys.executable, "-m", "rerun", "--bind", "127.0.0.1"]  # else other machines could send it data
+    code = subprocess.run([*viewer, str(recording)], check=False).returncode
     if code:
         raise CommandError(f"the Rerun viewer ended with code {code}; is there a display? The recording is {recording}")

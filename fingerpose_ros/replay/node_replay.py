@@ -16,9 +16,9 @@ from fingerpose_ros.recording.bag_reader import DepthBag
 from fingerpose_ros.ros.hand_reading import to_hands
 
 from .node_process import NODE, NodeFailed, NodeProcess
-from .player import STARTUP_TIMEOUT, TRAILING_TIME, Playback, Player
+from .player import REASON_TIMEOUT, STARTUP_TIMEOUT, TRAILING_TIME, Playback, Player
 from .recorder import Recorder
-from .unanswered import node_values, reasons
+from .unanswered import node_values, reasons, unanswered
 
 MAX_UNANSWERED = 3
 """A lock-step replay fails if none of its first `MAX_UNANSWERED` images is answered."""
@@ -63,7 +63,7 @@ def replay_through_node(
     Args:
         bag: open for reading.
         log: file for the node's output.
-        parameters: the node's parameters; unless given, transport and reliability are set as the bag needs them.
+        parameters: the node's parameters; unless given, transport, reliability and simulated time are set for the bag.
         lockstep, rate, on_frame: see `Player.play`.
         command: starts the node.
 
@@ -71,13 +71,13 @@ def replay_through_node(
         NodeFailed: the node ended, cannot be configured, or answers no image.
         TimeoutError: it has not subscribed within `STARTUP_TIMEOUT` seconds.
     """
-    parameters = {"image_transport": bag.transport, "reliability": "reliable", **parameters}
+    parameters = {"image_transport": bag.transport, "reliability": "reliable", "use_sim_time": True, **parameters}
     context = rclpy.Context()
     rclpy.init(context=context)
     player = None
     try:
         with NodeProcess(parameters, log, command) as node:
-            player = Player(bag.transport, context=context)
+            player = Player(bag.transport, clock=True, context=context)
             recorder = Recorder(player.node)
             _wait_until_ready(player, recorder, node)
 
@@ -90,6 +90,8 @@ def replay_through_node(
 
             playback = player.play(bag, lockstep=lockstep, rate=rate, on_frame=after_frame)
             player.spin(TRAILING_TIME)
+            lost = len(playback.sent) - len(playback.answered)
+            player.spin_until(lambda: sum(unanswered(_last_diagnostics(recorder)).values()) >= lost, REASON_TIMEOUT)
             if playback.sent and not playback.answered:
                 raise _no_answer(playback, recorder)
             return NodeReplay(playback, recorder, _last_diagnostics(recorder))

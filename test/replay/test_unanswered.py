@@ -25,7 +25,10 @@ from fingerpose_ros.testing import spinning
 ROOT = Path(__file__).parents[2]
 STAND_IN = (sys.executable, str(ROOT / "test" / "support" / "stand_in_node.py"))
 PLAY_BAG = (sys.executable, "-m", "fingerpose_ros.replay.player")
-WHY = "1 rejected: estimation_failed. The last error is estimation_failed: RuntimeError: requested failure of the stand-in"
+WHY = (
+    "1 rejected: estimation_failed. "
+    "The last error is estimation_failed: RuntimeError: requested failure of the stand-in"
+)
 
 
 @pytest.fixture
@@ -73,6 +76,7 @@ def test_replay_says_why_and_stores_it(ros_context, bag, tmp_path, monkeypatch, 
     result = replay_command(bag, tmp_path / "out", parameters={}, command=STAND_IN)
     assert result["not_answered"] == {"rejected: estimation_failed": 1}
     assert f"images not answered: {WHY}" in capsys.readouterr().out
+    assert "use_sim_time" not in (tmp_path / "out" / "node.log").read_text()  # no warning of a clock that differs
 
 
 def test_a_bag_is_repeated_until_interrupted(node, tmp_path):
