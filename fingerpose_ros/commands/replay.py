@@ -113,8 +113,8 @@ def replay_bag(
             result = summarise(path, replay, answers, truth, lockstep)
             write_text(out / SUMMARY, json.dumps(result, indent=1) + "\n")
             print(describe(result))
-            if result["answered"] < result["images"]:
-                print(f"images not answered: {reasons(replay.diagnostics)}")
+            if lost := result["images"] - result["answered"]:
+                print(f"images not answered: {reasons(replay.diagnostics, lost)}")
             report.write_bag(out / "bag", bag, replay)
             seen = answers, truth, parameters.get("distortion", AUTO)
             report.write_sheet(out / "sheet.png", bag, *seen)

@@ -126,7 +126,8 @@ def _require_single_node(player: Player) -> None:
 
 
 def _no_answer(playback: Playback, recorder: Recorder) -> NodeFailed:
-    return NodeFailed(f"none of {len(playback.sent)} images was answered: {reasons(_last_diagnostics(recorder))}")
+    count = len(playback.sent)
+    return NodeFailed(f"none of {count} images was answered: {reasons(_last_diagnostics(recorder), count)}")
 
 
 def _last_diagnostics(recorder: Recorder) -> dict[str, str]:

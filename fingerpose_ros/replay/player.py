@@ -176,7 +176,7 @@ def _play(player: Player, bag: DepthBag, values: Mapping[str, str], options: arg
     playback = player.play(bag, lockstep=options.lock_step, rate=options.rate)
     sent, answered = len(playback.sent), len(playback.answered)
     player.spin_until(lambda: sum(unanswered(values).values()) >= sent - answered, REASON_TIMEOUT)
-    why = f"; the others: {reasons(values)}" if sent > answered else ""
+    why = f"; the others: {reasons(values, sent - answered)}" if sent > answered else ""
     player.node.get_logger().info(f"{sent} images played, {answered} answered{why}")
     return sent > 0
 

@@ -17,11 +17,13 @@ def unanswered(values: Mapping[str, str]) -> dict[str, int]:
     return {key: int(values[key]) for key in keys if values[key] != "0"}
 
 
-def reasons(values: Mapping[str, str]) -> str:
-    """The same as text, with the last error."""
+def reasons(values: Mapping[str, str], lost: int) -> str:
+    """The same as text, with the last error, for `lost` images without an answer."""
     counts = unanswered(values)
-    if not counts:
-        return "the node gives no reason" if values else "no diagnostics of the node arrived"
     names = {"dropped": "dropped (the next one came before the node was free)"}
-    text = ", ".join(f"{count} {names.get(key, key)}" for key, count in counts.items())
-    return text if values["last error"] == "none" else f"{text}. The last error is {values['last error']}"
+    parts = [f"{count} {names.get(key, key)}" for key, count in counts.items()]
+    if (unknown := lost - sum(counts.values())) > 0:
+        parts.append(f"{unknown} did not reach the node, or were answered late")
+    text = ", ".join(parts)
+    error = values.get("last error", "none")
+    return text if error == "none" else f"{text}. The last error is {error}"
