@@ -27,6 +27,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from usage import Usage, conditions  # noqa: E402
 
+from fingerpose_ros.files import write_text  # noqa: E402
 from fingerpose_ros.perception import backends  # noqa: E402
 from fingerpose_ros.perception.camera import Camera  # noqa: E402
 from fingerpose_ros.perception.detection.detector import Detector  # noqa: E402
@@ -87,7 +88,7 @@ def main() -> int:
     text = json.dumps(report, indent=1)
     print(text)
     if arguments.json:
-        arguments.json.write_text(text + "\n")
+        write_text(arguments.json, text + "\n")
     return 0
 
 

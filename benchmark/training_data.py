@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from fingerpose_ros.files import write_text
 from training.datasets import HandDataset, open_dataset  # noqa: E402
 from training.datasets.batches import DatasetBatches  # noqa: E402
 from training.datasets.fixtures import CAMERAS, WRITERS  # noqa: E402
@@ -117,7 +118,7 @@ def main() -> None:
                 rate, cost = result["samples_per_second"], result["core_ms_per_sample"]
                 print(f"{name:10s} {form:7s} {rate:6.0f} samples/s, {cost:.2f} CPU ms per sample", flush=True)
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+        write_text(arguments.json, json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

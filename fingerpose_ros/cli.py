@@ -5,6 +5,7 @@ import importlib
 import sys
 
 from fingerpose_ros.commands import CommandError
+from fingerpose_ros.program import print_any_name
 
 COMMANDS = {
     "demo": "replay the sample recording through the node and show the detected hands",
@@ -20,6 +21,7 @@ NEEDS_ROS = {"demo", "replay", "watch", "bag"}
 
 def main(args: list[str] | None = None) -> int:
     """Run one command. Returns its exit code, 2 for a usage error."""
+    print_any_name()
     args = sys.argv[1:] if args is None else args
     parser = argparse.ArgumentParser(prog="fingerpose", description="3D hand poses from depth images.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

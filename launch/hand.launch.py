@@ -46,6 +46,8 @@ ARGUMENTS = (
     argument("bag_image_topic", "", "topic of the bag's depth images, if it has several"),
     argument("bag_info_topic", "", "topic of their camera info in the bag, if it is in another namespace"),
     argument("rate", "1.0", "speed relative to the recording"),
+    argument("lock_step", "false", "whether to send each image when the node has answered the previous one", SWITCH),
+    argument("loop", "false", "whether to replay the bag again and again", SWITCH),
     argument("log_level", "info", "log level of the node", ("debug", "info", "warn", "error")),
 )
 
@@ -65,7 +67,7 @@ def middleware() -> list[SetEnvironmentVariable]:
 
 def start(context: LaunchContext) -> list:
     """The actions requested by the arguments."""
-    given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS}
+    given = expanded({argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS})
     check(given)
     namespace = given["namespace"].strip("/")
     outer = context.launch_configurations.get("ros_namespace", "").strip("/")  # of the including launch file
@@ -83,11 +85,12 @@ def start(context: LaunchContext) -> list:
         for option in ("image-topic", "info-topic"):
             if topic := given[f"bag_{option.replace('-', '_')}"]:
                 chosen += [f"--{option}", topic]
+        switches = [f"--{name.replace('_', '-')}" for name in ("lock_step", "loop") if is_on(given[name])]
         parameters.update(image_transport=transport(chosen), reliability="reliable")
         actions.append(
             Node(
                 package="fingerpose_ros", executable="play_bag", namespace=namespace, remappings=remappings,
-                arguments=[*chosen, "--clock", "--rate", given["rate"]], output="screen",
+                arguments=[*chosen, "--clock", "--rate", given["rate"], *switches], output="screen",
             )
         )  # fmt: skip
     actions.append(
@@ -108,6 +111,11 @@ def start(context: LaunchContext) -> list:
             )
         )  # fmt: skip
     return actions
+
+
+def expanded(given: dict[str, str]) -> dict[str, str]:
+    """The arguments with `~` in paths as the home folder: a shell leaves it in `bag:=~/bag`."""
+    return given | {name: os.path.expanduser(given[name]) for name in ("params_file", "model", "bag")}
 
 
 def check(given: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """Replays a bag's depth images into the node in simulated time.
 
-ros2 launch fingerpose_ros replay.launch.py bag:=/path/to/bag rviz:=true
+ros2 launch fingerpose_ros replay.launch.py bag:=/path/to/bag rviz:=true loop:=true
 """
 
 from pathlib import Path

@@ -203,6 +203,22 @@ def test_the_camera_info_is_in_the_namespace_of_the_images(launched, ros_context
         )
 
 
+def test_a_bag_is_repeated_in_lock_step(launched, ros_context, tmp_path):
+    path = write_bag(tmp_path / "bag", [depth_frame(i, hands=0) for i in range(3)])
+    _, output = launched("replay.launch.py", f"bag:={path}", "lock_step:=true", "loop:=true")
+    assert wait_until(lambda: re.search(r"active; waiting|cannot configure", output.read_text()), 60)
+    if "cannot configure" in output.read_text():
+        pytest.skip("there are no weights, or no engine to run them")
+    assert wait_until(lambda: output.read_text().count("3 images played, 3 answered") > 1, 60), output.read_text()
+
+
+def test_a_tilde_in_a_path_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    expanded = runpy.run_path(str(LAUNCH / "hand.launch.py"))["expanded"]
+    given = {"params_file": "~/mine.yaml", "model": "", "bag": "~/bags/one", "rate": "1.0"}
+    assert expanded(given) == given | {"params_file": "/home/me/mine.yaml", "bag": "/home/me/bags/one"}
+
+
 @pytest.mark.parametrize("transport", ["raw", "compressedDepth"])
 def test_a_bag_is_replayed_into_the_node(launched, ros_context, tmp_path, transport):
     path = write_bag(tmp_path / "bag", [depth_frame(i, hands=0) for i in range(30)], transport=transport)

@@ -14,7 +14,27 @@ import setuptools
 
 ROOT = Path(__file__).parents[1]
 BUILDS_WHEELS = tuple(map(int, setuptools.__version__.split(".")[:2])) >= (70, 1)  # without the package `wheel`
-TOOLS = ("cat", "cksum", "dirname", "env", "find", "flock", "id", "mkdir", "rm", "sh", "sort", "tail", "uname", "xargs")
+TOOLS = (
+    "cat", "chmod", "cksum", "cp", "dirname", "env", "find", "flock", "id", "mkdir", "rm", "sh", "sort", "tail",
+    "tr", "uname", "xargs",
+)  # fmt: skip
+
+PYTHON = """
+case $1 in
+    -) cat >/dev/null ;;  # it has all that ./run needs
+    -S) echo "(3, 11)" ;;
+    *)  echo "$*" >>"{calls}"
+        case $* in
+            "-m venv "*)
+                mkdir -p "$3/bin"
+                cp "$0" "$3/bin/python"
+                printf '#!/bin/sh\n' >"$3/bin/colcon"
+                chmod +x "$3/bin/colcon" ;;
+            *training.txt*) [ ! -e "{cut_off}" ] ;;
+        esac ;;
+esac
+"""
+"""Instead of Python and pip. The latter fails to install PyTorch as long as a file exists."""
 
 
 @pytest.fixture
@@ -74,6 +94,56 @@ def test_without_apt_it_names_what_is_missing(machine):
     result = machine("demo", uname="echo x86_64")
     assert result.returncode != 0
     assert re.search(r"lacks:.* c\+\+ make cmake\. Install", result.stderr)
+
+
+def test_a_path_that_cmake_cannot_take_is_named_before_anything_is_installed(tmp_path, machine):
+    clone = (tmp_path / "clone").rename(tmp_path / "Größe")
+    (tmp_path / "clone").symlink_to(clone)
+    result = machine("demo", uname="echo x86_64")
+    assert result.returncode != 0
+    assert "Größe" in result.stderr and "ASCII" in result.stderr
+    assert not (clone / ".work").exists()
+
+
+def test_an_unknown_training_tool_installs_nothing(machine, tmp_path):
+    for name in (
+        "training/__init__.py",
+        "training/__main__.py",
+        "fingerpose_ros/__init__.py",
+        "fingerpose_ros/program.py",
+    ):
+        (tmp_path / "clone" / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "clone" / name)
+    python = f'[ "$1" = - ] && cat >/dev/null || exec {sys.executable} "$@"'
+    result = machine("training", "nosuch", uname="echo x86_64", python3=python)
+    assert result.returncode == 2
+    assert "there is no tool 'nosuch'" in result.stderr and "  train " in result.stderr
+    assert not (tmp_path / "clone" / ".work").exists()
+
+
+def test_a_set_up_of_pytorch_that_was_cut_off_keeps_the_finished_environment(machine, tmp_path):
+    clone, calls, cut_off = tmp_path / "clone", tmp_path / "calls", tmp_path / "cut_off"
+    (clone / "requirements").mkdir()
+    (clone / "setup").mkdir()
+    cut_off.touch()
+    tools = dict.fromkeys(("make", "cmake", "c__"), "") | {"uname": "echo x86_64"}
+    (tmp_path / "bin" / "c++").symlink_to(tmp_path / "bin" / "c--")
+    tools["python3"] = PYTHON.format(calls=calls, cut_off=cut_off)
+    result = machine("test", **tools)
+    assert result.returncode != 0 and 'failed at step "development"' in result.stderr
+    packages = clone / ".work" / "venv" / "lib" / "python3.11" / "site-packages"
+    for name in ("half", "whole"):
+        (packages / f"{name}.dist-info").mkdir(parents=True)
+    (packages / "whole.dist-info" / "INSTALLER").touch()
+
+    cut_off.unlink()
+    calls.write_text("")
+    result = machine("test", **tools)
+    assert result.returncode == 0 and 'failed at step "development"; repeating' in result.stderr
+    made = calls.read_text()
+    assert "training.txt" in made and "-m pytest" in made
+    assert "-m venv" not in made and "runtime.txt" not in made
+    assert [path.name for path in packages.iterdir()] == ["whole.dist-info"]
 
 
 def test_the_lock_file_pins_every_requirement_to_an_allowed_version():

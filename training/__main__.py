@@ -3,6 +3,8 @@
 import sys
 from importlib import import_module
 
+from fingerpose_ros.program import print_any_name
+
 TOOLS = {
     "preview": ("rendering.preview", "render a contact sheet of hands with their labels"),
     "grips": ("rendering.grip_sheet", "draw every kind of object in every grip"),
@@ -31,12 +33,23 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
         return 0
-    name = EARLIER_NAMES.get(argv[0], argv[0])
-    if name not in TOOLS:
-        print(f"training: there is no tool {argv[0]!r}\n\n{usage()}", file=sys.stderr)
+    if not is_tool(argv[0]):
         return 2
-    module = import_module(f"training.{TOOLS[name][0]}")
-    return module.main(argv[1:]) or 0
+    name = EARLIER_NAMES.get(argv[0], argv[0])
+    print_any_name()
+    try:
+        return import_module(f"training.{TOOLS[name][0]}").main(argv[1:]) or 0
+    except OSError as error:  # a full disk, for instance
+        print(f"./run training {name}: {error}", file=sys.stderr)
+        return 2
+
+
+def is_tool(name: str) -> bool:
+    """Whether there is a tool of this name. If not, prints an error message with the list of tools."""
+    if EARLIER_NAMES.get(name, name) in TOOLS:
+        return True
+    print(f"training: there is no tool {name!r}\n\n{usage()}", file=sys.stderr)
+    return False
 
 
 def usage() -> str:

@@ -55,8 +55,11 @@ def _handedness(folder: FrameFolder, requested: str | None) -> str:
 def _frame_numbers(folder: FrameFolder) -> list[int]:
     """Frame number of each image: `frame_ids` of meta.json, or consecutive numbers."""
     numbers = json.loads((folder.path / "meta.json").read_text()).get("frame_ids", list(range(len(folder.images))))
-    if len(numbers) != len(folder.images) or sorted(set(numbers)) != numbers:
-        raise ValueError(f"{folder.path / 'meta.json'}: frame_ids must be {len(folder.images)} increasing numbers")
+    whole = isinstance(numbers, list) and all(isinstance(number, int) for number in numbers)
+    if not whole or len(numbers) != len(folder.images) or sorted(set(numbers)) != numbers:
+        raise ValueError(
+            f"{folder.path / 'meta.json'}: frame_ids must be {len(folder.images)} increasing whole numbers"
+        )
     return numbers
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.perception.skeleton import JOINTS
-from fingerpose_ros.recording.frame_folder import read_camera, read_depth
+from fingerpose_ros.recording.frame_folder import natural_order, read_camera, read_depth
 
 from . import CommandError
 
@@ -27,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fps",
         type=float,
-        help="the images are a sequence of this rate: track and smooth; default: independent images",
+        help="the images, in natural order of their names (1, 2, 10), are a sequence of this rate: track and smooth; "
+        "default: independent images",
     )
     parser.add_argument("--model", default="", help="file of the weights; default: the weights of the package")
     parser.add_argument("--detector", default="", help="file of the detector; default: that of the package")
@@ -49,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         detector = backends.create_detector(arguments.backend, arguments.device, arguments.detector)
         estimator = HandPoseEstimator(backend, detector, EstimatorSettings())
         results = []
-        for index, path in enumerate(arguments.images):
+        images = arguments.images if arguments.fps is None else sorted(arguments.images, key=natural_order)
+        for index, path in enumerate(images):
             depth = read_depth(path, camera, unit)
             if arguments.fps is None:
                 estimator.reset()
@@ -66,7 +69,10 @@ def run(arguments: argparse.Namespace) -> int:
             "images": results,
         }
         text = json.dumps(report, indent=1) + "\n"
-        sys.stdout.write(text) if str(arguments.json) == "-" else arguments.json.write_text(text)
+        try:
+            sys.stdout.write(text) if str(arguments.json) == "-" else write_text(arguments.json, text)
+        except OSError as error:
+            raise CommandError(str(error)) from error
     return 0
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.isolation import isolate
 from fingerpose_ros.node.parameters import SETTINGS
 from fingerpose_ros.perception.hand import Hand
@@ -23,6 +24,7 @@ from fingerpose_ros.replay.node_process import NODE, NodeFailed
 from fingerpose_ros.replay.node_replay import NodeReplay, replay_through_node
 from fingerpose_ros.replay.player import Playback
 from fingerpose_ros.replay.scoring import score
+from fingerpose_ros.replay.unanswered import reasons, unanswered
 from fingerpose_ros.ros.camera_info import AUTO
 from fingerpose_ros.ros.rejection import Rejected
 
@@ -109,8 +111,10 @@ def replay_bag(
             )  # fmt: skip
             answers = replay.hands()
             result = summarise(path, replay, answers, truth, lockstep)
-            (out / SUMMARY).write_text(json.dumps(result, indent=1) + "\n")
+            write_text(out / SUMMARY, json.dumps(result, indent=1) + "\n")
             print(describe(result))
+            if lost := result["images"] - result["answered"]:
+                print(f"images not answered: {reasons(replay.diagnostics, lost)}")
             report.write_bag(out / "bag", bag, replay)
             seen = answers, truth, parameters.get("distortion", AUTO)
             report.write_sheet(out / "sheet.png", bag, *seen)
@@ -163,10 +167,11 @@ def summarise(
     playback = replay.playback
     result = {
         "recording": path.resolve().name,
-        "backend": replay.backend,
+        "backend": replay.diagnostics.get("backend", "not known"),
         "lock_step": lockstep,
         "images": len(playback.sent),
         "answered": len(playback.answered),
+        "not_answered": unanswered(replay.diagnostics),
         "rate_hz": replay.rate,
         "latency_ms": replay.latency_ms(),
         "images_with_a_hand": sum(bool(hands) for hands in answers.values()),
@@ -216,6 +221,7 @@ def write_rerun(path: Path, *recording) -> list[str]:
 def open_viewer(recording: Path) -> None:
     if not recording.exists():
         raise CommandError("--view needs rerun-sdk (pip install rerun-sdk)")
-    code = subprocess.run([sys.executable, "-m", "rerun", str(recording)], check=False).returncode
+    viewer = [sys.executable, "-m", "rerun", "--bind", "127.0.0.1"]  # else other machines could send it data
+    code = subprocess.run([*viewer, str(recording)], check=False).returncode
     if code:
         raise CommandError(f"the Rerun viewer ended with code {code}; is there a display? The recording is {recording}")

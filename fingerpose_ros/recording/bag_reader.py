@@ -11,6 +11,8 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 
+from .diagnosis import diagnose
+
 IMAGE, COMPRESSED, INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"
 
 TRANSPORT_SUFFIX = "/compressedDepth"
@@ -58,16 +60,15 @@ def open_reader(path: Path | str) -> AnyReader:
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        BagError: `path` is not a rosbag2 recording.
+        BagError: `path` is not a rosbag2 recording, or incomplete; the message says how to repair it.
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"{path} does not exist")
     try:
-        with bag_errors(path):
-            reader = AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY))
-            reader.open()
-    except BagError as error:
-        raise BagError(f"{path} is not a rosbag2 recording: {error.__cause__}") from error
+        reader = AnyReader([Path(path)], default_typestore=get_typestore(Stores.ROS2_JAZZY))
+        reader.open()
+    except Exception as error:  # the reader's errors have no common class
+        raise BagError(diagnose(Path(path), error)) from error
     if not reader.is2:
         reader.close()
         raise BagError(f"{path} is a recording of ROS 1; convert it: rosbags-convert --src {path} --dst FOLDER")
@@ -137,23 +138,32 @@ class DepthBag:
         if requested:
             matches = [c for c in images if c.topic in (requested, requested + TRANSPORT_SUFFIX)]
         else:
-            matches = [c for c in images if self._is_depth(c)]
+            problems = {c.topic: problem for c in images if (problem := self._why_no_depth(c))}
+            matches = [c for c in images if c.topic not in problems]
+            if not matches:
+                listed = "; ".join(f"{topic} {problem}" for topic, problem in sorted(problems.items()))
+                raise BagError(f"the bag has no depth image topic: {listed or 'it has no images at all'}")
         if not matches:
             topics = ", ".join(sorted({c.topic for c in images})) or "none"
-            raise BagError(f"the bag has no {requested or 'depth image topic'}; its image topics: {topics}")
+            raise BagError(f"the bag has no {requested}; its image topics: {topics}")
         names = sorted({c.topic for c in matches})
         if len(names) > 1 and not requested:
             raise BagError(f"the bag has several depth topics, choose one: {', '.join(names)}")
         return min(matches, key=lambda c: len(c.topic))  # the raw one, if the image was recorded in both transports
 
-    def _is_depth(self, connection: Connection) -> bool:
-        """Whether the first message is a depth image; topic names are not reliable."""
+    def _why_no_depth(self, connection: Connection) -> str:
+        """Why the first message is no depth image; "" if it is one. Topic names are not reliable."""
         for _, _, raw in self._reader.messages([connection]):
             message: Any = self._reader.deserialize(raw, connection.msgtype)
             if connection.msgtype == COMPRESSED:
-                return "compressedDepth" in message.format
-            return message.encoding in _DEPTH_ENCODINGS
-        return False
+                return (
+                    ""
+                    if "compressedDepth" in message.format
+                    else f"has the format {message.format!r}, not compressedDepth"
+                )
+            known = message.encoding in _DEPTH_ENCODINGS
+            return "" if known else f"has the encoding {message.encoding!r}, not {' or '.join(_DEPTH_ENCODINGS)}"
+        return "has no message"
 
     def _choose_infos(self, requested: str | None) -> Connection:
         infos = {c.topic: c for c in self._reader.connections if c.msgtype == INFO}

@@ -14,6 +14,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
+from fingerpose_ros.files import writing
 from fingerpose_ros.perception.camera import NO_DISTORTION, Camera
 from fingerpose_ros.ros.true_hands import true_hand_poses
 from fingerpose_ros.share import share_folder
@@ -33,6 +34,7 @@ class BagWriter:
 
     Raises:
         FileExistsError: the path exists.
+        OSError: it cannot be written. After this and any other error it does not exist.
     """
 
     def __init__(self, path: Path | str):
@@ -47,13 +49,19 @@ class BagWriter:
         self._topics: dict[str, Any] = {}
 
     def __enter__(self) -> "BagWriter":
-        self._writer.open()
+        with writing(self._path):
+            self._writer.open()
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_) -> None:
-        self._writer.close()
-        if error:
-            shutil.rmtree(self._path)  # an incomplete recording would look like a complete one
+        complete = False
+        try:
+            with writing(self._path):
+                self._writer.close()
+            complete = error is None
+        finally:
+            if not complete:
+                shutil.rmtree(self._path)  # an incomplete recording would look like a complete one
 
     def write(self, topic: str, message: Any, time: int) -> None:
         """Add a ROS message, recorded at `time` nanoseconds."""
@@ -64,7 +72,8 @@ class BagWriter:
         """Add a serialized message (CDR) of the type `kind`."""
         if topic not in self._topics:
             self._topics[topic] = self._writer.add_connection(topic, kind, typestore=self._types)
-        self._writer.write(self._topics[topic], time, message)
+        with writing(self._path):
+            self._writer.write(self._topics[topic], time, message)
 
 
 def write_depth_bag(

@@ -1,14 +1,15 @@
 """Reading folders of depth images: `depth/*.png`, `meta.json` and, if there is ground truth, `joints.npz`."""
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-import cv2
 import numpy as np
 
+from fingerpose_ros.files import read_image
 from fingerpose_ros.perception.camera import Camera
 
 
@@ -18,23 +19,37 @@ def natural_order(path: Path) -> tuple[list, str]:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], str(path)
 
 
+_SIZE = ("a positive whole number of pixels", lambda value: isinstance(value, int) and value > 0)
+_FOCAL_LENGTH = ("a positive number of pixels", lambda value: 0 < value < math.inf)
+_CENTRE = ("a number of pixels", math.isfinite)
+
+_KEYS = {
+    "width": _SIZE, "height": _SIZE, "fx": _FOCAL_LENGTH, "fy": _FOCAL_LENGTH, "cx": _CENTRE, "cy": _CENTRE,
+    "depth_unit_m": ("metres per step, usually 0.001", lambda value: 0 < value < 1),
+}  # fmt: skip
+"""Key of `meta.json` -> what its value must be, and whether a number is that."""
+
+
 def read_camera(path: Path) -> tuple[Camera, float]:
     """A `meta.json` -> its camera, and the depth unit in metres per step.
 
     Raises:
-        ValueError: not JSON, or a key is missing or invalid; the message names the file.
+        ValueError: not JSON, or a key is missing or invalid; the message names the file and the key.
     """
     try:
         meta = json.loads(path.read_text())
-        camera = Camera(**{key: meta[key] for key in ("width", "height", "fx", "fy", "cx", "cy")})
-        unit = float(meta["depth_unit_m"])
-        if not 0 < unit < 1:
-            raise ValueError(f"depth_unit_m is {unit}; it must be metres per step, usually 0.001")
-    except KeyError as error:
-        raise ValueError(f"{path} has no {error}") from error
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
-    return camera, unit
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(meta, dict):
+        raise ValueError(f"{path} is not a JSON object with the keys {', '.join(_KEYS)}")
+    for key, (expected, is_valid) in _KEYS.items():
+        if key not in meta:
+            raise ValueError(f"{path} has no {key}; it must be {expected}")
+        value = meta[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not is_valid(value):
+            raise ValueError(f"{path}: {key} is {json.dumps(value)}; it must be {expected}")
+    *intrinsics, unit = (meta[key] for key in _KEYS)
+    return Camera(*intrinsics), float(unit)
 
 
 def read_depth(path: Path, camera: Camera, unit: float) -> np.ndarray:
@@ -43,9 +58,7 @@ def read_depth(path: Path, camera: Camera, unit: float) -> np.ndarray:
     Raises:
         ValueError: not a 16-bit image with one channel of the camera's size; the message names the file.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise ValueError(f"{path} cannot be read as an image")
+    image = read_image(path)
     if image.dtype != np.uint16 or image.shape != (camera.height, camera.width):
         expected = f"uint16 {(camera.height, camera.width)}"
         raise ValueError(f"{path} is {image.dtype} {image.shape}; its camera's depth images are {expected}")

@@ -16,14 +16,12 @@ from fingerpose_ros.recording.bag_reader import DepthBag
 from fingerpose_ros.ros.hand_reading import to_hands
 
 from .node_process import NODE, NodeFailed, NodeProcess
-from .player import STARTUP_TIMEOUT, Playback, Player
+from .player import REASON_TIMEOUT, STARTUP_TIMEOUT, TRAILING_TIME, Playback, Player
 from .recorder import Recorder
+from .unanswered import node_values, reasons, unanswered
 
 MAX_UNANSWERED = 3
 """A lock-step replay fails if none of its first `MAX_UNANSWERED` images is answered."""
-
-TRAILING_TIME = 1.2
-"""Seconds to record after the last answer: the node publishes its diagnostics every second."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,12 @@ class NodeReplay:
     Attributes:
         playback: the images sent and answered, with their latencies.
         recorder: all messages that the node published.
-        backend: the node's engine, from its diagnostics.
+        diagnostics: the node's last ones, by key.
     """
 
     playback: Playback
     recorder: Recorder
-    backend: str
+    diagnostics: Mapping[str, str]
 
     @property
     def rate(self) -> float:
@@ -65,7 +63,7 @@ def replay_through_node(
     Args:
         bag: open for reading.
         log: file for the node's output.
-        parameters: the node's parameters; unless given, transport and reliability are set as the bag needs them.
+        parameters: the node's parameters; unless given, transport, reliability and simulated time are set for the bag.
         lockstep, rate, on_frame: see `Player.play`.
         command: starts the node.
 
@@ -73,13 +71,13 @@ def replay_through_node(
         NodeFailed: the node ended, cannot be configured, or answers no image.
         TimeoutError: it has not subscribed within `STARTUP_TIMEOUT` seconds.
     """
-    parameters = {"image_transport": bag.transport, "reliability": "reliable", **parameters}
+    parameters = {"image_transport": bag.transport, "reliability": "reliable", "use_sim_time": True, **parameters}
     context = rclpy.Context()
     rclpy.init(context=context)
     player = None
     try:
         with NodeProcess(parameters, log, command) as node:
-            player = Player(bag.transport, context=context)
+            player = Player(bag.transport, clock=True, context=context)
             recorder = Recorder(player.node)
             _wait_until_ready(player, recorder, node)
 
@@ -92,9 +90,11 @@ def replay_through_node(
 
             playback = player.play(bag, lockstep=lockstep, rate=rate, on_frame=after_frame)
             player.spin(TRAILING_TIME)
+            lost = len(playback.sent) - len(playback.answered)
+            player.spin_until(lambda: sum(unanswered(_last_diagnostics(recorder)).values()) >= lost, REASON_TIMEOUT)
             if playback.sent and not playback.answered:
                 raise _no_answer(playback, recorder)
-            return NodeReplay(playback, recorder, _last_diagnostic(recorder, "backend") or "not known")
+            return NodeReplay(playback, recorder, _last_diagnostics(recorder))
     finally:
         if player:
             player.close()
@@ -105,7 +105,7 @@ def _wait_until_ready(player: Player, recorder: Recorder, node: NodeProcess) -> 
     end = time.monotonic() + STARTUP_TIMEOUT
     while True:
         node.check()
-        for status in _statuses(recorder):
+        for status in (status for array in recorder.diagnostics for status in array.status):
             if status.level == DiagnosticStatus.ERROR:
                 raise NodeFailed(status.message)
         try:
@@ -126,15 +126,9 @@ def _require_single_node(player: Player) -> None:
 
 
 def _no_answer(playback: Playback, recorder: Recorder) -> NodeFailed:
-    reason = _last_diagnostic(recorder, "last error") or "the node gives no reason"
-    return NodeFailed(f"none of {len(playback.sent)} images was answered: {reason}")
+    count = len(playback.sent)
+    return NodeFailed(f"none of {count} images was answered: {reasons(_last_diagnostics(recorder), count)}")
 
 
-def _last_diagnostic(recorder: Recorder, key: str) -> str:
-    """The last value of a key in the node's diagnostics; empty if there is none."""
-    values = [{item.key: item.value for item in status.values}.get(key) for status in _statuses(recorder)]
-    return next((value for value in reversed(values) if value), "")
-
-
-def _statuses(recorder: Recorder) -> list[DiagnosticStatus]:
-    return [status for array in recorder.diagnostics for status in array.status]
+def _last_diagnostics(recorder: Recorder) -> dict[str, str]:
+    return node_values(recorder.diagnostics[-1]) if len(recorder.diagnostics) else {}

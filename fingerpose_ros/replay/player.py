@@ -8,10 +8,11 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
@@ -26,12 +27,22 @@ from fingerpose_ros.ros.depth_image import to_image
 from fingerpose_ros.ros.rejection import Rejected
 from fingerpose_ros.session import BadArguments, own_arguments, session
 
+from .unanswered import node_values, reasons, unanswered
+
 MIN_SPIN = 0.002
 """Seconds before each image for which answers are handled even if the image is overdue. Else they would be counted as
 later than they are."""
 
 STARTUP_TIMEOUT = 60.0
 """Seconds in which the node must load its network and subscribe."""
+
+TRAILING_TIME, REASON_TIMEOUT = 1.2, 5.0
+"""Seconds to listen after the last answer, as the node publishes its diagnostics every second; and, on a busy machine,
+until they explain all images without an answer."""
+
+CLOCK_JUMP, CLOCK_LEAD = 0.5e9, 0.05
+"""After a jump of the simulated time by `CLOCK_JUMP` nanoseconds the image is sent `CLOCK_LEAD` seconds later. Else it
+could arrive first, and the node would warn of its stamp."""
 
 DISCOVERY_TIME = 0.3
 """Seconds from discovering the node's topics to sending: DDS discovers the two directions at different times."""
@@ -89,10 +100,10 @@ class Player:
             (self._infos.topic_name, self._infos.get_subscription_count),
             (self._answers.topic_name, lambda: self.node.count_publishers(self._answers.topic_name)),
         )
-        if not self._spin_until(lambda: all(count() for _, count in endpoints), timeout):
+        if not self.spin_until(lambda: all(count() for _, count in endpoints), timeout):
             missing = ", ".join(name for name, count in endpoints if not count())
             raise TimeoutError(f"no node is connected to {missing} after {timeout:.0f} s; is hand_pose_node active?")
-        self._spin_until(lambda: False, DISCOVERY_TIME)
+        self.spin_until(lambda: False, DISCOVERY_TIME)
 
     def play(
         self, bag: DepthBag, *, lockstep: bool = False, rate: float = 1.0, answer_timeout: float = 5.0,
@@ -113,9 +124,12 @@ class Player:
             first = recorded.time if first is None else first
             if not lockstep:
                 due = begin + (recorded.time - first) * 1e-9 / rate
-                self._spin_until(lambda: False, max(due - time.monotonic(), MIN_SPIN))
+                self.spin_until(lambda: False, max(due - time.monotonic(), MIN_SPIN))
             if self._clock:
                 self._clock.publish(Clock(clock=Time(nanoseconds=recorded.stamp).to_msg()))
+                if not playback.sent or abs(recorded.stamp - playback.sent[-1]) > CLOCK_JUMP:
+                    self.spin_until(lambda: False, CLOCK_LEAD)
+                    begin += CLOCK_LEAD
             self._infos.publish(recorded.camera_info)
             playback.sent.append(recorded.stamp)
             playback.sent_at.append(time.monotonic())
@@ -126,15 +140,15 @@ class Player:
                     message = deserialize_message(recorded.image, CompressedImage)
                     self._raw.publish(to_image(from_compressed(message)))
             if lockstep:
-                self._spin_until(lambda: playback.sent[-1] not in self._unanswered, answer_timeout)
+                self.spin_until(lambda: playback.sent[-1] not in self._unanswered, answer_timeout)
             on_frame(playback)
         if not lockstep and playback.sent:  # the last image is never dropped for a newer one
-            self._spin_until(lambda: playback.sent[-1] not in self._unanswered, answer_timeout)
+            self.spin_until(lambda: playback.sent[-1] not in self._unanswered, answer_timeout)
         return playback
 
     def spin(self, seconds: float) -> None:
         """Handle messages for this time."""
-        self._spin_until(lambda: False, seconds)
+        self.spin_until(lambda: False, seconds)
 
     def close(self) -> None:
         self._executor.shutdown()
@@ -146,7 +160,7 @@ class Player:
             self._playback.latencies.append(time.monotonic() - self._unanswered.pop(stamp))
             self._playback.answered.append(stamp)
 
-    def _spin_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+    def spin_until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Handle messages until the condition holds or the timeout ends; returns whether it holds."""
         end = time.monotonic() + timeout
         while not condition():
@@ -155,6 +169,16 @@ class Player:
                 return False
             self._executor.spin_once(timeout_sec=min(left, 0.1))
         return True
+
+
+def _play(player: Player, bag: DepthBag, values: Mapping[str, str], options: argparse.Namespace) -> bool:
+    """Play the bag once, and log the result with the node's reasons in `values`. Whether the bag has images."""
+    playback = player.play(bag, lockstep=options.lock_step, rate=options.rate)
+    sent, answered = len(playback.sent), len(playback.answered)
+    player.spin_until(lambda: sum(unanswered(values).values()) >= sent - answered, REASON_TIMEOUT)
+    why = f"; the others: {reasons(values, sent - answered)}" if sent > answered else ""
+    player.node.get_logger().info(f"{sent} images played, {answered} answered{why}")
+    return sent > 0
 
 
 def positive(text: str) -> float:
@@ -166,12 +190,13 @@ def positive(text: str) -> float:
 
 
 def main(args: list[str] | None = None) -> int:
-    """`play_bag BAG`: play a bag once to the node in this namespace. Exit code 2 for a bag that cannot be played."""
+    """`play_bag BAG`: play a bag to the node in this namespace. Exit code 2 for a bag that cannot be played."""
     parser = argparse.ArgumentParser(prog="play_bag", description=main.__doc__)
     parser.add_argument("bag", help="folder of a rosbag2 recording")
     parser.add_argument("--image-topic", help="topic of depth images, if the bag has several")
     parser.add_argument("--info-topic", help="topic of camera info, if it is not in the images' namespace")
     parser.add_argument("--lock-step", action="store_true", help="send the next image when the last one is answered")
+    parser.add_argument("--loop", action="store_true", help="play the bag again and again, until Ctrl-C")
     parser.add_argument("--rate", type=positive, default=1.0, help="speed relative to the recording")
     parser.add_argument("--clock", action="store_true", help="publish /clock, for nodes with use_sim_time")
     parser.add_argument("--tell-transport", action="store_true", help="print the images' transport; play nothing")
@@ -183,9 +208,13 @@ def main(args: list[str] | None = None) -> int:
             return 0
         with session(args), DepthBag(options.bag, options.image_topic, options.info_topic) as bag:
             player = Player(bag.transport, options.clock)
+            values: dict[str, str] = {}
+            player.node.create_subscription(
+                DiagnosticArray, "/diagnostics", lambda array: values.update(node_values(array)), 10
+            )
             player.wait_for_node()
-            playback = player.play(bag, lockstep=options.lock_step, rate=options.rate)
-            player.node.get_logger().info(f"{len(playback.sent)} images played, {len(playback.answered)} answered")
+            while _play(player, bag, values, options) and options.loop:
+                pass
             player.close()
     except (BadArguments, BagError, FileNotFoundError, TimeoutError) as error:
         print(f"play_bag: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from rclpy.time import Time
 
+from fingerpose_ros.files import write_bytes, write_image
 from fingerpose_ros.perception import drawing
 from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, PARENTS, WRIST
@@ -64,7 +65,7 @@ def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, 
         if index in chosen:
             with suppress(Rejected):  # the node rejected it, too
                 tiles.append(_tile(index, depth_frame(bag, recorded, distortion), answers, truth))
-    cv2.imwrite(str(path), _grid(tiles or [np.zeros((TILE_WIDTH, TILE_WIDTH, 3), np.uint8)]))
+    write_image(path, _grid(tiles or [np.zeros((TILE_WIDTH, TILE_WIDTH, 3), np.uint8)]))
 
 
 def _tile(index: int, frame: DepthFrame, answers: Hands, truth: Hands | None) -> np.ndarray:
@@ -97,11 +98,12 @@ def write_rerun(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, 
 
     Raises:
         ImportError: rerun-sdk is not installed.
+        OSError: the file cannot be written.
     """
     import rerun as rr
 
     stream = rr.RecordingStream("fingerpose_ros")
-    stream.save(path)
+    memory = stream.memory_recording()  # Rerun would wait forever for space on a full disk
     for frame in depth_frames(bag, distortion):
         camera = frame.camera
         stream.set_time("stamp", timestamp=np.datetime64(frame.stamp, "ns"))
@@ -117,7 +119,7 @@ def write_rerun(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, 
         stream.log("truth", rr.Clear(recursive=True))
         for hand in (truth or {}).get(frame.stamp, []):
             stream.log(f"truth/{hand.handedness}", *_skeleton(rr, hand, grey=True))
-    stream.flush()
+    write_bytes(path, memory.drain_as_bytes())
 
 
 def _skeleton(rr, hand: Hand, grey: bool = False) -> list:

@@ -79,10 +79,10 @@ def test_estimating_needs_no_ros():
 @pytest.mark.parametrize(
     ("meta", "image", "message"),
     [
-        ({"fx": None}, None, "meta.json"),
+        ({"fx": None}, None, "meta.json: fx is null; it must be a positive number"),
         ({"depth_unit_m": 5}, None, "depth_unit_m is 5"),
         ({"width": 63}, None, "000000.png"),
-        ({"width": 64.0}, None, "whole numbers"),
+        ({"width": 64.0}, None, "width is 64.0; it must be a positive whole number"),
         ({}, np.zeros((48, 64), np.uint8), "uint8"),
         ({}, b"not an image", "cannot be read"),
     ],
@@ -159,6 +159,17 @@ def test_estimates_of_single_images_are_written_as_json(folder, tmp_path, capsys
     report = json.loads((tmp_path / "out.json").read_text())
     assert [image["image"] for image in report["images"]] == images
     assert len(report["joints"]) == 21
+
+
+@needs_model
+def test_a_sequence_is_read_in_natural_order_and_single_images_as_given(folder, capsys):
+    names = []
+    for index, name in enumerate(("1", "10", "2")):  # the order of a shell
+        names.append(str((folder / "depth" / f"{index:06d}.png").rename(folder / "depth" / f"{name}.png")))
+    arguments = ["estimate", "--camera", str(folder / "meta.json"), *names, "--json", "-"]
+    for options, order in (([], names), (["--fps", "30"], [names[0], names[2], names[1]])):
+        assert cli.main([*arguments, *options]) == 0
+        assert [image["image"] for image in json.loads(capsys.readouterr().out)["images"]] == order
 
 
 @needs_model

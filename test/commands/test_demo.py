@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin
 from stand_in import FAILING, StandIn
 
-from fingerpose_ros.commands import CommandError
+from fingerpose_ros.commands import CommandError, replay
 from fingerpose_ros.commands.demo import SAMPLE
 from fingerpose_ros.commands.replay import parse_settings, replay_bag
 from fingerpose_ros.perception.camera import Camera
@@ -71,6 +72,7 @@ def test_a_replay_reports_the_error_against_the_ground_truth_and_writes_all_resu
     assert result["truth"]["detected"] == 1 and result["truth"]["false_positives"] == 0
     assert result["truth"]["error_mm"] == pytest.approx(10, abs=0.1)
     assert json.loads((out / "summary.json").read_text()) == result
+    assert "use_sim_time" not in (out / "node.log").read_text()  # no warning of a clock that differs
 
     answers = recorded_hands(out / "bag", "/hand_poses")
     truth = recorded_hands(bag, TRUTH_TOPIC)
@@ -158,6 +160,14 @@ def test_a_replay_without_any_answer_ends_with_the_nodes_error(ros_environment, 
     write_bag(tmp_path / "bag", frames)
     with pytest.raises(CommandError, match=r"none of \d images was answered: .*requested failure of the stand-in"):
         replay_bag(tmp_path / "bag", tmp_path / "out", parameters={}, lockstep=lockstep, command=STAND_IN)
+
+
+def test_the_viewer_accepts_connections_of_this_machine_only(tmp_path, monkeypatch):
+    (tmp_path / "recording.rrd").touch()
+    commands = []
+    monkeypatch.setattr(replay.subprocess, "run", lambda command, **_: commands.append(command) or Mock(returncode=0))
+    replay.open_viewer(tmp_path / "recording.rrd")
+    assert "--bind 127.0.0.1" in " ".join(commands[0])
 
 
 def test_unknown_parameters_are_named():

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from fingerpose_ros.files import whole_file
 from fingerpose_ros.perception.camera import Camera
 
 from .batches import JITTER_M, SCALE
@@ -44,7 +45,7 @@ def pack(dataset: HandDataset, name: str, split: str, folder: Path, **options: o
     if (folder / INDEX).exists():
         raise FileExistsError(f"{folder} already contains a packed dataset")
     offset, cameras, rows = [0], [], {field: [] for field in _FIELDS}
-    with open(folder / WINDOWS, "wb") as file:
+    with whole_file(folder / WINDOWS) as part, open(part, "wb") as file:
         for index in tqdm(range(len(dataset)), unit="frames", desc=f"packing {name} {split}"):
             sample = dataset[index]
             window, camera = crop_window(sample)
@@ -54,7 +55,8 @@ def pack(dataset: HandDataset, name: str, split: str, folder: Path, **options: o
             for field, values in rows.items():
                 values.append(getattr(sample, field))
     texts = json.dumps(_option_texts(options))
-    np.savez(folder / INDEX, dataset=name, part=split, options=texts, offset=offset, camera=cameras, **rows)
+    with whole_file(folder / INDEX) as part:
+        np.savez(part, dataset=name, part=split, options=texts, offset=offset, camera=cameras, **rows)
 
 
 def _option_texts(options: Mapping[str, object]) -> dict[str, str]:

@@ -23,6 +23,7 @@ import torch
 from scipy import stats
 from torch.utils.flop_counter import FlopCounterMode
 
+from fingerpose_ros.files import whole_file, write_text
 from fingerpose_ros.perception.pose.network import FingerPoseNet
 from fingerpose_ros.perception.pose.network.fingerposenet import NetworkConfig
 from fingerpose_ros.perception.pose.network.registry import config_named
@@ -68,9 +69,8 @@ def render(folder: Path, count: int, options: dict) -> None:
         path = folder / f"{index}.npz"
         if not path.exists():
             batch = dataset[index]
-            part = path.with_suffix(".part.npz")
-            np.savez(part, **{name: batch[name] for name in ("image", "uvd", "present", "right")})
-            part.replace(path)
+            with whole_file(path) as part:
+                np.savez(part, **{name: batch[name] for name in ("image", "uvd", "present", "right")})
 
 
 def train(out: Path, config: TrainingConfig) -> None:
@@ -91,7 +91,8 @@ def train(out: Path, config: TrainingConfig) -> None:
             joint_errors_mm(trainer.average.network(batch["image"]).uvd, batch)
             for batch in loader(test, range(TEST_BATCHES), workers=0)
         ]
-    np.save(result, torch.cat(errors).numpy())
+    with whole_file(result) as part:
+        np.save(part, torch.cat(errors).numpy())
 
 
 def prepare_folder(out: Path, config: TrainingConfig) -> None:
@@ -106,7 +107,7 @@ def prepare_folder(out: Path, config: TrainingConfig) -> None:
     if record.exists() and record.read_text() != current:
         raise ValueError(f"{out} holds runs of another configuration, or other code (config.json); use another --out")
     out.mkdir(parents=True, exist_ok=True)
-    record.write_text(current)
+    write_text(record, current)
 
 
 def fingerprint() -> str:

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.perception.pose.network import load_network
 from fingerpose_ros.perception.pose.prediction import Backend
@@ -130,7 +131,7 @@ def evaluate(dataset: HandDataset, backend: Backend, arguments: argparse.Namespa
     print("\n".join([table(scores), *notes]))
     about = {"dataset": arguments.dataset, "model": backend.description, "size": backend.input_size}
     if arguments.json:
-        arguments.json.write_text(json.dumps(about | {"notes": notes, "results": scores}) + "\n")
+        write_text(arguments.json, json.dumps(about | {"notes": notes, "results": scores}) + "\n")
     if arguments.figure:
         figure(scores, arguments.figure)
 

@@ -36,6 +36,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.settings import EstimatorSettings
@@ -99,7 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.figures:
         detection_figures.draw_curves(report, arguments.figures / "curves.png")
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+        write_text(arguments.json, json.dumps(report, indent=1, allow_nan=False) + "\n")
 
 
 def open_sets(paths: list[Path], settings: EstimatorSettings) -> tuple[list[DetectionSet], list[str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fingerpose_ros.files import whole_file, write_image
 from fingerpose_ros.perception import drawing
 from fingerpose_ros.perception.hand import Hand
 from training.rendering.preview import caption, sheet
@@ -35,7 +36,7 @@ def draw_set(one: DetectionSet, hands: list[list[Hand]], folder: Path) -> None:
     if tiles:
         folder.mkdir(parents=True, exist_ok=True)
         kept = [tiles[k] for k in np.unique(np.linspace(0, len(tiles) - 1, min(len(tiles), TILES)).astype(int))]
-        cv2.imwrite(str(folder / f"{one.name.replace('/', '_')}.png"), sheet(kept, COLUMNS))
+        write_image(folder / f"{one.name.replace('/', '_')}.png", sheet(kept, COLUMNS))
 
 
 def draw_image(one: DetectionSet, index: int, hands: list[Hand], outcomes: list[str], palm_scores) -> np.ndarray:
@@ -80,5 +81,6 @@ def draw_curves(report: dict, path: Path) -> None:
     for axes in (recall, right):
         axes.grid(alpha=0.3)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=110)
     pyplot.close(figure)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.perception.backends.torch_detection import TorchDetectionNetworks
 from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE, sigmoid
 from fingerpose_ros.perception.detection.detector import CANDIDATES, HandDetector
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     if fractions:
         print(f"mean: {100 * np.mean(fractions):.1f} % of palms proposed by {CANDIDATES} candidates")
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+        write_text(arguments.json, json.dumps(report, indent=1, allow_nan=False) + "\n")
 
 
 def evaluate(

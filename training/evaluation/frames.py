@@ -39,9 +39,9 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
+from fingerpose_ros.files import write_image, write_text
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.detection.detector import Detector
 from fingerpose_ros.perception.detection.model_file import DetectorFile
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.figures:
             arguments.figures.mkdir(parents=True, exist_ok=True)
             name = "_".join(path.resolve().parts[-2:])
-            cv2.imwrite(str(arguments.figures / f"{name}_{arguments.centre}.png"), draw(folder, estimates))
+            write_image(arguments.figures / f"{name}_{arguments.centre}.png", draw(folder, estimates))
         results[str(path)] = result
     means = {labels: mean_over_sets(sets) for labels, sets in errors.items() if sets}
     for labels in ("measured", "weak", None):
@@ -133,7 +133,7 @@ def run(arguments: argparse.Namespace) -> None:
             print(mean_line(means[labels]))
     if arguments.json:
         report = about(arguments, models) | {"centre": arguments.centre, "sequences": results, "means": means}
-        arguments.json.write_text(json.dumps(without_nan(report), indent=1) + "\n")
+        write_text(arguments.json, json.dumps(without_nan(report), indent=1) + "\n")
 
 
 def estimate(folder: FrameFolder, models: Models, centre: str) -> list[CropPrediction | None]:

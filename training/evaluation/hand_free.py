@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.kinematics import hand_centre
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
         for name, result in report[part].items():
             print(f"{part} {line(name, result)}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+        write_text(arguments.json, json.dumps(report, indent=1) + "\n")
 
 
 def confidence(models: Models, depth: np.ndarray, camera: Camera) -> float:

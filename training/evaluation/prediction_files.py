@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import write_bytes
 from fingerpose_ros.perception.camera import Camera
 from training.datasets.reading import numbers, read_bytes
 from training.datasets.sample import DatasetError
@@ -55,4 +56,4 @@ def write_predictions(path: Path, joints_m: np.ndarray, camera: Camera) -> None:
         raise ValueError("a joint to be written is not finite, or not in front of the camera")
     uvd = np.concatenate([camera.project(joints_m), joints_m[..., 2:] * 1000], axis=-1)
     text = "".join(" ".join(f"{value:.3f}" for value in frame.ravel()) + "\n" for frame in uvd)
-    path.write_bytes(gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
+    write_bytes(path, gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())

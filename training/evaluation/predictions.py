@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import write_text
 from training.datasets import DATASETS
 
 from . import metrics
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     scores = score_files(arguments.dataset, arguments.truth, arguments.files)
     print(table(scores))
     if arguments.json:
-        arguments.json.write_text(json.dumps({"dataset": arguments.dataset, "files": scores}, indent=1) + "\n")
+        write_text(arguments.json, json.dumps({"dataset": arguments.dataset, "files": scores}, indent=1) + "\n")
     if arguments.figure:
         figure(scores, arguments.figure)
 

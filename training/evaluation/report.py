@@ -3,6 +3,8 @@
 import math
 from pathlib import Path
 
+from fingerpose_ros.files import whole_file
+
 FRAMES_WITHIN_MM = (10, 20, 30, 40)
 
 
@@ -53,5 +55,6 @@ def figure(scores: dict[str, dict], path: Path) -> None:
         axes.grid(alpha=0.3)
     frames.legend(fontsize=8)
     drawing.tight_layout()
-    drawing.savefig(path, dpi=120)
+    with whole_file(path) as part:
+        drawing.savefig(part, dpi=120)
     pyplot.close(drawing)

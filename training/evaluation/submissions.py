@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import whole_file
 from training.datasets.hands2019 import TEST_FRAMES
 from training.datasets.ho3d import EVALUATION_FRAMES, TO_OPTICAL, WRIST
 from training.datasets.sample import DatasetError
@@ -121,7 +122,7 @@ def _compare(path: Path, read: np.ndarray, written: np.ndarray) -> None:
 
 
 def _write(path: Path, name: str, text: str) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with whole_file(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED)
 
 

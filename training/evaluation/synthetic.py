@@ -18,9 +18,9 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from fingerpose_ros.files import write_image, write_text
 from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.pose.crop import roll_matrix, upright_roll
 from fingerpose_ros.perception.pose.prediction import Backend, Prediction
@@ -70,10 +70,10 @@ def run(arguments: argparse.Namespace) -> None:
     report |= {"handedness": float((second.right > 0.5).mean()), "presence": float((second.present > 0.5).mean())}
     print(table(report))
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+        write_text(arguments.json, json.dumps(report, indent=1) + "\n")
     if arguments.figures:
         arguments.figures.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(arguments.figures / "synthetic_worst.png"), draw_worst(whole, second.uvd, roll))
+        write_image(arguments.figures / "synthetic_worst.png", draw_worst(whole, second.uvd, roll))
 
 
 def predict(backend: Backend, images: np.ndarray, roll: np.ndarray) -> Prediction:

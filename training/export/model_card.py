@@ -13,6 +13,8 @@ import json
 import re
 from pathlib import Path
 
+from fingerpose_ros.files import write_text
+
 CARD = Path(__file__).resolve().parents[2] / "models" / "README.md"
 CURVE_POINTS = 24
 """Maximum number of rows of the learning curve."""
@@ -175,4 +177,4 @@ def main(argv: list[str]) -> None:
             card = fill(card, "curve", curve_table(*arguments.log))
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    arguments.card.write_text(card)
+    write_text(arguments.card, card)

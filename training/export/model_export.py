@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from fingerpose_ros.files import write_text
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.pose.model_file import DEFAULT_NAME, checksum, checksum_file
 from fingerpose_ros.perception.pose.network import FingerPoseNet, load_network
@@ -97,7 +98,7 @@ def export(weights: Path, size: int, out: Path, samples: int) -> dict:
         if differing:
             limits = f"mean {MEAN_MM} mm and 99th percentile {P99_MM} mm"
             raise ValueError(f"nothing is written: {'; '.join(differing)} differ by more than {limits}")
-        (out / "export.json").write_text(json.dumps(report, indent=1) + "\n")
+        write_text(out / "export.json", json.dumps(report, indent=1) + "\n")
         os.replace(checksum_file(path), checksum_file(out / DEFAULT_NAME))
         os.replace(path, out / DEFAULT_NAME)
     return report

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fingerpose_ros.files import read_image
 from fingerpose_ros.perception.pose.network.resnet import ResNet
 from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
 
@@ -185,9 +186,10 @@ def main(argv: list[str]) -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     for path in arguments.classify:
-        picture = cv2.imread(str(path))
-        if picture is None:
-            parser.error(f"{path} is not a picture")
+        try:
+            picture = read_image(path, cv2.IMREAD_COLOR)
+        except ValueError as error:
+            parser.error(str(error))
         classes, probabilities = classify(state, metadata["origin"], picture)
         for index, probability in zip(classes, probabilities, strict=True):
             print(f"{path.name}: {probability:.3f} {labels[index] if labels else index}")

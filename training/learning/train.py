@@ -40,6 +40,7 @@ from training.datasets.sample import hold_out
 from .checkpoint import CHECKPOINT
 from .config import Stage, load_config, task_of
 from .data import MakeBatches, composed, from_dataset, mined, rendered_count, synthetic
+from .next_steps import next_steps
 from .trainer import Trainer, is_distributed
 
 if TYPE_CHECKING:
@@ -213,5 +214,7 @@ def main(argv: list[str]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     trainer.run(arguments.minutes)
+    if os.environ.get("RANK", "0") == "0":
+        print(next_steps(arguments.out, task_of(arguments.config)))
     if is_distributed():
         distributed.destroy_process_group()

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import yaml
 
+from fingerpose_ros.files import read_image
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.pose.crop import Crop
-from fingerpose_ros.recording.frame_folder import FrameFolder
+from fingerpose_ros.recording.frame_folder import FrameFolder, natural_order
 
 from .sensors import SENSORS
 
@@ -79,7 +80,7 @@ class Backgrounds:
     """All images of some recordings, in memory.
 
     Args:
-        folders: each is a recording (`depth/*.png` and `meta.json`), or holds recordings.
+        folders: each is a recording (`depth/*.png` and `meta.json`), or holds recordings, read in natural order.
         part: one of `PARTS`, see `SPLIT`.
 
     Raises:
@@ -90,8 +91,9 @@ class Backgrounds:
     def __init__(self, folders: Iterable[Path], part: str = TRAINING):
         known = yaml.safe_load(SPLIT.read_text())
         self._by_source: list[list[Background]] = []
-        for folder in folders:
-            recordings = [Path(folder)] if (Path(folder) / "meta.json").exists() else sorted(Path(folder).iterdir())
+        for folder in map(Path, folders):
+            is_recording = (folder / "meta.json").exists()
+            recordings = [folder] if is_recording else sorted(folder.iterdir(), key=natural_order)
             opened = [path for path in recordings if (path / "meta.json").exists()]
             if not opened:
                 raise FileNotFoundError(f"{folder} holds no recording: a folder with depth/*.png and meta.json")
@@ -146,8 +148,8 @@ def _sensor_of(path: Path) -> str:
 def _read(folder: FrameFolder, sensor: str) -> list[Background]:
     images = []
     for path in folder.images:
-        raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if raw is None or raw.dtype != np.uint16 or raw.shape != (folder.camera.height, folder.camera.width):
+        raw = read_image(path)
+        if raw.dtype != np.uint16 or raw.shape != (folder.camera.height, folder.camera.width):
             raise ValueError(f"{path} is no 16-bit depth image of {folder.camera.width}x{folder.camera.height} pixels")
         images.append(Background(folder.path.name, fill_grid(raw), folder.unit, folder.camera, sensor))
     return images

@@ -11,6 +11,8 @@ import anny
 import numpy as np
 import torch
 
+from fingerpose_ros.files import write_arrays
+
 from .hands import BANK, BONES
 
 TIP_VERTICES = (2664, 1911, 2103, 2298, 2487)
@@ -89,7 +91,7 @@ def main(argv: list[str]) -> None:
     # Faces from the fingertips up the arm: cutting the arm, or the hand off it, is taking a part of this list.
     faces = renumber[faces]
     faces = faces[np.argsort(-points[:, :, 1].mean(0)[faces].min(1))]
-    np.savez_compressed(
+    write_arrays(
         args.out,
         vertices=points.astype(np.float16),
         faces=faces.astype(np.int16),

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 import warp as wp
 
+from fingerpose_ros.files import write_arrays
+
 from .body_shapes import BANK, BONES, PARENT, UNIT
 from .decimation import cap, decimate
 
@@ -161,7 +163,7 @@ def write_bank(path: Path, vertices: np.ndarray, faces: np.ndarray, weights: np.
     order = np.argsort(-weights[used], axis=1)[:, :4]
     strongest = np.take_along_axis(weights[used], order, 1)
     origin = joints[:, :1]
-    np.savez_compressed(
+    write_arrays(
         path,
         vertices=np.round((vertices[:, used] - origin) / UNIT).astype(np.int16),
         faces=np.searchsorted(used, faces).astype(np.int16),

@@ -6,10 +6,10 @@ Above each picture: the grip and the object; an x where the grip failed (trainin
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 import warp as wp
 
+from fingerpose_ros.files import write_image
 from fingerpose_ros.perception.pose.crop import roll_matrix, upright_roll
 
 from .grips import PROBABILITIES, grip_objects
@@ -83,6 +83,8 @@ def main(argv: list[str]) -> None:
     grips, which = [grip for grip, _ in pairs], np.array([i for _, i in pairs])
     pictures = draw(Renderer(HandBank()), rng, grips, which)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(arguments.out), sheet(pictures, columns=16)):
-        parser.error(f"{arguments.out} cannot be written")
+    try:
+        write_image(arguments.out, sheet(pictures, columns=16))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     print(f"{arguments.out}: {len(pictures)} grips of {len(names)} kinds of objects")

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fingerpose_ros.files import write_image
 from fingerpose_ros.perception.drawing import FINGER_COLOURS
 from fingerpose_ros.perception.pose.crop import BACKGROUND
 from fingerpose_ros.perception.skeleton import FINGERS, PARENTS
@@ -90,6 +91,8 @@ def main(argv: list[str]) -> None:
         sensor = list(SENSORS)[batch["sensor"][i]]
         tiles.append(caption(tile, f"{hand} {scenes[i]} {sensor} {batch['distance'][i]:.2f}"))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(args.out), sheet(tiles)):
-        parser.error(f"{args.out} cannot be written")
+    try:
+        write_image(args.out, sheet(tiles))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     print(f"{args.out}: {args.count} samples")

@@ -11,8 +11,9 @@ import warp as wp
 
 from .hands import HandBank
 from .meshes import Mesh
+from .warp_start import start_warp
 
-wp.config.quiet = True
+start_warp()
 
 NOTHING, SPHERE, BOX, CYLINDER = 0, 1, 2, 3
 """Kinds of primitives. In their own frame: the unit sphere, the cube |x|, |y|, |z| <= 1, the cylinder along y of radius

@@ -14,6 +14,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from fingerpose_ros.files import write_arrays
+from fingerpose_ros.recording.frame_folder import natural_order
+
 from . import poses
 from .hands import ADULT_LENGTH, FINGERS, MCPS, METACARPALS, THUMB, Angles, HandBank
 from .real_poses import ASSET, UNIT, pack, posture
@@ -100,7 +103,7 @@ def read(paths: list[Path]) -> Source:
                 names = bank["source"]
                 parts += [(str(name), bank["bones"][names == name]) for name in dict.fromkeys(names.tolist())]
         else:
-            files = sorted(path.rglob("*.pose")) if path.is_dir() else [path]
+            files = sorted(path.rglob("*.pose"), key=natural_order) if path.is_dir() else [path]
             parts += [("/".join(file.parts[-2:]), read_pose_file(file)) for file in files]
     if not parts:
         raise ValueError("no .pose file in the given paths")
@@ -295,7 +298,7 @@ def retarget(source: Source, bank: HandBank) -> tuple[Angles, np.ndarray, np.nda
 
 def save(path: Path, angles: Angles, source: Source) -> None:
     """Write the asset that `RealPoses` loads."""
-    np.savez_compressed(
+    write_arrays(
         path,
         angles=np.round(pack(angles) / UNIT).astype(np.int16),
         recording=source.recording.astype(np.uint8),

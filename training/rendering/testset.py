@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fingerpose_ros.files import write_arrays
+
 from .rendered_batches import RenderedBatches
 from .scene_sampling import BACKGROUNDS
 from .sensors import SENSORS
@@ -130,9 +132,7 @@ def load_or_build(
         raise ValueError(f"{advice}. Its means are {means}, not {expected}")
     if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        part = cache.with_suffix(".part.npz")  # an interrupted write leaves no incomplete set
-        np.savez_compressed(part, **whole)
-        part.replace(cache)
+        write_arrays(cache, **whole)
     return whole
 
 

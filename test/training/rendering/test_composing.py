@@ -143,6 +143,12 @@ def test_the_split_is_fixed_and_unknown_folders_train(tmp_path, caplog):
     assert {image.source for image in Backgrounds([tmp_path], THRESHOLDS).images} == {held_back}
 
 
+def test_recordings_are_read_in_natural_order(tmp_path):
+    for name in ("take10", "take2"):
+        write_recording(tmp_path / name, [table()])
+    assert [image.source for image in Backgrounds([tmp_path]).images] == ["take2", "take10"]
+
+
 def test_mistakes_in_a_recording_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no recording"):
         Backgrounds([tmp_path])

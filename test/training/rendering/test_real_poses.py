@@ -87,6 +87,13 @@ def test_pose_files_of_another_layout_are_rejected(tmp_path):
         retarget_poses.read([tmp_path])
 
 
+def test_pose_files_are_read_in_natural_order(tmp_path):
+    for number in (10, 2):
+        (tmp_path / f"take{number}.pose").write_text(" ".join([f"0 0 {number} 0 0 0 1"] * 17) + "\n")
+    recordings = retarget_poses.read([tmp_path]).recordings
+    assert [Path(name).name for name in recordings] == ["take2.pose", "take10.pose"]
+
+
 def test_sampling_is_reproducible(bank, stored):
     shapes = np.arange(20)
     first, second, other = (stored.sample(np.random.default_rng(seed), bank, shapes) for seed in (3, 3, 4))

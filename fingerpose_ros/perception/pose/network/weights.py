@@ -1,13 +1,14 @@
 """Loading and saving network weights: safetensors with the network's configuration in the header. Never pickle."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from fingerpose_ros.files import whole_file
 
 from ..model_file import GRAPH_PREFIX
 from .fingerposenet import FingerPoseNet, NetworkConfig
@@ -17,10 +18,13 @@ CONFIG_KEY = "fingerposenet"
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file atomically."""
-    temporary = path.with_name(path.name + ".tmp")
-    save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
-    os.replace(temporary, path)
+    """Write a safetensors file. Raises OSError, see `whole_file`."""
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with whole_file(path) as part:
+        try:
+            save_file(stored, part, metadata)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
 
 
 def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
