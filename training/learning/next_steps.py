@@ -19,10 +19,10 @@ def next_steps(out: Path, task: str) -> str:
     else:
         from .detection.trainer import WEIGHTS  # imported late: it needs Warp
 
-        weights = shlex.quote(str(out / WEIGHTS))
+        weights, model = shlex.quote(str(out / WEIGHTS)), shlex.quote(str(out / "model"))
         commands = [
             f"./run training evaluate detector FOLDER... --weights {weights}",
-            f"./run training export_detector --weights {weights} --out {shlex.quote(str(out / 'model'))} --backgrounds DIR...",
+            f"./run training export_detector --weights {weights} --out {model} --backgrounds DIR...",
         ]
     again = "A run that was stopped early continues with the same command and --resume."
     return "\n".join([f"The trained weights are in {weights}. Next:", *(f"    {line}" for line in commands), again])
