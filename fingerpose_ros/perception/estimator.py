@@ -18,8 +18,9 @@ from .tracking.association import Seen, associate, one_track_a_hand
 from .tracking.smoothing import PoseFilter
 from .tracking.tracks import Track
 
-NEW_HANDS, MIN_LOGIT = 3, -2.5
-"""Detections in an image whose poses may be predicted as new hands, and the least logit of their classification."""
+MIN_LOGIT = -2.5
+"""Least logit of a detection whose pose is predicted as that of a possible new hand. In recorded images without hands
+1.4 detections have it, of the detector's six candidates."""
 
 PALM_TO_CENTRE = 0.035
 """Distance from a hand's palm to its centre in its direction, before its pose is predicted, metres."""
@@ -111,11 +112,11 @@ class HandPoseEstimator:
         return sorted(hands, key=lambda pair: pair[0].id)
 
     def _possible_hands(self, detections: list[Detection]) -> list[Detection]:
-        """Those detections, likeliest first, that may become new hands."""
+        """Those detections that may become new hands."""
         confirmed = [track.confidence for track in self._tracks if track.confirmed]
         if len(confirmed) >= self._settings.max_hands and min(confirmed) >= self._settings.min_detection_confidence:
             return []
-        return [detection for detection in detections if detection.logit >= MIN_LOGIT][:NEW_HANDS]
+        return [detection for detection in detections if detection.logit >= MIN_LOGIT]
 
     def _new_track(self, detection: Detection) -> Track:
         centre = detection.palm + PALM_TO_CENTRE * detection.direction

@@ -12,7 +12,16 @@ from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE, Confidence, logit, sigmoid
 from fingerpose_ros.perception.detection.detector import APART, CANDIDATES, HandDetector, best_apart, best_candidates
-from fingerpose_ros.perception.detection.prediction import CONTEXT_SIZE, DETAIL_SIZE, PROPOSAL_SIZE, Classification
+from fingerpose_ros.perception.detection.prediction import (
+    CONTEXT_HALF,
+    CONTEXT_SIZE,
+    DETAIL_HALF,
+    DETAIL_SIZE,
+    PROPOSAL_HALF,
+    PROPOSAL_SIZE,
+    Classification,
+)
+from fingerpose_ros.perception.detection.surface import decimated, metric_crops, surface_points
 
 DISTANCES = (0.2, 1.5)
 BALL = np.array([0.05, -0.02, 0.6])
@@ -143,10 +152,17 @@ def test_the_packaged_detector_is_the_same_in_both_engines():
     pytest.importorskip("torch")
     one, other = (backends.create_detector(name, "cpu", threads=1) for name in ("openvino", "torch"))
     assert one.confidence == other.confidence
-    depth = render(CAMERA, SCENE, WALL)
-    pairs = list(zip(*(d.detect(depth, CAMERA, DISTANCES) for d in (one, other)), strict=True))
-    assert pairs and all(np.allclose(a.palm, b.palm, atol=1e-4) for a, b in pairs)
-    assert all(a.logit == pytest.approx(b.logit, abs=1e-3) for a, b in pairs)
+    depth, camera = decimated(render(CAMERA, SCENE, WALL), CAMERA)
+    points = surface_points(depth, camera, *DISTANCES)
+    assert len(points) > 100  # more than a batch
+    crops = metric_crops(depth, camera, points, PROPOSAL_HALF, PROPOSAL_SIZE)
+    for a, b in zip(one.networks.propose(crops), other.networks.propose(crops), strict=True):
+        assert np.allclose(a, b, atol=1e-3)
+    context = metric_crops(depth, camera, points[:10], CONTEXT_HALF, CONTEXT_SIZE)
+    detail = metric_crops(depth, camera, points[:10], DETAIL_HALF, DETAIL_SIZE)
+    first, second = (detector.networks.classify(context, detail) for detector in (one, other))
+    for name in ("logits", "offsets", "directions"):
+        assert np.allclose(getattr(first, name), getattr(second, name), atol=1e-3)
 
 
 def test_a_missing_detector_is_rejected_with_its_path(tmp_path):
