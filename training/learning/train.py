@@ -5,8 +5,8 @@
     ./run training train --config training/configs/full.yaml --out runs/full --minutes 60
     ./run training train --config training/configs/full.yaml --out runs/full --minutes 60 --resume
 
-    torchrun --nproc-per-node 2 -m training train --config training/configs/further.yaml --out runs/further \
-        --weights models/fingerposenet.safetensors
+    torchrun --master-addr 127.0.0.1 --nproc-per-node 2 -m training train --config training/configs/further.yaml \
+        --out runs/further --weights models/fingerposenet.safetensors
 
     ./run training train --config training/configs/nyu.yaml --dataset nyu --root /data/nyu --out runs/nyu
 
@@ -63,6 +63,8 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        if os.environ.get("MASTER_ADDR") == "127.0.0.1":  # gloo would resolve the machine's own name
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         distributed.init_process_group("nccl" if name == "cuda" else "gloo")
     return device
 
