@@ -21,6 +21,7 @@ from fingerpose_ros.perception.settings import EstimatorSettings
 from training.learning.checkpoint import with_prefix
 from training.learning.detection.inference import WORKING_FOCAL, Proposer, classify
 from training.learning.detection.samples import CANDIDATES, best_candidates
+from training.progress import progress
 from training.rendering.composed_images import decimation
 
 from .detection import open_sets
@@ -91,7 +92,7 @@ def evaluate(
         Matches(len(one.labelled)),
     )
     rng, near, most = np.random.default_rng(0), [], EstimatorSettings().max_hands
-    for n, i in enumerate(one.labelled):
+    for n, i in enumerate(progress(one.labelled, one.name)):
         step = decimation(one.folder.camera.fx, WORKING_FOCAL)
         camera = one.folder.camera.scaled(step)
         depth = np.ascontiguousarray(one.folder.depth(i)[::step, ::step])

@@ -199,8 +199,14 @@ def main(argv: list[str]) -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
 
-    def stop(*_) -> None:
+    done = trainer.progress.samples
+
+    def stop(number: int, _) -> None:
+        # Before the first step there is nothing to save; a second Ctrl-C does not wait for the step under way.
+        if number == signal.SIGINT and (trainer.stopping or trainer.progress.samples == done):
+            raise KeyboardInterrupt
         trainer.stopping = True
+        log.info("stopping after this step; Ctrl-C again stops at once and keeps the last checkpoint")
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
