@@ -5,7 +5,7 @@ import importlib
 import sys
 
 from fingerpose_ros.commands import CommandError
-from fingerpose_ros.program import print_any_name
+from fingerpose_ros.program import importing, interrupted, print_any_name
 
 COMMANDS = {
     "demo": "replay the sample recording through the node and show the detected hands",
@@ -31,7 +31,8 @@ def main(args: list[str] | None = None) -> int:
         subparser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         if name == chosen:  # the other commands may need packages that are not installed
             try:
-                command = importlib.import_module(f".commands.{name}", __package__)
+                with importing(f"fingerpose {name}"):
+                    command = importlib.import_module(f".commands.{name}", __package__)
             except ModuleNotFoundError as error:
                 return _fail(name, _missing_module_message(name, error))
             command.add_arguments(subparser)
@@ -41,7 +42,7 @@ def main(args: list[str] | None = None) -> int:
     except CommandError as error:
         return _fail(arguments.command, str(error))
     except KeyboardInterrupt:
-        return 130
+        return interrupted(f"fingerpose {arguments.command}")
 
 
 def _missing_module_message(command: str, error: ModuleNotFoundError) -> str:

@@ -16,7 +16,7 @@ ORDER = {
         {"estimator"}, {"tracking"}, {"backends"}, {"detection"}, {"pose"},
         {"drawing"}, {"settings"}, {"kinematics"}, {"hand", "skeleton", "camera"},
     ),
-    "training": ({"evaluation"}, {"export"}, {"learning"}, {"datasets"}, {"rendering"}),
+    "training": ({"evaluation"}, {"export"}, {"learning"}, {"datasets"}, {"rendering"}, {"progress"}),
 }  # fmt: skip
 """Package -> its rooms and files, highest first. Each imports only from its own row and the rows below it."""
 

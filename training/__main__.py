@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from fingerpose_ros.program import print_any_name
+from fingerpose_ros.program import importing, interrupted, print_any_name
 
 TOOLS = {
     "preview": ("rendering.preview", "render a contact sheet of hands with their labels"),
@@ -37,11 +37,16 @@ def main(argv: list[str]) -> int:
         return 2
     name = EARLIER_NAMES.get(argv[0], argv[0])
     print_any_name()
+    program = f"./run training {name}"
     try:
-        return import_module(f"training.{TOOLS[name][0]}").main(argv[1:]) or 0
+        with importing(program):
+            tool = import_module(f"training.{TOOLS[name][0]}")
+        return tool.main(argv[1:]) or 0
     except OSError as error:  # a full disk, for instance
-        print(f"./run training {name}: {error}", file=sys.stderr)
+        print(f"{program}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return interrupted(program)
 
 
 def is_tool(name: str) -> bool:

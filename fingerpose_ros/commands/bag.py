@@ -12,6 +12,7 @@ from fingerpose_ros.recording.bag_writer import write_depth_bag
 from fingerpose_ros.recording.frame_folder import FrameFolder
 
 from . import CommandError
+from .progress import counted
 
 START = 1_700_000_000_000_000_000
 """Stamp of image 0, nanoseconds, as folders hold no times."""
@@ -34,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         folder = FrameFolder.open(arguments.folder)
         hand = _handedness(folder, arguments.hand) if folder.joints is not None else ""
-        write_depth_bag(arguments.out, folder.camera, _frames(folder, hand, arguments.fps))
+        frames = counted(_frames(folder, hand, arguments.fps), len(folder.images), "images")
+        write_depth_bag(arguments.out, folder.camera, frames)
     except (ValueError, OSError) as error:
         raise CommandError(str(error)) from error
     print(f"{arguments.out}: {len(folder.images)} images{f', true joints of a {hand} hand' if hand else ''}")

@@ -29,10 +29,9 @@ from fingerpose_ros.ros.camera_info import AUTO
 from fingerpose_ros.ros.rejection import Rejected
 
 from . import CommandError
+from .progress import PERIOD, time_left
 
 SUMMARY = "summary.json"
-
-_PROGRESS_PERIOD = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,12 +151,13 @@ class Progress:
 
     def __call__(self, playback: Playback) -> None:
         now, sent = time.monotonic(), len(playback.sent)
-        if now - self._printed < _PROGRESS_PERIOD and sent < self._count:
+        if now - self._printed < PERIOD and sent < self._count:
             return
         self._printed = now
         recent = sorted(playback.latencies[-30:])
         latency = f", latency {recent[len(recent) // 2] * 1e3:.1f} ms" if recent else ""
-        print(f"  {sent}/{self._count} sent, {len(playback.answered)} answered{latency}", flush=True)
+        left = time_left(playback.sent_at[0], sent, self._count)
+        print(f"  {sent}/{self._count} sent, {len(playback.answered)} answered{latency}, {left}", flush=True)
 
 
 def summarise(

@@ -7,7 +7,12 @@ from pathlib import Path
 
 SUPPORT = Path(__file__).resolve().parent
 ROOT = SUPPORT.parents[1]
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+TORCHRUN = (
+    "-m", "torch.distributed.run", "--nproc-per-node", "2",
+    "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1",
+)  # fmt: skip
+"""Like `--standalone`, which waits for the machine's own name to resolve: in some containers it never does."""
+
 TIMEOUT = 300
 
 

@@ -41,6 +41,7 @@ from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.recording.frame_folder import FrameFolder
+from training.progress import progress
 
 from . import detection_figures
 from .detection_report import mean_report, set_report, text
@@ -118,7 +119,7 @@ def open_sets(paths: list[Path], settings: EstimatorSettings) -> tuple[list[Dete
 def detect(folder: FrameFolder, models: Models, settings: EstimatorSettings, rate: float | None) -> list[list[Hand]]:
     """The hands in each image: a sequence of `rate` images a second, or separate images if that is None."""
     estimator, hands = HandPoseEstimator(*models, settings), []
-    for i in range(len(folder.images)):
+    for i in progress(range(len(folder.images)), folder.path.name):
         if rate is None:
             estimator.reset()
         hands.append(estimator.estimate(folder.depth(i), folder.camera, i / rate if rate else 0.0))

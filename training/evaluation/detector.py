@@ -20,6 +20,7 @@ from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE, sigmo
 from fingerpose_ros.perception.detection.detector import CANDIDATES, HandDetector
 from fingerpose_ros.perception.detection.surface import decimated
 from fingerpose_ros.perception.settings import EstimatorSettings
+from training.progress import progress
 
 from .detection import open_sets
 from .detection_report import mean_report, set_report, text
@@ -72,7 +73,7 @@ def evaluate(
     matches, strict, swept = parts = tuple(Matches(len(one.labelled)) for _ in range(3))
     near, settings = [], EstimatorSettings()
     distances = settings.min_distance, settings.max_distance
-    for n, i in enumerate(one.labelled):
+    for n, i in enumerate(progress(one.labelled, one.name)):
         depth, camera = one.folder.depth(i), one.folder.camera
         candidates = detector.propose(*decimated(depth, camera), distances)
         apart = np.linalg.norm(candidates[:, None] - one.palms[i], axis=2)

@@ -7,6 +7,8 @@ import argparse
 import sys
 from importlib import import_module
 
+from fingerpose_ros.program import importing
+
 COMMANDS = {
     "frames": "errors on recorded depth frames",
     "detection": "hands found and false positives on recorded depth frames",
@@ -24,7 +26,8 @@ def main(argv: list[str]) -> int:
     described = "; ".join(f"{name}: {purpose}" for name, purpose in COMMANDS.items())
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=described)
     arguments = parser.parse_args(argv[:1])
-    command = import_module(f"training.evaluation.{arguments.command}")
+    with importing(f"./run training evaluate {arguments.command}"):
+        command = import_module(f"training.evaluation.{arguments.command}")
     parser = argparse.ArgumentParser(
         prog=f"./run training evaluate {arguments.command}", description=command.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -55,6 +55,7 @@ from fingerpose_ros.perception.pose.prediction import Backend
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, PARENTS
 from fingerpose_ros.recording.frame_folder import FrameFolder
+from training.progress import progress
 from training.rendering.preview import caption, draw_crop, sheet
 
 from .frame_scoring import IN_FRONT_MM, labelled_frames, mean_over_sets, score
@@ -142,7 +143,7 @@ def estimate(folder: FrameFolder, models: Models, centre: str) -> list[CropPredi
     estimator = HandPoseEstimator(*models, settings)
     predictions: list[CropPrediction | None] = []
     labelled = labelled_frames(folder)
-    for i in range(len(folder.images)):
+    for i in progress(range(len(folder.images)), folder.path.name):
         depth = folder.depth(i)
         if not labelled[i]:
             predictions.append(None)

@@ -24,6 +24,7 @@ from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.recording.frame_folder import FrameFolder
+from training.progress import progress
 from training.rendering.hand_free_images import HandFreeImages, cut_away
 from training.rendering.testset import CAMERAS
 
@@ -52,15 +53,16 @@ def run(arguments: argparse.Namespace) -> None:
         if folder.joints is None:
             raise ValueError(f"{name} has no joints.npz, which locates the hand to be removed")
     synthetic, images = defaultdict(list), HandFreeImages(SEED, sensors=CAMERAS)
-    for k in range(arguments.count):
+    for k in progress(range(arguments.count), "synthetic images"):
         kind, camera, depth = images[k]
         synthetic[kind].append(confidence(models, depth, camera))
     report = about(arguments, models) | {"synthetic": fractions(synthetic)}
     real, tracks = defaultdict(list), {}
     for name, folder in folders.items():
         cut = [without_hand(folder.depth(i), folder.camera, joints) for i, joints in enumerate(folder.joints)]
-        real[name] = [confidence(models, depth, folder.camera) for depth in cut]
-        kept = [k for i, depth in enumerate(cut) if (k := track_kept(models, folder, i, depth)) is not None]
+        real[name] = [confidence(models, depth, folder.camera) for depth in progress(cut, name)]
+        shown = enumerate(progress(cut, f"{name}, tracks"))
+        kept = [k for i, depth in shown if (k := track_kept(models, folder, i, depth)) is not None]
         tracks[name] = {"hands_removed": len(kept), "track_kept": float(np.mean(kept)) if kept else None}
     report["real"] = {name: result | tracks.get(name, {}) for name, result in fractions(real).items()}
     for part in ("synthetic", "real"):

@@ -25,6 +25,7 @@ from fingerpose_ros.perception.kinematics import hand_direction
 from fingerpose_ros.perception.pose.crop import roll_matrix, upright_roll
 from fingerpose_ros.perception.pose.prediction import Backend, Prediction
 from fingerpose_ros.perception.skeleton import JOINTS, SUBTASKS
+from training.progress import progress
 from training.rendering import composed_testset, testset
 from training.rendering.preview import caption, draw_crop, sheet
 from training.rendering.sensors import SENSORS
@@ -57,10 +58,10 @@ def run(arguments: argparse.Namespace) -> None:
     cache = arguments.cache or Path(f".work/synthetic_test_{version}.npz")
     whole = composed_testset.load(cache, arguments.backgrounds) if arguments.backgrounds else testset.load(cache)
     strata = composed_testset.strata(whole) if arguments.backgrounds else testset.strata(whole)
-    first = predict(backend, whole["image"], np.zeros(len(whole["uvd"])))
+    first = predict(backend, whole["image"], np.zeros(len(whole["uvd"])), "first crops")
     first_errors = metrics.joint_errors(to_mm(first.uvd, whole["distance"]), to_mm(whole["uvd"], whole["distance"]))
     roll = upright_roll(hand_direction(to_mm(first.uvd, whole["distance"])))
-    second = predict(backend, whole["image"], roll)
+    second = predict(backend, whole["image"], roll, "upright crops")
     report = about(arguments, backend) | {"set": f"synthetic test set, version {version}"}
     uvd = rotated(whole["uvd"], roll)
     visible = whole["visible"] & (np.abs(uvd[..., :2]) < 1).all(axis=-1)
@@ -76,10 +77,13 @@ def run(arguments: argparse.Namespace) -> None:
         write_image(arguments.figures / "synthetic_worst.png", draw_worst(whole, second.uvd, roll))
 
 
-def predict(backend: Backend, images: np.ndarray, roll: np.ndarray) -> Prediction:
-    """Predictions for the cubes in `testset` images (n, 1, EDGE, EDGE), rotated by `roll` (n,) radians."""
+def predict(backend: Backend, images: np.ndarray, roll: np.ndarray, what: str) -> Prediction:
+    """Predictions for the cubes in `testset` images (n, 1, EDGE, EDGE), rotated by `roll` (n,) radians.
+
+    `what` names them in the display of the progress.
+    """
     parts = []
-    for i in range(0, len(images), BATCH):
+    for i in progress(range(0, len(images), BATCH), what, "batches"):
         parts.append(backend.infer(resample(images[i : i + BATCH], backend.input_size, roll[i : i + BATCH])))
     names = [field.name for field in fields(Prediction)]
     return Prediction(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})

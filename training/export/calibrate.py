@@ -13,6 +13,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 from fingerpose_ros.perception.pose.calibration import Calibration
 from fingerpose_ros.perception.pose.network import FingerPoseNet
+from training.progress import progress
 from training.rendering.rendered_batches import RenderedBatches
 
 FIT_SEED, CHECK_SEED = 20_250_208, 20_250_308
@@ -61,7 +62,7 @@ def predict(network: FingerPoseNet, size: int, seed: int, samples: int) -> Predi
     """
     batches = RenderedBatches(size=size, batch=BATCH, seed=seed, aligned_fraction=1, off_centre_arm_fraction=0)
     collected = []
-    for index in range(-(-samples // BATCH)):
+    for index in progress(range(-(-samples // BATCH)), "calibration", "batches"):
         batch = batches[index]
         out = network(torch.from_numpy(batch["image"]))
         predicted = {name: tensor.numpy() for name, tensor in zip(("uvd", "sigma", "logits"), out, strict=True)}

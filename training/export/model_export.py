@@ -26,6 +26,7 @@ from fingerpose_ros.perception.pose.model_file import DEFAULT_NAME, checksum, ch
 from fingerpose_ros.perception.pose.network import FingerPoseNet, load_network
 from fingerpose_ros.perception.pose.network.weights import CONFIG_KEY, load_tensors, save_tensors
 from fingerpose_ros.perception.pose.prediction import Backend
+from training.progress import progress
 
 from . import calibrate
 from .agreement import MEAN_MM, P99_MM, agrees, distances, recorded_crops, synthetic_crops
@@ -121,10 +122,10 @@ def compare(path: Path, trained: FingerPoseNet, stored: FingerPoseNet) -> list[d
     recorded = recorded_crops(size)
     if recorded is not None:
         crops["recorded"] = recorded
+    pairs = [(kind, images, other) for kind, images in crops.items() for other in others]
     return [
         {"what": other.description, "crops": kind, "count": len(images)} | distances(reference, other, images)
-        for kind, images in crops.items()
-        for other in others
+        for kind, images, other in progress(pairs, "backends compared", "comparisons")
     ]
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from .losses import HALF_CUBE_MM
+from .worker_processes import ShieldedLoader
 
 if TYPE_CHECKING:
     from training.datasets import HandDataset
@@ -153,7 +154,7 @@ def loader(batches: Batches, indices: Iterable[int], workers: int) -> DataLoader
     if workers:
         # Not forked: that is unsafe once Warp, OpenMP or CUDA has started.
         options = {"multiprocessing_context": "spawn", "prefetch_factor": AHEAD, "worker_init_fn": _start_worker}
-    return DataLoader(batches, batch_size=None, sampler=indices, num_workers=workers, **options)
+    return ShieldedLoader(batches, batch_size=None, sampler=indices, num_workers=workers, **options)
 
 
 def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -5,8 +5,8 @@
     ./run training train --config training/configs/full.yaml --out runs/full --minutes 60
     ./run training train --config training/configs/full.yaml --out runs/full --minutes 60 --resume
 
-    torchrun --nproc-per-node 2 -m training train --config training/configs/further.yaml --out runs/further \
-        --weights models/fingerposenet.safetensors
+    torchrun --master-addr 127.0.0.1 --nproc-per-node 2 -m training train --config training/configs/further.yaml \
+        --out runs/further --weights models/fingerposenet.safetensors
 
     ./run training train --config training/configs/nyu.yaml --dataset nyu --root /data/nyu --out runs/nyu
 
@@ -64,6 +64,8 @@ def choose_device(name: str) -> torch.device:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        if os.environ.get("MASTER_ADDR") == "127.0.0.1":  # gloo would resolve the machine's own name
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         distributed.init_process_group("nccl" if name == "cuda" else "gloo")
     return device
 
@@ -208,8 +210,14 @@ def main(argv: list[str]) -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
 
-    def stop(*_) -> None:
+    done = trainer.progress.samples
+
+    def stop(number: int, _) -> None:
+        # Before the first step there is nothing to save; a second Ctrl-C does not wait for the step under way.
+        if number == signal.SIGINT and (trainer.stopping or trainer.progress.samples == done):
+            raise KeyboardInterrupt
         trainer.stopping = True
+        log.info("stopping after this step; Ctrl-C again stops at once and keeps the last checkpoint")
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

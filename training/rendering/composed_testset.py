@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.progress import counter
+
 from .backgrounds import THRESHOLDS
 from .composed_batches import OBJECTS, ComposedBatches
 from .testset import BATCH, COUNT, EDGE, SIZE, load_or_build, view_of
@@ -59,12 +61,15 @@ def source(backgrounds: Iterable[Path]) -> ComposedBatches:
 def build(backgrounds: Iterable[Path], count: int = COUNT) -> dict[str, np.ndarray]:
     """The set: a batch of `count` samples as `ComposedBatches` renders it, with `view`s as indices into `VIEWS`."""
     batches, taken, index, total = source(backgrounds), [], 0, 0
+    shown = counter("composing the test set", count)
     while total < count:
         batch = batches[index]
         index += 1
         keep = np.flatnonzero(batch["present"] & (batch["visible_fraction"] >= MIN_VISIBLE))[: count - total]
         total += len(keep)
         taken.append({name: values[keep] for name, values in batch.items()})
+        shown.update(len(keep))
+    shown.close()
     whole = {name: np.concatenate([batch[name] for batch in taken]) for name in taken[0]}
     whole["view"] = view_of(whole["view"])
     return whole

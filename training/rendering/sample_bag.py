@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.hand import LEFT, RIGHT
 from fingerpose_ros.recording.bag_writer import write_depth_bag
+from training.progress import progress
 
 from . import poses
 from .hands import ADULT_LENGTH, ARM, Angles, HandBank
@@ -165,7 +166,8 @@ def main(argv: list[str]) -> int:
     images = scene(bank)
     stamps = [START + round(k * 1e9 / RATE) for k in range(len(images))]
     truth = [{name: hand[3] for name, hand in image.items()} for image in images]
-    write_depth_bag(args.out, CAMERA, zip(stamps, render(bank, images, args.seed), truth, strict=True))
+    frames = zip(stamps, render(bank, images, args.seed), truth, strict=True)
+    write_depth_bag(args.out, CAMERA, progress(frames, "rendering", total=len(images)))
     size = sum(file.stat().st_size for file in args.out.iterdir())
     print(f"{args.out}: {len(images)} images, {size / 1e6:.1f} MB")
     return 0

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from fingerpose_ros.files import write_arrays
+from training.progress import counter
 
 from .rendered_batches import RenderedBatches
 from .scene_sampling import BACKGROUNDS
@@ -73,6 +74,7 @@ def build(count: int = COUNT) -> dict[str, np.ndarray]:
     quota[: count - quota.sum()] += 1
     children = np.ceil(quota * 0.2).astype(int)
     batches, taken, left, left_children, index = source(), [], quota.copy(), children.copy(), 0
+    shown = counter("rendering the test set", count)
     while left.sum():
         batch = batches[index]
         index += 1
@@ -87,6 +89,8 @@ def build(count: int = COUNT) -> dict[str, np.ndarray]:
                 left_children[c] -= child
                 keep.append(i)
         taken.append({name: values[keep] for name, values in batch.items()})
+        shown.update(len(keep))
+    shown.close()
     whole = {name: np.concatenate([batch[name] for batch in taken]) for name in taken[0]}
     whole["view"] = view_of(whole["view"])
     return whole
