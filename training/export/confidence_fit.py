@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
-from tqdm import tqdm
 
 from fingerpose_ros.perception.detection.confidence import LARGEST_LOGIT, Confidence, logit, sigmoid
 from fingerpose_ros.perception.detection.detector import HandDetector
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.pose.prediction import Backend
 from fingerpose_ros.perception.settings import EstimatorSettings
+from training.progress import progress
 from training.rendering.backgrounds import part_for_thresholds
 from training.rendering.composed_images import ComposedImages
 
@@ -65,7 +65,7 @@ def collect(backend: Backend, detector: HandDetector, backgrounds: tuple[Path, .
     )
     images = ComposedImages(seed, backgrounds, part_for_thresholds(backgrounds))
     rows, sources = [], []
-    for index in tqdm(range(count), unit=" images", desc="confidence"):
+    for index in progress(range(count), "confidence"):
         image = images[index]
         shown = image.visible >= MIN_VISIBLE
         for depth, palms, unclear in (
