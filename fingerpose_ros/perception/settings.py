@@ -17,15 +17,14 @@ class EstimatorSettings:
         cube_half_size: half the side, in metres, of the cube around a hand that is cropped.
         handedness: "both", or "right" or "left" if every hand is known to have that handedness.
         max_hands: maximum number of tracked hands. The default is a user's two hands, as handover and two-handed
-            teleoperation need. Detecting a second hand costs a little time after two of five images.
+            teleoperation need.
         smoothing: whether joints are smoothed over time.
         smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
         smoothing_beta: increase of that cut-off with speed, Hz per m/s.
         max_sigma: a joint is not valid if a standard deviation of its position exceeds this, metres.
-        min_detection_confidence: minimum `CropPrediction.confidence` of a new hand: its presence probability times
-            the expected fraction of joints that lie on a visible surface with an error under 20 mm.
-        min_tracking_confidence: minimum presence probability of a hand, new or tracked. A tracked hand below it is
-            reported as absent.
+        min_detection_confidence: minimum `Track.confidence` of a new hand: the probability that a palm lies within
+            80 mm of its palm. At the default a hand is likelier than none.
+        min_tracking_confidence: minimum confidence of a tracked hand. One below it is reported as absent.
 
     Raises:
         ValueError: a value out of range, or two that contradict each other.
@@ -40,8 +39,8 @@ class EstimatorSettings:
     smoothing_min_cutoff: float = 1.0
     smoothing_beta: float = 40.0
     max_sigma: float = 0.03
-    min_detection_confidence: float = 0.4
-    min_tracking_confidence: float = 0.5
+    min_detection_confidence: float = 0.5
+    min_tracking_confidence: float = 0.4
 
     def __post_init__(self):
         if self.handedness not in ("both", RIGHT, LEFT):
