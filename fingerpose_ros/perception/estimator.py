@@ -130,25 +130,33 @@ class HandPoseEstimator:
         self, predictor: CropPredictor, tracks: list[Track], detections: list[Detection | None]
     ) -> list[CropPrediction | None]:
         """The pose of each track, all in one request; those of new hands once more, centred and upright."""
-        sides = [self._sides(track) for track in tracks]
-        crops = [
-            predictor.crop(self._place(track, detection), side, track.direction)
-            for track, detection, both in zip(tracks, detections, sides, strict=True)
-            for side in both
-        ]
-        predicted = iter(predictor.predict(crops))
-        poses = [self._likelier(track, [next(predicted) for _ in s]) for track, s in zip(tracks, sides, strict=True)]
-        again = [
-            i for i, pose in enumerate(poses) if not tracks[i].images and pose and pose.present >= MIN_FIRST_PRESENCE
-        ]
-        upright = [predictor.crop(poses[i].centre, poses[i].handedness, poses[i].direction) for i in again]
-        for i, pose in zip(again, predictor.predict(upright), strict=True):
+        centres = [self._place(track, detection) for track, detection in zip(tracks, detections, strict=True)]
+        poses = self._poses(predictor, tracks, centres, [track.direction for track in tracks])
+        again = {
+            i: pose
+            for i, pose in enumerate(poses)
+            if not tracks[i].images and pose and pose.present >= MIN_FIRST_PRESENCE
+        }
+        found = again.values()
+        new = [tracks[i] for i in again]
+        upright = self._poses(predictor, new, [pose.centre for pose in found], [pose.direction for pose in found])
+        for i, pose in zip(again, upright, strict=True):
             poses[i] = pose
         return poses
 
-    def _sides(self, track: Track) -> tuple[str, ...]:
-        """The handednesses for which a track's crop is predicted."""
-        return track.sides if self._settings.handedness == "both" else (self._settings.handedness,)
+    def _poses(
+        self, predictor: CropPredictor, tracks: list[Track], centres: list[np.ndarray], directions: list[np.ndarray]
+    ) -> list[CropPrediction | None]:
+        """The poses of tracks in crops with these centres and directions, in one request."""
+        both = self._settings.handedness == "both"
+        sides = [track.sides if both else (self._settings.handedness,) for track in tracks]
+        crops = [
+            predictor.crop(centre, side, direction)
+            for centre, direction, of_track in zip(centres, directions, sides, strict=True)
+            for side in of_track
+        ]
+        predicted = iter(predictor.predict(crops))
+        return [self._likelier(track, [next(predicted) for _ in s]) for track, s in zip(tracks, sides, strict=True)]
 
     def _place(self, track: Track, detection: Detection | None) -> np.ndarray:
         """The centre (3,) of a track's crop: where it should be, or where it is detected if that is elsewhere."""

@@ -76,7 +76,9 @@ def test_the_palm_moves_with_the_centre():
 def test_a_new_track_has_both_handednesses():
     track = Track(np.zeros(3), np.zeros(3), UP, 0.0)
     assert is_doubted(track) and not track.confirmed
-    assert not track.set_handedness(0.3) and track.handedness == "left" and track.sides == ("left",)
+    assert not track.set_handedness(0.3) and track.handedness == "left" and is_doubted(track)
+    track.set_handedness(0.05)
+    assert track.sides == ("left",)
 
 
 def test_handedness_is_doubted_only_after_several_contradicting_predictions():
