@@ -14,7 +14,7 @@ ORDER = {
     ),
     "fingerpose_ros.perception": (
         {"estimator"}, {"tracking"}, {"backends"}, {"detection"}, {"pose"},
-        {"drawing"}, {"settings"}, {"kinematics"}, {"hand", "skeleton", "camera"},
+        {"drawing"}, {"settings"}, {"kinematics"}, {"hand", "skeleton", "camera", "anatomy"},
     ),
     "training": ({"evaluation"}, {"export"}, {"learning"}, {"datasets"}, {"rendering"}, {"progress"}),
 }  # fmt: skip

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import warp as wp
 
+from fingerpose_ros.perception.anatomy import CHILD_LENGTH, HAND_LENGTH
+
 from . import poses, scene_sampling
 from .hands import ADULT_LENGTH
 from .real_poses import real_poses
 from .renderer import Renderer
-
-HAND_LENGTH, CHILD_LENGTH = (ADULT_LENGTH, 0.014, 0.152, 0.222), (0.135, 0.015, 0.105, 0.160)
-"""Wrist to middle fingertip, metres, of adults and of children: mean, standard deviation, least, most."""
 
 PLAIN_FRACTION = 0.3
 """Fraction of hands shown with less than the requested difficulty, by a uniformly sampled factor. Most hands that a

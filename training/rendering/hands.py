@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from fingerpose_ros.perception.anatomy import HAND_LENGTH, LABEL_GAP
+
 BANK = Path(__file__).with_name("hand_bank.npz")
 
 PALMAR = np.array([-1.0, 0, 0])
 """Direction out of the palm, wrist bone frame."""
 
-ADULT_LENGTH = 0.187
+ADULT_LENGTH = HAND_LENGTH[0]
 """Length of an adult's hand from the wrist's axis to the middle fingertip, metres."""
 
 FLESH = (0.0014, 0.0007, -0.0003, 0.0032)
@@ -68,11 +70,6 @@ KNUCKLE_BREADTH = 1.1
 KNUCKLE_ROLL = (4, 3, 7, -8)
 """Rotation of the MCP axes about the fingers, degrees. Without it the rig's bent fingers collide."""
 
-GAP = 0.04
-"""Distance from the axis of a digit's first joint to its label, as a fraction of the hand's length. The label is at the
-base of the bone that the joint moves, closer to where datasets and other hand models have it.
-"""
-
 BONES = (
     "lowerarm01", "lowerarm02", "wrist",
     "finger1-1", "finger1-2", "finger1-3",
@@ -86,8 +83,8 @@ FINGERS = tuple((m + 1, m + 2, m + 3) for m in METACARPALS)
 MCPS = [finger[0] for finger in FINGERS]
 
 JOINT_BONES = (WRIST, *THUMB, THUMB[2], *(bone for finger in FINGERS for bone in (*finger, finger[2])))
-"""The bone of each of the 21 joints. A joint is the head of its bone; a digit's first joint lies `GAP` along it; a tip
-moves with the last bone."""
+"""The bone of each of the 21 joints. A joint is the head of its bone; a digit's first joint lies `LABEL_GAP` along it;
+a tip moves with the last bone."""
 
 
 @dataclass(frozen=True)
@@ -283,7 +280,7 @@ class HandBank:
         transforms = frames @ self._inverse[shapes]
 
         joints = frames[:, list(JOINT_BONES)][..., :3, 3]
-        joints[:, 1::4] += GAP * self.length[shapes, None, None] * frames[..., :3, 1][:, [THUMB[0], *MCPS]]
+        joints[:, 1::4] += LABEL_GAP * self.length[shapes, None, None] * frames[..., :3, 1][:, [THUMB[0], *MCPS]]
         last = transforms[:, [THUMB[2], *(finger[2] for finger in FINGERS)]]
         joints[:, 4::4] = np.einsum("nfij,nfj->nfi", last[..., :3, :3], self.tips[shapes]) + last[..., :3, 3]
         return transforms, joints

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from .hands import ADULT_LENGTH, Angles, HandBank
+from fingerpose_ros.perception.anatomy import CUPPING, DIP_PER_PIP, FLEXION_LIMITS, THUMB_FLEXION_LIMITS, THUMB_LIMITS
 
-LIMITS = ((-25, 98), (0, 122), (-8, 88))
-"""Flexion of MCP, PIP and DIP, degrees. A fist bends PIPs by 102 to 108 and DIPs by 63 to 72 on average (AAOS, Joint
-Motion, 1965); people differ."""
+from .hands import ADULT_LENGTH, Angles, HandBank
 
 # Degrees. Index to little: (MCP, PIP); the spread of each; thumb: radial, palmar, MCP, IP. Spread is positive towards
 # the little finger, so a hand opens with (-, 0, +, +). People's fingers part by 17, 14 and 32 degrees at most (means;
@@ -88,9 +86,6 @@ Association) to 120 degrees (American Society for Surgery of the Hand)."""
 RESTING = ("flat", "open", "wide", "relaxed", "mouse", "flat", "relaxed")
 """Poses of hands that rest on a surface."""
 
-CUPPING = (0, 0.02, 0.06, 0.12)
-"""Flexion of the four metacarpals relative to that of their MCPs."""
-
 _CANDIDATES = 6
 _TOLERANCE = 0.003
 """Tolerated penetration of flesh into flesh, metres."""
@@ -108,7 +103,7 @@ def named(names: list[str]) -> Angles:
     thumb = np.radians([entry[2] for entry in entries])
     n = len(names)
     return Angles(
-        flexion=np.concatenate([bends, 0.62 * bends[..., 1:]], axis=2),
+        flexion=np.concatenate([bends, DIP_PER_PIP * bends[..., 1:]], axis=2),
         spread=np.radians([entry[1] for entry in entries]),
         metacarpal=np.clip(bends[..., 0], 0, None) * CUPPING,
         thumb=thumb[:, :2],
@@ -124,10 +119,10 @@ def _anatomical(rng: np.random.Generator, n: int) -> Angles:
     together = rng.uniform(0, 1, (n, 1)) < 0.6
     share = np.where(together, rng.beta(0.8, 0.8, (n, 1)) + rng.normal(0, 0.12, (n, 4)), rng.beta(0.7, 0.7, (n, 4)))
     pip_share = np.clip(np.where(rng.uniform(0, 1, (n, 1)) < 0.6, share, rng.beta(0.7, 0.7, (n, 4))), 0, 1)
-    low, high = np.radians(LIMITS).T
+    low, high = np.radians(FLEXION_LIMITS).T
     mcp = low[0] + (high[0] - low[0]) * np.clip(share + rng.normal(0, 0.1, (n, 4)), 0, 1)
     pip = high[1] * np.clip(pip_share + rng.normal(0, 0.06, (n, 4)), 0, 1)
-    dip = 0.62 * pip + np.radians(rng.normal(0, 5, (n, 4)))
+    dip = DIP_PER_PIP * pip + np.radians(rng.normal(0, 5, (n, 4)))
     fan = np.radians([-17, -1, 13, 38]) * rng.uniform(-0.15, 1.2, (n, 1)) + np.radians(rng.normal(0, 4, (n, 4)))
     converged = np.radians([3, -1, -6, -11]) * np.clip(mcp / np.radians(80), 0, 1)
     return Angles(
@@ -146,16 +141,16 @@ def jitter(rng: np.random.Generator, angles: Angles, degrees: np.ndarray) -> Ang
     scale = np.radians(degrees)
     n = len(scale)
     flexion = angles.flexion + rng.normal(0, 1, (n, 4, 3)) * scale[:, None, None] * (1.0, 1.2, 0.7)
-    low, high = np.radians(LIMITS).T
+    low, high = np.radians(FLEXION_LIMITS).T
     wrist = rng.normal(0, 1, (n, 3)) * np.radians((32, 10, 30))
     return Angles(
         flexion=np.clip(flexion, low, high),
         spread=angles.spread + rng.normal(0, 0.5, (n, 4)) * scale[:, None],
         metacarpal=angles.metacarpal,
-        thumb=np.clip(angles.thumb + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(0, -5), (90, 68)])),
+        thumb=np.clip(angles.thumb + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians(THUMB_LIMITS).T),
         thumb_twist=angles.thumb_twist + rng.normal(0, 0.8, n) * scale,
         thumb_flexion=np.clip(
-            angles.thumb_flexion + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians([(-12, -15), (60, 80)])
+            angles.thumb_flexion + rng.normal(0, 1, (n, 2)) * scale[:, None], *np.radians(THUMB_FLEXION_LIMITS).T
         ),
         wrist=np.clip(wrist, *np.radians([(-75, -25, -70), (75, 25, 70)])),
     )

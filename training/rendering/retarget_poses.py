@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from fingerpose_ros.files import write_arrays
+from fingerpose_ros.perception.anatomy import CUPPING, FLEXION_LIMITS, THUMB_ROLL_LIMITS
 from fingerpose_ros.recording.frame_folder import natural_order
 
 from . import poses
@@ -56,8 +57,8 @@ TIPS = np.array([21.0, 17.3, 17.5, 19.2, 17.7]) / 1000
 LINK_TOLERANCE = 0.002
 """Largest deviation from `LINKS`, metres. A pose that deviates by more is not of this hand, or its bones are apart."""
 
-FINGER_LIMITS = ((-45, *(low for low, _ in poses.LIMITS)), (60, *(high for _, high in poses.LIMITS)))
-THUMB_LIMITS = ((-10, -10, -25, -15, -15), (95, 72, 25, 62, 85))
+FINGER_LIMITS = ((-45, *(low for low, _ in FLEXION_LIMITS)), (60, *(high for _, high in FLEXION_LIMITS)))
+THUMB_LIMITS = ((-10, -10, THUMB_ROLL_LIMITS[0], -15, -15), (95, 72, THUMB_ROLL_LIMITS[1], 62, 85))
 """Lower and upper limits, degrees: a finger's spread, MCP, PIP and DIP; the thumb's radial and palmar direction, twist,
 MCP and IP."""
 
@@ -183,7 +184,7 @@ class Fit:
         n = len(hands.joints)
         proximal = hands.joints[:, 1:, 1] - hands.joints[:, 1:, 0]
         bend = np.arctan2(proximal[..., 2], proximal[..., 1])
-        self.metacarpal = np.clip(bend, 0, np.radians(poses.LIMITS[0][1])) * poses.CUPPING
+        self.metacarpal = np.clip(bend, 0, np.radians(FLEXION_LIMITS[0][1])) * CUPPING
         self.to_wrist = bank.rest[self.shape, METACARPALS[1], :3, :3]
         self.wrist = wrist_angles(hands.forearm @ self.to_wrist.T)
         self.targets = self._targets(hands)

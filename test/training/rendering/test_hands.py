@@ -6,10 +6,11 @@ import pytest
 pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
 
 
+from fingerpose_ros.perception.anatomy import LABEL_GAP
 from fingerpose_ros.perception.kinematics import joint_angles
 from fingerpose_ros.perception.skeleton import PARENTS
 from training.rendering import hands, poses
-from training.rendering.hands import ADULT_LENGTH, BANK, FINGERS, GAP, THUMB, Angles, HandBank
+from training.rendering.hands import ADULT_LENGTH, BANK, FINGERS, THUMB, Angles, HandBank
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_bones_keep_their_length_in_every_pose(bank):
     fingers = np.ones(20, bool)
     fingers[[0, 4, 8, 12, 16]] = False  # from the wrist: the palm cups, and a base joint lies before its axis
     assert difference[:, fingers].max() < 1e-6
-    assert difference.max() < 1.25 * GAP
+    assert difference.max() < 1.25 * LABEL_GAP
 
 
 def test_a_zero_pose_has_zero_flexion_in_the_estimator(bank):

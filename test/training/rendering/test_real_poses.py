@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
 
+from fingerpose_ros.perception.anatomy import FLEXION_LIMITS
 from training.rendering import hand_sampling, poses, real_poses, retarget_poses
 from training.rendering.hands import ADULT_LENGTH, MCPS, Angles, HandBank
 from training.rendering.real_poses import ASSET, RealPoses
@@ -39,7 +40,7 @@ def test_the_asset_is_small_and_names_its_sources(stored):
 
 def test_stored_angles_and_joints_are_within_limits(bank, stored):
     flexion = np.degrees(stored.angles.flexion)
-    for angle, (low, high) in enumerate(poses.LIMITS):
+    for angle, (low, high) in enumerate(FLEXION_LIMITS):
         assert low - 0.1 <= flexion[..., angle].min() and flexion[..., angle].max() <= high + 0.1
     thumb = np.concatenate(
         [stored.angles.thumb, stored.angles.thumb_twist[:, None], stored.angles.thumb_flexion], axis=1
