@@ -1,8 +1,10 @@
-"""Smoothing of joint positions over time: the One-Euro filter, and its use on a whole hand."""
+"""Smoothing over time: the One-Euro filter, its use on the joints of a hand, and on the pose of an articulated hand."""
 
 import numpy as np
 
 from ..kinematics import PALM, palm_position
+from .articulation import ArticulatedPose, HandShape
+from .rotations import nearest_rotation
 
 
 class OneEuroFilter:
@@ -70,3 +72,30 @@ class PoseFilter:
         """
         palm, palm_known = palm_position(positions), bool(valid[PALM].all())
         return self._palm(palm, stamp, palm_known) + self._joints(positions - palm, stamp, valid & palm_known)
+
+
+_LEVERS = np.array([(0.09, 0.09, 0.05, 0.06, 0.03), *[(0.09, 0.09, 0.05, 0.05, 0.025)] * 4])
+_TURN_LEVER = 0.08
+"""Metres per radian: how far an angle moves the fingertip, and the palm's rotation the joints. So the filter's cut-off
+rises with speeds in metres per second for all of them."""
+
+
+class ArticulatedFilter:
+    """Smooths the pose of an articulated hand by One-Euro filters, so that its bones keep their lengths.
+
+    One is for the palm's position, one for its rotation; the angles of each digit share a cut-off.
+
+    Arguments as of `OneEuroFilter`.
+    """
+
+    def __init__(self, min_cutoff: float, beta: float):
+        self._palm, self._turn, self._angles = (OneEuroFilter(min_cutoff, beta) for _ in range(3))
+
+    def __call__(self, pose: ArticulatedPose, shape: HandShape, stamp: float) -> ArticulatedPose:
+        """The smoothed pose at `stamp` seconds."""
+        palm = 0.8 * shape.axes[1:].mean(axis=0)  # the mean of wrist and MCPs moves less than the wrist as a hand turns
+        centre = self._palm(pose.wrist + pose.rotation @ palm, stamp)
+        scale = _TURN_LEVER / np.sqrt(2)  # a matrix changes by the square root of two per radian
+        rotation = nearest_rotation(self._turn(scale * pose.rotation.reshape(9), stamp).reshape(3, 3))
+        angles = self._angles(_LEVERS * pose.angles, stamp) / _LEVERS
+        return ArticulatedPose(centre - rotation @ palm, rotation, angles)
