@@ -96,6 +96,7 @@ SETTINGS = (
         choices=("both", "right", "left"),
     ),
     _of_estimator("max_hands", "Maximum number of tracked hands.", low=1, high=4),
+    _of_estimator("hand_model", "Learn the lengths of a hand's bones, and keep them and the anatomical limits."),
     _of_estimator("smoothing", "Smooth the joints over time (One-Euro filter)."),
     _of_estimator(
         "smoothing_min_cutoff", "Cut-off frequency of the filter at rest, Hz. Lower: less jitter, more lag.",

@@ -15,6 +15,7 @@ from .pose.crop_predictor import CropPrediction, CropPredictor
 from .pose.prediction import Backend
 from .settings import EstimatorSettings
 from .tracking.association import Seen, associate, one_track_a_hand
+from .tracking.hand_model import HandModel
 from .tracking.smoothing import PoseFilter
 from .tracking.tracks import Track
 
@@ -123,7 +124,7 @@ class HandPoseEstimator:
         track = Track(detection.palm, centre, detection.direction, self._stamp)
         if self._settings.handedness != "both":
             track.set_handedness(float(self._settings.handedness == RIGHT))
-        track.filter = self._new_filter()
+        self._begin_pose(track)
         return track
 
     def _predict(
@@ -177,7 +178,7 @@ class HandPoseEstimator:
         if len(predictions) == 1:
             track.observe_handedness(right, self._stamp)
         elif track.set_handedness(right):
-            track.filter = self._new_filter()
+            self._begin_pose(track)
         return next((prediction for prediction in known if prediction.handedness == track.handedness), known[0])
 
     def _weigh(self, track: Track, detection: Detection | None, prediction: CropPrediction | None) -> None:
@@ -214,26 +215,28 @@ class HandPoseEstimator:
             confirmed.append(track)
         return confirmed + tentative
 
-    def _new_filter(self) -> PoseFilter | None:
+    def _begin_pose(self, track: Track) -> None:
+        """Forget a track's earlier poses: it is new, or was the other hand."""
         settings = self._settings
-        return PoseFilter(settings.smoothing_min_cutoff, settings.smoothing_beta) if settings.smoothing else None
+        cutoffs = (settings.smoothing_min_cutoff, settings.smoothing_beta) if settings.smoothing else None
+        track.model = HandModel(cutoffs) if settings.hand_model else None
+        track.filter = PoseFilter(*cutoffs) if cutoffs and not track.model else None
 
     def _hand(self, track: Track, prediction: CropPrediction, camera: Camera) -> Hand:
-        sigma = prediction.position_sigma
-        pixels = camera.project(np.maximum(prediction.positions, (-np.inf, -np.inf, 1e-3)))
-        valid = (
-            (sigma.max(axis=-1) <= self._settings.max_sigma)
-            & (np.abs(prediction.uvd) <= 1).all(axis=-1)
-            & (pixels >= -0.5).all(axis=-1)
-            & (pixels <= (camera.width - 0.5, camera.height - 0.5)).all(axis=-1)
-        )
-        positions = track.filter(prediction.positions, self._stamp, valid) if track.filter else prediction.positions
+        valid = prediction.valid(camera, self._settings.max_sigma)
+        positions, model = prediction.positions, track.model
+        if model:
+            positions = model(positions, prediction.covariance, valid, track.handedness, self._stamp)
+        elif track.filter:
+            positions = track.filter(positions, self._stamp, valid)
         return Hand(
             track_id=track.id,
             handedness=track.handedness,
             handedness_score=track.handedness_score if self._settings.handedness == "both" else 1.0,
             confidence=track.confidence,
-            sigma=sigma,
+            sigma=prediction.position_sigma,
             joint_confidence=prediction.joint_confidence,
+            length=model.length if model else np.nan,
+            length_settled=bool(model and model.settled),
             **known_parts(positions, valid, track.handedness),
         )

@@ -38,6 +38,8 @@ class Hand:
             joint that its frame needs: the other end of its bone, the wrist, or the MCP of index, middle or little.
         sigma: (21, 3) standard deviation of each position along the camera's axes, metres.
         joint_confidence: (21,) probability that the joint's position error is under 20 mm.
+        length: wrist to middle fingertip along the bones, as learnt so far, metres; NaN if it is not learnt.
+        length_settled: whether `length`, and with it the length of each bone, hardly changes any more.
         valid: (21,) bool, whether the joint is known well enough to be used.
         palm_position: (3,), the mean of the wrist and the four fingers' MCPs; NaN if one is not valid. The palm's
             orientation is the wrist's: x to the middle finger's MCP, z dorsal.
@@ -55,3 +57,5 @@ class Hand:
     valid: np.ndarray
     palm_position: np.ndarray
     fingers: dict[str, Finger]
+    length: float = np.nan
+    length_settled: bool = False

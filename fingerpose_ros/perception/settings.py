@@ -18,6 +18,7 @@ class EstimatorSettings:
         handedness: "both", or "right" or "left" if every hand is known to have that handedness.
         max_hands: maximum number of tracked hands. The default is a user's two hands, as handover and two-handed
             teleoperation need.
+        hand_model: whether the bones of a hand keep their lengths, and its joints stay within the anatomical limits.
         smoothing: whether joints are smoothed over time.
         smoothing_min_cutoff: cut-off of the smoothing at rest, Hz.
         smoothing_beta: increase of that cut-off with speed, Hz per m/s.
@@ -35,6 +36,7 @@ class EstimatorSettings:
     cube_half_size: float = 0.14
     handedness: str = "both"
     max_hands: int = 2
+    hand_model: bool = True
     smoothing: bool = True
     smoothing_min_cutoff: float = 1.0
     smoothing_beta: float = 40.0

@@ -46,6 +46,8 @@ def hand_pose(header: Header, hand: Hand) -> HandPose:
         handedness=HANDEDNESS[hand.handedness],
         handedness_score=float(hand.handedness_score),
         confidence=float(hand.confidence),
+        hand_length=float(hand.length),
+        hand_length_settled=hand.length_settled,
         wrist=joints[WRIST],
         palm=_pose(hand.palm_position.tolist(), quaternions[WRIST]),  # orientation of the wrist
         fingers=fingers,

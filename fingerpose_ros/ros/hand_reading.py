@@ -42,6 +42,8 @@ def to_hand(message) -> Hand:
             name: Finger(np.array(finger.flexion, float), finger.abduction, finger.curl, finger.thumb_distance)
             for name, finger in zip(FINGERS, message.fingers, strict=True)
         },
+        length=getattr(message, "hand_length", np.nan),  # recordings of earlier versions have no length
+        length_settled=getattr(message, "hand_length_settled", False),
     )
 
 

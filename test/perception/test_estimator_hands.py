@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import estimator, right_at, see
+from oracle import estimator, left_at, right_at, see
 from rendered_scene import CAMERA, hand_balls, render
 from scipy.stats import norm
 
@@ -38,6 +38,37 @@ def test_smoothing_reduces_jitter_and_can_be_disabled(oracle):
         positions.append([which.estimate(depth, CAMERA, i / 30)[0].positions for which in (raw, smooth)])
     spread = np.array(positions)[10:].std(axis=0).mean(axis=(1, 2))
     assert spread[0] == pytest.approx(0.003, rel=0.2) and spread[1] < 0.6 * spread[0]
+
+
+@pytest.mark.parametrize("smoothing", (False, True))
+def test_with_a_hand_model_bones_keep_their_lengths(oracle, smoothing):
+    random = np.random.default_rng(0)
+    oracle.sigma[:] = 0.03
+    free, modelled = (estimator(oracle, smoothing=smoothing, hand_model=model) for model in (False, True))
+    for scene in (right_at(), left_at()):
+        joints, handedness = scene
+        depth = render(CAMERA, hand_balls(joints, forearm=0.6))
+        spreads, errors = [], []
+        for which in (free, modelled):
+            which.reset()
+            hands = []
+            for i in range(40):
+                oracle.hands = [(joints + random.normal(0, 0.003, joints.shape), handedness)]
+                hands += which.estimate(depth, CAMERA, i / 30)
+            bones = [[np.linalg.norm(np.diff(hand.positions[5:9], axis=0), axis=1)] for hand in hands[20:]]
+            spreads.append(np.std(bones, axis=0).mean())
+            errors.append(np.mean([np.linalg.norm(hand.positions - joints, axis=1).mean() for hand in hands[20:]]))
+            assert hands[-1].handedness == handedness
+            assert np.isfinite(hands[-1].length) == hands[-1].length_settled == (which is modelled)
+        assert not hands[0].length_settled and hands[-1].length == pytest.approx(0.19, abs=0.015)
+        assert spreads[1] < 0.3 * spreads[0] and errors[1] < 0.006
+
+
+def test_with_a_hand_model_joints_that_are_not_valid_stay_unknown(oracle):
+    oracle.sigma[JOINTS.index("middle_tip")] = (0.01, 0.01, 0.3)
+    (hand,) = see(estimator(oracle, hand_model=True), oracle, [right_at()], 0.0)
+    assert {JOINTS[j] for j in np.flatnonzero(~hand.valid)} == {"middle_tip"}
+    assert np.isnan(hand.positions[12]).all() and np.isfinite(hand.positions[hand.valid]).all()
 
 
 def test_an_uncertain_joint_and_what_depends_on_it_are_not_valid(oracle):
@@ -152,11 +183,11 @@ class RandomNetworks:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.integers(0, 2**32 - 1), st.sampled_from(("both", "right", "left")), st.booleans(), st.integers(1, 3))
-def test_hands_are_well_formed_for_any_image_and_prediction(seed, handedness, smoothing, max_hands):
+@given(st.integers(0, 2**32 - 1), st.sampled_from(("both", "right", "left")), *[st.booleans()] * 2, st.integers(1, 3))
+def test_hands_are_well_formed_for_any_image_and_prediction(seed, handedness, model, smoothing, max_hands):
     random = np.random.default_rng(seed)
     camera = Camera(80, 60, 70.0, 70.0, 40.0, 30.0)
-    settings = EstimatorSettings(handedness=handedness, smoothing=smoothing, max_hands=max_hands)
+    settings = EstimatorSettings(handedness=handedness, hand_model=model, smoothing=smoothing, max_hands=max_hands)
     networks = RandomNetworks(seed)
     randomised = HandPoseEstimator(networks, HandDetector(networks, Confidence(0.3, 1.0, 0.0)), settings)
     stamp = 0.0

@@ -1,6 +1,7 @@
 """Hands -> messages: poses, tree of frames, joint states, markers; unknown values are left out or NaN."""
 
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from fingerpose_ros.perception.skeleton import FINGER_JOINTS, FINGERS, JOINTS
 from fingerpose_ros.ros import quaternion
 from fingerpose_ros.ros.hand_labels import HandLabels
 from fingerpose_ros.ros.hand_messages import hand_pose, hand_pose_array, joint_state
+from fingerpose_ros.ros.hand_reading import to_hand
 from fingerpose_ros.ros.markers import markers
 from fingerpose_ros.ros.transforms import transforms
 
@@ -86,6 +88,14 @@ def test_a_hand_pose_message_contains_the_hand(valid):
     for name, finger in zip(FINGERS, message.fingers, strict=True):
         np.testing.assert_allclose(finger.flexion, hand.fingers[name].flexion, rtol=1e-5)
         np.testing.assert_allclose(finger.abduction, hand.fingers[name].abduction, rtol=1e-5)
+
+
+def test_a_hand_that_is_read_back_is_the_same():
+    for hand in (make_hand(CENTRE), replace(make_hand(CENTRE, "left"), length=0.182, length_settled=True)):
+        again = to_hand(hand_pose(HEADER, hand))
+        np.testing.assert_allclose(again.positions, hand.positions, atol=1e-12)
+        np.testing.assert_allclose(again.length, hand.length, rtol=1e-6)
+        assert (again.handedness, again.length_settled) == (hand.handedness, hand.length_settled)
 
 
 def test_no_hand_is_an_empty_array_with_the_images_header():

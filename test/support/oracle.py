@@ -92,7 +92,8 @@ def oracle_with_crops(monkeypatch):
 
 
 def estimator(oracle, **changes):
-    return HandPoseEstimator(oracle, oracle, EstimatorSettings(**{"smoothing": False, **changes}))
+    """An estimator whose hands have the predicted joints, unless `changes` of the settings say otherwise."""
+    return HandPoseEstimator(oracle, oracle, EstimatorSettings(**{"smoothing": False, "hand_model": False, **changes}))
 
 
 def see(estimator, oracle, hands, stamp, planes=(TABLE,)):

@@ -73,6 +73,19 @@ class CropPrediction:
         """(21,) probability that a joint's error is less than `SMALL_ERROR`."""
         return probability_within(self.covariance, SMALL_ERROR)
 
+    def valid(self, camera: Camera, max_sigma: float) -> np.ndarray:
+        """(21,) bool: whether a joint is known well enough to be used.
+
+        Its standard deviation is at most `max_sigma` metres on each axis, and it lies within the cube and the image.
+        """
+        pixels = camera.project(np.maximum(self.positions, (-np.inf, -np.inf, 1e-3)))
+        return (
+            (self.position_sigma.max(axis=-1) <= max_sigma)
+            & (np.abs(self.uvd) <= 1).all(axis=-1)
+            & (pixels >= -0.5).all(axis=-1)
+            & (pixels <= (camera.width - 0.5, camera.height - 0.5)).all(axis=-1)
+        )
+
     @property
     def shown(self) -> np.ndarray:
         """(21,) bool: whether the joint's pixel in `image` shows a surface."""

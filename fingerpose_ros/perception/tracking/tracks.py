@@ -7,6 +7,7 @@ import numpy as np
 
 from ..detection.confidence import sigmoid
 from ..hand import LEFT, RIGHT
+from .hand_model import HandModel
 from .smoothing import PoseFilter
 
 AVERAGING_TIME = 0.3
@@ -41,7 +42,8 @@ class Track:
         detector_logit: of the detection in the last image that it was looked for in.
         last_seen: seconds, of the last observation.
         images: in which it was looked for.
-        filter: smooths its pose; None without smoothing.
+        model: makes its bones keep their lengths, and smooths its pose; None without `hand_model`.
+        filter: smooths its pose; None without smoothing or with a `model`.
     """
 
     def __init__(self, palm: np.ndarray, centre: np.ndarray, direction: np.ndarray, stamp: float):
@@ -49,6 +51,7 @@ class Track:
         self.palm, self.centre, self.direction = palm, centre, direction
         self.handedness: str | None = None
         self.evidence = self.confidence = self.detector_logit = 0.0
+        self.model: HandModel | None = None
         self.filter: PoseFilter | None = None
         self._right, self._velocity, self._weighed = 0.5, np.zeros(3), stamp
 
