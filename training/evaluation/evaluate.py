@@ -14,6 +14,7 @@ COMMANDS = {
     "detection": "hands found and false positives on recorded depth frames",
     "detector": "a detector's weights alone, without the pose network",
     "synthetic": "errors on the synthetic test set",
+    "sequences": "errors, jitter and lag on rendered sequences of moving hands",
     "hand_free": "false positives on images without a hand",
     "predictions": "score prediction files in the common text format",
     "dataset": "errors on a benchmark's test split, and archives for the challenges",
