@@ -27,8 +27,9 @@ CHILDREN = 0.15
 FARTHEST = 3.5
 """Lengths differ from people's mean by at most so many standard deviations."""
 
-SETTLED = 0.02
-"""The lengths have settled if the hand's length has a smaller relative standard deviation."""
+SETTLED, SOONEST = 0.02, 1.0
+"""The lengths have settled if the hand's length has a smaller relative standard deviation, but no sooner than after so
+many seconds: the errors in neighbouring images are alike."""
 
 
 def _people() -> tuple[np.ndarray, np.ndarray]:
@@ -64,15 +65,17 @@ class BoneLengths:
 
     def __init__(self, shape: HandShape | None = None):
         self._information, self._linear = np.zeros((30, 30)), np.zeros(30)
-        self._stamp: float | None = None
+        self._begin = self._stamp = -np.inf
         self.shape, self.settled = shape or _shape(_MEAN), False
 
     def observe(self, pose: ArticulatedPose, fitted: Linearised, stamp: float) -> None:
         """Learn from a fit with this shape at `stamp` seconds."""
-        elapsed = INDEPENDENT if self._stamp is None else stamp - self._stamp
+        elapsed = stamp - self._stamp
         if elapsed < INTERVAL:
             return
         self._stamp = stamp
+        if not np.isfinite(self._begin):
+            self._begin, elapsed = stamp, INDEPENDENT
         square, gradient = _reduced(pose, fitted)
         kept, weight = np.exp(-elapsed / MEMORY), min(elapsed / INDEPENDENT, 1)
         now = np.concatenate([self.shape.axes, self.shape.bones], axis=1).reshape(30)
@@ -81,7 +84,8 @@ class BoneLengths:
         covariance = np.linalg.inv(_PRECISION + self._information)
         lengths = covariance @ (_PRECISION @ _MEAN + self._linear)
         self.shape = _shape(np.clip(lengths, _MEAN - _REACH, _MEAN + _REACH))
-        self.settled = bool(np.sqrt(_OF_LENGTH @ covariance @ _OF_LENGTH) < SETTLED * self.shape.length)
+        sigma = np.sqrt(_OF_LENGTH @ covariance @ _OF_LENGTH)
+        self.settled = bool(sigma < SETTLED * self.shape.length and stamp - self._begin >= SOONEST)
 
 
 def _shape(lengths: np.ndarray) -> HandShape:
