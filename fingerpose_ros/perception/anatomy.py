@@ -15,7 +15,8 @@ FLEXION_LIMITS = ((-25, 98), (0, 122), (-8, 88))
 
 SPREAD_LIMITS = ((-35, 20), (-20, 22), (-18, 24), (-24, 52))
 """Spread of the fingers, positive towards the little finger. People's fingers part by 17, 14 and 32 degrees at most
-(means; Chatzioglou et al., Anat Cell Biol 2024), and a bent finger moves farther to the side."""
+(means; Chatzioglou et al., Anat Cell Biol 2024). The limits include 98 % of the tracked poses that training renders
+(`training/rendering/real_poses.npz`)."""
 
 THUMB_LIMITS = ((0, 90), (-5, 68))
 """Radial and palmar direction of the thumb's metacarpal."""
@@ -27,8 +28,8 @@ THUMB_FLEXION_LIMITS = ((-12, 60), (-15, 80))
 """Flexion of the thumb's MCP and IP."""
 
 DIP_PER_PIP = 0.62
-"""Flexion of a DIP relative to that of its PIP, which the same tendons bend. Leijnse et al. (J. Biomech. 43, 2010) and
-Rijpkema and Girard (SIGGRAPH 1991, 2/3) give similar ratios."""
+"""Flexion of a DIP relative to that of its PIP, which the same tendons bend. Rijpkema and Girard (SIGGRAPH 1991) take
+2/3; people and movements differ (Leijnse et al., J. Biomech. 43, 2010)."""
 
 CUPPING = (0, 0.02, 0.06, 0.12)
 """Flexion of the four metacarpals relative to that of their MCPs."""
