@@ -36,7 +36,7 @@ class EstimatorSettings:
     cube_half_size: float = 0.14
     handedness: str = "both"
     max_hands: int = 2
-    hand_model: bool = True
+    hand_model: bool = False
     smoothing: bool = True
     smoothing_min_cutoff: float = 1.0
     smoothing_beta: float = 40.0

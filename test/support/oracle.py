@@ -93,7 +93,7 @@ def oracle_with_crops(monkeypatch):
 
 def estimator(oracle, **changes):
     """An estimator whose hands have the predicted joints, unless `changes` of the settings say otherwise."""
-    return HandPoseEstimator(oracle, oracle, EstimatorSettings(**{"smoothing": False, "hand_model": False, **changes}))
+    return HandPoseEstimator(oracle, oracle, EstimatorSettings(**{"smoothing": False, **changes}))
 
 
 def see(estimator, oracle, hands, stamp, planes=(TABLE,)):
