@@ -38,7 +38,7 @@ from training.datasets.reading import read_lines
 from training.export.reference_backend import ReferenceBackend, trained_size
 
 from . import metrics
-from .frames import add_model_arguments, make_backend
+from .models import add_model_arguments, make_backend
 from .prediction_files import write_predictions
 from .report import figure, table
 from .submissions import required_frames, write_hands2019, write_ho3d

@@ -47,8 +47,8 @@ from . import detection_figures
 from .detection_report import mean_report, set_report, text
 from .detection_scoring import MATCH_DISTANCE, STRICT_DISTANCE, Matches, place
 from .detection_sets import DetectionSet, find_folders, read_set
-from .frames import Models, about, add_model_arguments, make_models
 from .intervals import BLOCK
+from .models import Models, about_models, add_detector_argument, add_model_arguments, make_models
 
 SWEEP = {"min_detection_confidence": 0.01, "min_tracking_confidence": 0.01, "max_hands": 8}
 """Settings for the curve. If two hands are the limit, unlikely candidates can displace likelier ones."""
@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in THRESHOLDS:
         parser.add_argument("--" + name.replace("_", "-"), type=float, default=getattr(EstimatorSettings(), name))
     add_model_arguments(parser)
+    add_detector_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
         reports[str(one.folder.path)] = {"name": one.name} | set_report(*evaluated[-1], block)
         if arguments.figures:
             detection_figures.draw_set(one, hands, arguments.figures)
-    report = about(arguments, models) | {
+    report = about_models(arguments, models) | {
         "followed_hz": rate,
         "settings": asdict(settings),
         "sets": reports,

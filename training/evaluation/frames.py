@@ -37,21 +37,16 @@ visible if its label is at most 25 mm behind that surface.
 import argparse
 import json
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from fingerpose_ros.files import write_image, write_text
-from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.detection.detector import Detector
-from fingerpose_ros.perception.detection.model_file import DetectorFile
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import LEFT, RIGHT
 from fingerpose_ros.perception.kinematics import hand_centre, palm_position
 from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.perception.pose.crop_predictor import CropPrediction, CropPredictor
-from fingerpose_ros.perception.pose.model_file import ModelFile, checksum
-from fingerpose_ros.perception.pose.prediction import Backend
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.perception.skeleton import FINGER_JOINTS, PARENTS
 from fingerpose_ros.recording.frame_folder import FrameFolder
@@ -59,6 +54,7 @@ from training.progress import progress
 from training.rendering.preview import caption, draw_crop, sheet
 
 from .frame_scoring import IN_FRONT_MM, labelled_frames, mean_over_sets, score
+from .models import Models, about_models, add_detector_argument, add_model_arguments, make_models
 from .report import without_nan
 
 NEAR_MM = 60.0
@@ -72,37 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--figures", type=Path, help="draw every frame in this folder, estimate beside truth")
     add_model_arguments(parser)
-
-
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that select the model and how it runs."""
-    parser.add_argument("--model", default="", help="model file; default: the shipped model")
-    parser.add_argument("--detector", default="", help="file of the detector; default: the shipped one")
-    parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
-    parser.add_argument("--device", choices=backends.DEVICES, default="auto")
-    parser.add_argument("--precision", choices=backends.PRECISIONS, default="f32")
-
-
-class Models(NamedTuple):
-    """What an estimator needs."""
-
-    backend: Backend
-    detector: Detector
-
-
-def make_models(arguments: argparse.Namespace) -> Models:
-    """The models that the options select."""
-    backend = backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
-    return Models(backend, backends.create_detector(arguments.backend, arguments.device, arguments.detector))
-
-
-def about(arguments: argparse.Namespace, models: Models) -> dict[str, str]:
-    """A report's entries that identify the evaluated models."""
-    return {
-        "model": models.backend.description,
-        "sha256": checksum(ModelFile.open(arguments.model).path),
-        "detector_sha256": checksum(DetectorFile.open(arguments.detector).path),
-    }
+    add_detector_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -133,7 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
         if len(chosen) > 1 and labels:
             print(mean_line(means[labels]))
     if arguments.json:
-        report = about(arguments, models) | {"centre": arguments.centre, "sequences": results, "means": means}
+        report = about_models(arguments, models) | {"centre": arguments.centre, "sequences": results, "means": means}
         write_text(arguments.json, json.dumps(without_nan(report), indent=1) + "\n")
 
 

@@ -28,7 +28,8 @@ from training.progress import progress
 from training.rendering.hand_free_images import HandFreeImages, cut_away
 from training.rendering.testset import CAMERAS
 
-from .frames import NEAR_MM, Models, about, add_model_arguments, make_models
+from .frames import NEAR_MM
+from .models import Models, about_models, add_detector_argument, add_model_arguments, make_models
 
 SEED = 20_250_119
 """Not used in training."""
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--real", nargs="+", type=Path, default=[], metavar="DIR", help="folders with joints.npz")
     parser.add_argument("--json", type=Path, help="write all figures here")
     add_model_arguments(parser)
+    add_detector_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -56,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     for k in progress(range(arguments.count), "synthetic images"):
         kind, camera, depth = images[k]
         synthetic[kind].append(confidence(models, depth, camera))
-    report = about(arguments, models) | {"synthetic": fractions(synthetic)}
+    report = about_models(arguments, models) | {"synthetic": fractions(synthetic)}
     real, tracks = defaultdict(list), {}
     for name, folder in folders.items():
         cut = [without_hand(folder.depth(i), folder.camera, joints) for i, joints in enumerate(folder.joints)]

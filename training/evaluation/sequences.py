@@ -38,8 +38,8 @@ from training.rendering.moving_hands import RATE, MovingHand, moving_hand
 from training.rendering.renderer import Renderer, shared_renderer
 
 from .frame_scoring import correlation, pip_angles
-from .frames import about, add_model_arguments, make_models
 from .intervals import interval, resampled_means
+from .models import about, add_model_arguments, make_backend
 from .report import without_nan
 
 METHODS = ("prediction", "smoothing", "hand_model", "hand_model, smoothing")
@@ -68,16 +68,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     if arguments.images <= SETTLING or arguments.count < 1:
         raise ValueError(f"--count must be at least 1 and --images more than {SETTLING}")
-    models, renderer = make_models(arguments), shared_renderer("cpu")
+    backend, renderer = make_backend(arguments), shared_renderer("cpu")
     scores, times = [], []
     with tqdm(total=arguments.count * arguments.images, unit=" images", desc="sequences") as progress:
         for number in range(arguments.count):
             hand = moving_hand(renderer.bank, arguments.seed, number, arguments.images)
-            predictions = predict(models.backend, hand, renderer, progress)
+            predictions = predict(backend, hand, renderer, progress)
             estimated, spent = estimates(hand, predictions)
             scores.append([score(hand, joints) for joints in estimated])
             times += spent
-    report = about(arguments, models) | {"sequences": len(scores), "images": arguments.images, "seed": arguments.seed}
+    report = about(arguments, backend) | {"sequences": len(scores), "images": arguments.images, "seed": arguments.seed}
     report |= summary(np.array(scores)) | {"hand_model_ms": np.percentile(times, (50, 95)).tolist()}
     print(table(report))
     if arguments.json:

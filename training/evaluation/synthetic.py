@@ -32,8 +32,8 @@ from training.rendering.sensors import SENSORS
 from training.rendering.view_sampling import HALF_SIZE
 
 from . import metrics
-from .frames import about, add_model_arguments, make_backend
 from .intervals import mean_interval
+from .models import about, add_model_arguments, make_backend
 
 BATCH = 32
 FIGURE_HANDS = 48
