@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import signal
 from pathlib import Path
 
 from hypothesis import settings
@@ -9,6 +10,9 @@ from hypothesis import settings
 # The duration of an example depends more on the machine than on the code.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+# A shell without job control starts jobs with Ctrl-C ignored, and their children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["oracle"]
 if importlib.util.find_spec("rclpy"):

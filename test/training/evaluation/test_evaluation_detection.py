@@ -17,6 +17,7 @@ from training.evaluation import detection
 from training.evaluation.detection_scoring import place
 from training.evaluation.detection_sets import find_folders, read_set
 from training.evaluation.evaluate import main
+from training.evaluation.models import Models
 
 
 def write_set(path, palms=None, ignored=None, names=("1", "2", "10")):
@@ -132,7 +133,7 @@ def evaluate(sets, tmp_path, *options):
 
 def test_the_tool_reports_found_and_false_hands(monkeypatch, tmp_path, oracle, sets, capsys):
     oracle.hands = [right_at(*centre) for centre in CENTRES[:2]]  # the third hand is missed
-    monkeypatch.setattr(detection, "make_backend", lambda arguments: oracle)
+    monkeypatch.setattr(detection, "make_models", lambda arguments: Models(oracle, oracle))
     report = evaluate(sets, tmp_path)
     assert report["followed_hz"] is None and report["not_labelled"] == [str(sets / "unknown")]
     desk, wall = (report["sets"][str(sets / name)] for name in ("hands/desk", "no_hand/wall"))
@@ -155,7 +156,7 @@ def test_the_tool_reports_found_and_false_hands(monkeypatch, tmp_path, oracle, s
 
 def test_low_scores_enter_the_curve_but_not_the_figures_at_the_thresholds(monkeypatch, tmp_path, oracle, sets):
     oracle.hands, oracle.present = [right_at(*centre) for centre in CENTRES], {"right": 0.3}
-    monkeypatch.setattr(detection, "make_backend", lambda arguments: oracle)
+    monkeypatch.setattr(detection, "make_models", lambda arguments: Models(oracle, oracle))
     desk = evaluate(sets / "hands", tmp_path)["sets"][str(sets / "hands" / "desk")]
     assert desk["found"] == 0 and desk["curve"]["recall"][-1] == 1 and desk["curve"]["average_precision"] > 0.9
     options = "--min-detection-confidence", "0.1", "--min-tracking-confidence", "0.2"
@@ -165,7 +166,7 @@ def test_low_scores_enter_the_curve_but_not_the_figures_at_the_thresholds(monkey
 class FakeEstimator:
     """Records resets and stamps, and returns one hand in each image."""
 
-    def __init__(self, backend, settings):
+    def __init__(self, backend, detector, settings):
         self.settings, self.resets = settings, 0
         FakeEstimator.calls = []
 
@@ -178,7 +179,7 @@ class FakeEstimator:
 
 
 def test_followed_images_are_one_sequence_at_the_given_rate(monkeypatch, tmp_path, oracle, sets):
-    monkeypatch.setattr(detection, "make_backend", lambda arguments: oracle)
+    monkeypatch.setattr(detection, "make_models", lambda arguments: Models(oracle, oracle))
     monkeypatch.setattr(detection, "HandPoseEstimator", FakeEstimator)
     report = evaluate(sets / "hands", tmp_path, "--followed", "--rate", "5")
     assert FakeEstimator.calls == [(0, 0), (0, 0.2), (0, 0.4)] and report["followed_hz"] == 5
@@ -207,7 +208,7 @@ def test_folders_without_any_label_are_rejected(sets, capsys):
 
 
 def test_a_damaged_depth_image_is_named(monkeypatch, tmp_path, oracle, capsys):
-    monkeypatch.setattr(detection, "make_backend", lambda arguments: oracle)
+    monkeypatch.setattr(detection, "make_models", lambda arguments: Models(oracle, oracle))
     path = write_set(tmp_path / "no_hand" / "set")
     (path / "depth" / "2.png").write_bytes(b"")
     assert main(["detection", str(path)]) == 2

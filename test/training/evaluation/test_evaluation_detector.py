@@ -9,36 +9,28 @@ import torch
 
 pytest.importorskip("warp", reason="its figures use training's renderer, which needs warp-lang")
 
-from fingerpose_ros.perception.detection.network import ClassifierNetwork, ProposalNetwork
+from fingerpose_ros.perception.detection.detector import Detection
+from fingerpose_ros.perception.detection.network import detection_networks
 from fingerpose_ros.perception.pose.network.weights import save_tensors
 from training.evaluation.detection_sets import read_set
 from training.evaluation.detector import evaluate
 from training.evaluation.evaluate import main
-from training.learning.detection.samples import Proposals
 
 PALM, OTHER, FAR = (0.0, 0.0, 0.6), (0.2, 0.0, 0.6), (-0.2, 0.1, 0.7)
 
 
-class GivenCandidates:
-    """A proposal network that proposes given points."""
+class GivenDetections:
+    """A detector that proposes given points, and takes each for a palm with the logit given."""
 
-    def __init__(self, *points):
-        self.points = np.array(points, np.float32).reshape(-1, 3)
+    def __init__(self, points, logits):
+        self.points, self.logits = np.array(points, np.float32).reshape(-1, 3), logits
 
-    def propose(self, rng, depth, camera):
-        crops = np.zeros((len(self.points), 24, 24), np.float32)
-        return Proposals(self.points, crops, -np.arange(len(self.points)), self.points)
+    def propose(self, depth, camera, distances):
+        return self.points
 
-
-class GivenLogits(torch.nn.Module):
-    """A classifier that gives these logits, and takes each candidate for the palm."""
-
-    def __init__(self, *logits):
-        super().__init__()
-        self.logits = torch.tensor(logits)
-
-    def forward(self, context, detail):
-        return self.logits, torch.zeros(len(self.logits), 3), torch.zeros(len(self.logits), 3)
+    def detect(self, depth_m, camera, distances, expected=None):
+        found = [Detection(point, np.ones(3), logit) for point, logit in zip(self.points, self.logits, strict=True)]
+        return sorted(found, key=lambda detection: -detection.logit)
 
 
 @pytest.fixture
@@ -53,9 +45,8 @@ def folder(tmp_path):
 
 
 def test_palms_near_a_candidate_are_proposed_and_found_if_the_score_is_high(folder):
-    (matches, strict, swept), proposed = evaluate(
-        read_set(folder), GivenCandidates((0.07, 0, 0.6), OTHER, FAR), GivenLogits(3.0, -2.0, 0.1), 0.5
-    )
+    detector = GivenDetections([(0.07, 0, 0.6), OTHER, FAR], [3.0, -2.0, 0.1])
+    (matches, strict, swept), proposed = evaluate(read_set(folder), detector, 0.5)
     assert proposed == 1.0
     assert [outcome for _, _, outcome in matches.detections] == ["matched", "false"]
     assert [outcome for _, _, outcome in strict.detections] == ["false", "false"]  # 70 mm off
@@ -64,16 +55,14 @@ def test_palms_near_a_candidate_are_proposed_and_found_if_the_score_is_high(fold
 
 
 def test_a_palm_without_a_candidate_is_not_proposed(folder):
-    (matches, _, _), proposed = evaluate(read_set(folder), GivenCandidates(PALM), GivenLogits(3.0), 0.5)
+    (matches, _, _), proposed = evaluate(read_set(folder), GivenDetections([PALM], [3.0]), 0.5)
     assert proposed == 0.5 and len(matches.detections) == 1
-    _, proposed = evaluate(read_set(folder), GivenCandidates(), GivenLogits(), 0.5)
+    _, proposed = evaluate(read_set(folder), GivenDetections([], []), 0.5)
     assert proposed == 0.0
 
 
 def test_weights_are_evaluated_from_the_command_line(folder, tmp_path, capsys):
-    networks = {"proposal": ProposalNetwork(), "classifier": ClassifierNetwork()}
-    tensors = {f"{name}.{k}": v for name, network in networks.items() for k, v in network.state_dict().items()}
-    save_tensors(tmp_path / "detector.safetensors", tensors, {})
+    save_tensors(tmp_path / "detector.safetensors", detection_networks().state_dict(), {})
     output = tmp_path / "out.json"
     assert (
         main(["detector", str(folder), "--weights", str(tmp_path / "detector.safetensors"), "--json", str(output)]) == 0

@@ -8,12 +8,17 @@ from rendered_scene import placed, record
 
 pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
 
+from fingerpose_ros.perception.detection.confidence import Confidence
+from fingerpose_ros.perception.detection.detector import Detection
 from fingerpose_ros.perception.kinematics import hand_centre
 from fingerpose_ros.perception.pose.prediction import Prediction
 from fingerpose_ros.recording.frame_folder import FrameFolder
 from training.evaluation import hand_free
 from training.evaluation.evaluate import main
+from training.evaluation.models import Models
 from training.rendering.hand_free_images import KINDS, HandFreeImages
+
+JOINTS = np.stack([placed(at=(0.02, 0, 0.6)), placed(at=(-0.15, 0.05, 0.7), turn=(0, 0, 1.0))])
 
 
 class ConstantBackend:
@@ -31,11 +36,34 @@ class ConstantBackend:
         return Prediction(uvd, np.full((n, 21, 3), 0.05), np.full(n, 0.9), np.full(n, self.present))
 
 
+class KnownHands:
+    """Detects the recording's hands where there is a surface, else a hand at the nearest surface in range."""
+
+    confidence = Confidence(0.0, 1.0, 0.0)
+
+    def detect(self, depth_m, camera, distances, expected=None):
+        found = []
+        for centre in (hand_centre(joints) for joints in JOINTS):
+            column, row = np.round(camera.project(centre)).astype(int)
+            inside = 0 <= row < camera.height and 0 <= column < camera.width
+            if inside and abs(depth_m[row, column] - centre[2]) < 0.05:
+                found.append(centre)
+        depth = np.where((depth_m >= distances[0]) & (depth_m <= distances[1]), depth_m, np.inf)
+        row, column = np.unravel_index(np.argmin(depth), depth.shape)
+        if not found and np.isfinite(depth[row, column]):
+            found = [camera.back_project(np.array([column, row]), depth[row, column])]
+        return [Detection(centre, np.array([0.0, -0.01, 0]), 5.0) for centre in found]
+
+
+def use(monkeypatch, present):
+    models = Models(ConstantBackend(present), KnownHands())
+    monkeypatch.setattr(hand_free, "make_models", lambda arguments: models)
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """A folder of two frames with true joints: a hand in the middle of the image, and one beside it."""
-    joints = np.stack([placed(at=(0.02, 0, 0.6)), placed(at=(-0.15, 0.05, 0.7), turn=(0, 0, 1.0))])
-    return record(tmp_path_factory.mktemp("recording"), joints)
+    return record(tmp_path_factory.mktemp("recording"), JOINTS)
 
 
 def test_a_hand_free_image_depends_on_seed_and_index_only_and_shows_its_kind():
@@ -51,7 +79,7 @@ def test_a_hand_free_image_depends_on_seed_and_index_only_and_shows_its_kind():
 
 @pytest.mark.parametrize(("present", "fraction"), [(0.8, 1.0), (0.3, 0.0)])
 def test_false_positives_are_counted_by_kind_and_confidence(monkeypatch, tmp_path, recording, present, fraction):
-    monkeypatch.setattr(hand_free, "make_backend", lambda arguments: ConstantBackend(present))
+    use(monkeypatch, present)
     output = tmp_path / "hand_free.json"
     assert main(["hand_free", "--count", "5", "--real", str(recording), "--json", str(output)]) == 0
     report = json.loads(output.read_text())
@@ -80,7 +108,7 @@ def test_removing_a_hand_leaves_nothing_of_it_and_keeps_the_rest(recording):
 
 
 def test_a_recording_without_joints_is_rejected(monkeypatch, tmp_path, recording, capsys):
-    monkeypatch.setattr(hand_free, "make_backend", lambda arguments: ConstantBackend(0.8))
+    use(monkeypatch, 0.8)
     (tmp_path / "depth").mkdir()
     for name in ("meta.json", "depth/000.png"):
         (tmp_path / name).write_bytes((recording / name).read_bytes())

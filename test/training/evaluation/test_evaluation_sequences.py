@@ -13,7 +13,6 @@ from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.perception.pose.crop_predictor import CropPrediction
 from fingerpose_ros.perception.settings import EstimatorSettings
 from training.evaluation import sequences
-from training.evaluation.frames import Models
 from training.rendering.moving_hands import moving_hand
 from training.rendering.renderer import shared_renderer
 
@@ -72,8 +71,8 @@ def test_a_hand_model_has_constant_lengths_and_smaller_errors(hand):
 
 def test_the_report_has_all_figures_with_intervals(hand, monkeypatch, tmp_path, capsys):
     random = np.random.default_rng(2)
-    monkeypatch.setattr(sequences, "make_models", lambda arguments: Models(None, None))
-    monkeypatch.setattr(sequences, "about", lambda arguments, models: {"model": "noise"})
+    monkeypatch.setattr(sequences, "make_backend", lambda arguments: None)
+    monkeypatch.setattr(sequences, "about", lambda arguments, backend: {"model": "noise"})
     monkeypatch.setattr(sequences, "predict", lambda backend, hand, *_: noisy_predictions(hand, random))
     parser = ArgumentParser()
     sequences.add_arguments(parser)
