@@ -34,6 +34,7 @@ def make_hand(centre, handedness="right", track_id=1, bend=0.3, valid=None, turn
         confidence=0.8,
         sigma=np.full((21, 3), 0.004),
         joint_confidence=np.full(21, 0.95),
+        length=0.187,
         **known_parts(positions, valid, handedness),
     )
 

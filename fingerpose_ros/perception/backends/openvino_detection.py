@@ -22,8 +22,8 @@ class OpenVinoDetectionNetworks:
     def __init__(self, model: DetectorFile, threads: int | None = None):
         core = ov.Core()
         options = {"PERFORMANCE_HINT": "LATENCY"} | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
-        self._weights = model.graph_weights()  # OpenVINO uses this memory in place, so keep it alive
-        weights = ov.Tensor(self._weights, shared_memory=True)
+        # A copy that OpenVINO owns. It uses float32 weights in place, even while it releases a network.
+        weights = ov.Tensor(model.graph_weights())
         self._proposal, self._classifier = (
             start(core, core.read_model(model.graph(name), weights), "f32", options)
             for name in ("proposal", "classifier")
