@@ -34,8 +34,3 @@ def pytest_report_header() -> str | None:
     if collect_ignore:
         return f"left out, as requirements/training.txt is not installed: {', '.join(collect_ignore)}"
     return None
-
-
-def pytest_collection_modifyitems(items) -> None:
-    """Run the tests of training first. Worker processes of PyTorch, started after many ROS nodes, crashed."""
-    items.sort(key=lambda item: "test/training" not in item.path.as_posix())  # stable: else the order stays
