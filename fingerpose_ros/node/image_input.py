@@ -18,6 +18,8 @@ from fingerpose_ros.ros.rejection import Rejected
 
 from .camera_matching import CameraMatcher, Frame
 from .event_log import EventLog
+from .graph import TRANSPORT_SUFFIX
+from .waiting import WaitingMonitor
 
 CLOCK_TOLERANCE = 1.0
 """Seconds between an image's stamp and the node's clock before the node warns."""
@@ -48,22 +50,25 @@ class ImageInput:
         self._camera_frame = ""
         self._clock_warned = False
         self._subscriptions: list[Subscription] = []
+        self._waiting: WaitingMonitor | None = None
         qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         if settings["reliability"] == "reliable":  # messages that arrive during decoding are queued
             qos = QoSProfile(depth=RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
         try:
-            self._subscribe(CameraInfo, "depth/camera_info", self.receive_camera_info, qos)
+            info = self._subscribe(CameraInfo, "depth/camera_info", self.receive_camera_info, qos)
             if settings["image_transport"] == "raw":
-                self._subscribe(Image, "depth/image_rect_raw", self.receive_image, qos)
+                image = self._subscribe(Image, "depth/image_rect_raw", self.receive_image, qos)
             else:  # image_transport's topic name follows from the remapped image topic
-                topic = node.resolve_topic_name("depth/image_rect_raw") + "/compressedDepth"
-                self._subscribe(CompressedImage, topic, self.receive_compressed, qos)
+                topic = node.resolve_topic_name("depth/image_rect_raw") + TRANSPORT_SUFFIX
+                image = self._subscribe(CompressedImage, topic, self.receive_compressed, qos)
+            self._waiting = WaitingMonitor(node, image, info)
         except Exception:
             self.close()
             raise
 
-    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> None:
+    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> Subscription:
         self._subscriptions.append(self._node.create_subscription(kind, topic, callback, qos))
+        return self._subscriptions[-1]
 
     @property
     def topics(self) -> list[str]:
@@ -72,6 +77,8 @@ class ImageInput:
 
     def close(self) -> None:
         """Unsubscribe, and reject an image that waits for its camera info."""
+        if self._waiting:
+            self._waiting.close()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
@@ -91,6 +98,7 @@ class ImageInput:
 
     def receive_camera_info(self, message: CameraInfo) -> None:
         """Callback of the camera info. An invalid one is rejected, and the previous one stays in use."""
+        self._waiting.receive_camera_info()
         try:
             camera, new = self._read_camera(message)
         except Rejected as rejection:
@@ -103,6 +111,7 @@ class ImageInput:
 
     def _receive(self, message: Any, decode: Callable[[Any], DepthImage]) -> None:
         arrived = time.monotonic()
+        self._waiting.receive_image()
         self._event_log.statistics.receive()
         try:
             image = decode(message)
