@@ -30,6 +30,7 @@ def status(name: str, state: str, backend: str, report: Report) -> DiagnosticSta
         "received": str(report.received),
         "answered": str(report.answered),
         "dropped": str(report.dropped),
+        "lost": str(report.lost),
         "rejected": str(sum(report.rejected.values())),
         **{f"rejected: {reason}": str(count) for reason, count in sorted(report.rejected.items())},
         "last error": report.last_error or "none",
@@ -52,6 +53,8 @@ def _level_and_message(state: str, report: Report) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, report.last_error
     if report.new_errors:
         return DiagnosticStatus.WARN, report.last_error
+    if report.loss:
+        return DiagnosticStatus.WARN, f"{report.loss}; see the log for the remedy"
     if report.since_received > SILENCE_LIMIT:
         return DiagnosticStatus.WARN, "no image arrives"
     if report.since_answered > SILENCE_LIMIT:

@@ -39,13 +39,26 @@ def describe(node: Node, subscription: Subscription) -> str:
     return f"{text}. To use what is published: {', or '.join(remedies[:MOST_REMEDIES])}" if remedies else text
 
 
+def has_compatible_publisher(node: Node, subscription: Subscription) -> bool:
+    """Whether anyone publishes the topic in a way that the subscription can receive."""
+    kind = TYPE_NAMES[subscription.msg_type]
+    return any(
+        end.topic_type == kind and _compatible(end, subscription.qos_profile)
+        for end in node.get_publishers_info_by_topic(subscription.topic_name)
+    )
+
+
+def _compatible(end: TopicEndpointInfo, wanted: QoSProfile) -> bool:
+    return qos_check_compatible(end.qos_profile, wanted)[0] != QoSCompatibility.ERROR
+
+
 def _publisher(end: TopicEndpointInfo, kind: str, wanted: QoSProfile) -> str:
     name = f"{end.node_namespace.rstrip('/')}/{end.node_name} ({_qos(end.qos_profile)})"
     if end.topic_type != kind:
         return f"{name} with another type, {end.topic_type}"
-    if qos_check_compatible(end.qos_profile, wanted)[0] == QoSCompatibility.ERROR:
-        return f"{name}, incompatible with the node's ({_qos(wanted)}): set the parameter reliability to best_effort"
-    return name
+    if _compatible(end, wanted):
+        return name
+    return f"{name}, incompatible with the node's ({_qos(wanted)}): set the parameter reliability to best_effort"
 
 
 def _qos(profile: QoSProfile) -> str:

@@ -19,6 +19,7 @@ from fingerpose_ros.ros.rejection import Rejected
 from .camera_matching import CameraMatcher, Frame
 from .event_log import EventLog
 from .graph import TRANSPORT_SUFFIX
+from .loss import LossMonitor
 from .waiting import WaitingMonitor
 
 CLOCK_TOLERANCE = 1.0
@@ -51,6 +52,7 @@ class ImageInput:
         self._clock_warned = False
         self._subscriptions: list[Subscription] = []
         self._waiting: WaitingMonitor | None = None
+        self._loss: LossMonitor | None = None
         qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         if settings["reliability"] == "reliable":  # messages that arrive during decoding are queued
             qos = QoSProfile(depth=RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
@@ -62,6 +64,7 @@ class ImageInput:
                 topic = node.resolve_topic_name("depth/image_rect_raw") + TRANSPORT_SUFFIX
                 image = self._subscribe(CompressedImage, topic, self.receive_compressed, qos)
             self._waiting = WaitingMonitor(node, image, info)
+            self._loss = LossMonitor(node, image, event_log)
         except Exception:
             self.close()
             raise
@@ -79,6 +82,8 @@ class ImageInput:
         """Unsubscribe, and reject an image that waits for its camera info."""
         if self._waiting:
             self._waiting.close()
+        if self._loss:
+            self._loss.close()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
@@ -99,6 +104,7 @@ class ImageInput:
     def receive_camera_info(self, message: CameraInfo) -> None:
         """Callback of the camera info. An invalid one is rejected, and the previous one stays in use."""
         self._waiting.receive_camera_info()
+        self._loss.receive_camera_info(message.header.stamp)
         try:
             camera, new = self._read_camera(message)
         except Rejected as rejection:
@@ -112,6 +118,7 @@ class ImageInput:
     def _receive(self, message: Any, decode: Callable[[Any], DepthImage]) -> None:
         arrived = time.monotonic()
         self._waiting.receive_image()
+        self._loss.receive_image(message.header.stamp)
         self._event_log.statistics.receive()
         try:
             image = decode(message)

@@ -16,6 +16,7 @@ class Report:
         received: images that arrived. Each is answered, dropped, rejected, or still in progress.
         answered: images for which a HandPoseArray was published.
         dropped: images that were replaced by a newer one before they were processed.
+        lost: images that never arrived although their camera infos did.
         rejected: images and camera infos by reason of rejection.
         images_in, images_out: per second, since the previous report.
         hands: number of hands in the last answered image.
@@ -23,6 +24,7 @@ class Report:
         last_error: message of the last rejection or error, "" if none.
         new_errors: whether there was one since the previous report.
         new_failures: whether the estimator failed since the previous report.
+        loss: a description of the images that were lost lately, "" if none.
         no_depth: whether the last answered image had no valid pixel.
         since_received, since_answered: seconds since the last image arrived, and since one was answered; if there was
             none, since the node was configured.
@@ -31,6 +33,7 @@ class Report:
     received: int
     answered: int
     dropped: int
+    lost: int
     rejected: dict[str, int]
     images_in: float
     images_out: float
@@ -39,6 +42,7 @@ class Report:
     last_error: str
     new_errors: bool
     new_failures: bool
+    loss: str
     no_depth: bool
     since_received: float
     since_answered: float
@@ -49,10 +53,10 @@ class Statistics:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._received = self._answered = self._dropped = self._hands = self._errors = 0
+        self._received = self._answered = self._dropped = self._lost = self._hands = self._errors = 0
         self._rejected: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=1000)
-        self._last_error = ""
+        self._last_error = self._loss = ""
         self._no_depth = False
         self._last_received = self._last_answered = time.monotonic()
         self._mark()
@@ -70,6 +74,12 @@ class Statistics:
     def drop(self) -> None:
         with self._lock:
             self._dropped += 1
+
+    def lose(self, count: int, message: str) -> None:
+        """Count images that were lost lately; 0 and "" if none were."""
+        with self._lock:
+            self._lost += count
+            self._loss = message
 
     def reject(self, reason: str, message: str) -> None:
         with self._lock:
@@ -101,6 +111,7 @@ class Statistics:
                 received=self._received,
                 answered=self._answered,
                 dropped=self._dropped,
+                lost=self._lost,
                 rejected=dict(+self._rejected),
                 images_in=(self._received - received) / elapsed,
                 images_out=(self._answered - answered) / elapsed,
@@ -109,6 +120,7 @@ class Statistics:
                 last_error=self._last_error,
                 new_errors=self._errors > errors,
                 new_failures=self._rejected["estimation_failed"] > failed,
+                loss=self._loss,
                 no_depth=self._no_depth,
                 since_received=now - self._last_received,
                 since_answered=now - self._last_answered,
