@@ -1,6 +1,7 @@
 """Inference with OpenVINO, on a CPU. Needs no PyTorch."""
 
 import logging
+from functools import lru_cache
 
 import numpy as np
 import openvino as ov
@@ -36,8 +37,7 @@ class OpenVinoBackend:
     def __init__(self, model: ModelFile, precision: str = "auto", threads: int | None = None):
         self.input_size = model.input_size
         self._calibration = model.calibration
-        core = ov.Core()
-        options = {"PERFORMANCE_HINT": "LATENCY"} | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
+        core, options = shared_core(), compile_options(threads)
         self._weights = model.graph_weights()  # OpenVINO uses this memory in place, so keep it alive
         weights = ov.Tensor(self._weights, shared_memory=True)
         shallow, deep, readout = (core.read_model(model.graph(name), weights) for name in PARTS)
@@ -67,6 +67,21 @@ class OpenVinoBackend:
             sigma[i] = self._readout.get_tensor("sigma").data[0]
             logits[i] = self._deep.get_tensor("logits").data[0]
         return self._calibration.apply(uvd, sigma, logits)
+
+
+@lru_cache(maxsize=1)
+def shared_core() -> ov.Core:
+    """OpenVINO's core, one for the process, never released.
+
+    Its CPU plugin replaces the thread's alternate signal stack, and when it is released, puts back the one before. Of
+    two cores, the second put back the stack of the first, which was gone. The next signal then ended the process.
+    """
+    return ov.Core()
+
+
+def compile_options(threads: int | None) -> dict:
+    """Options for low latency on so many CPU threads; None leaves their number to OpenVINO."""
+    return {"PERFORMANCE_HINT": "LATENCY"} | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
 
 
 def start(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.InferRequest:

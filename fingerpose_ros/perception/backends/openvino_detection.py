@@ -5,7 +5,7 @@ import openvino as ov
 
 from ..detection.model_file import CLASSIFIER_BATCH, PROPOSAL_BATCH, DetectorFile
 from ..detection.prediction import Classification
-from .openvino_backend import start
+from .openvino_backend import compile_options, shared_core, start
 
 
 class OpenVinoDetectionNetworks:
@@ -20,10 +20,8 @@ class OpenVinoDetectionNetworks:
     """
 
     def __init__(self, model: DetectorFile, threads: int | None = None):
-        core = ov.Core()
-        options = {"PERFORMANCE_HINT": "LATENCY"} | ({} if threads is None else {"INFERENCE_NUM_THREADS": threads})
-        # A copy that OpenVINO owns. It uses float32 weights in place, even while it releases a network.
-        weights = ov.Tensor(model.graph_weights())
+        core, options = shared_core(), compile_options(threads)
+        weights = ov.Tensor(model.graph_weights())  # a copy, as the file is small
         self._proposal, self._classifier = (
             start(core, core.read_model(model.graph(name), weights), "f32", options)
             for name in ("proposal", "classifier")

@@ -1,6 +1,8 @@
 """The detector on rendered scenes, with stand-ins for its networks; its confidence; and its model file."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -163,6 +165,26 @@ def test_the_packaged_detector_is_the_same_in_both_engines():
     first, second = (detector.networks.classify(context, detail) for detector in (one, other))
     for name in ("logits", "offsets", "directions"):
         assert np.allclose(getattr(first, name), getattr(second, name), atol=1e-3)
+
+
+SIGNAL_AFTER_RELEASE = """
+import gc, os, signal
+from fingerpose_ros.perception import backends
+signal.signal(signal.SIGUSR1, lambda *_: None)
+for _ in range(3):
+    one, other = (make("openvino", "cpu", threads=1) for make in (backends.create_backend, backends.create_detector))
+    del one
+    gc.collect()
+    del other
+    gc.collect()
+    for _ in range(10):
+        os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_a_signal_after_the_networks_were_released_does_not_end_the_process():
+    done = subprocess.run([sys.executable, "-c", SIGNAL_AFTER_RELEASE], check=False, timeout=120)
+    assert done.returncode == 0
 
 
 def test_a_missing_detector_is_rejected_with_its_path(tmp_path):
