@@ -23,9 +23,6 @@ MIN_LOGIT = -2.5
 """Least logit of a detection whose pose is predicted as that of a possible new hand. In recorded images without hands
 1.4 detections have it, of the detector's six candidates."""
 
-PALM_TO_CENTRE = 0.035
-"""Distance from a hand's palm to its centre in its direction, before its pose is predicted, metres."""
-
 MIN_FIRST_PRESENCE = 0.005
 """A new hand is predicted again, centred and turned upright, if its first prediction is at least so probable a hand."""
 
@@ -120,8 +117,7 @@ class HandPoseEstimator:
         return [detection for detection in detections if detection.logit >= MIN_LOGIT]
 
     def _new_track(self, detection: Detection) -> Track:
-        centre = detection.palm + PALM_TO_CENTRE * detection.direction
-        track = Track(detection.palm, centre, detection.direction, self._stamp)
+        track = Track(detection.palm, detection.centre, detection.direction, self._stamp)
         if self._settings.handedness != "both":
             track.set_handedness(float(self._settings.handedness == RIGHT))
         self._begin_pose(track)

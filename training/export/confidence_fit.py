@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
-from fingerpose_ros.perception.detection.confidence import LARGEST_LOGIT, Confidence, logit, sigmoid
+from fingerpose_ros.perception.detection.confidence import Confidence, limited, logit, sigmoid
 from fingerpose_ros.perception.detection.detector import HandDetector
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.pose.prediction import Backend
@@ -52,8 +52,7 @@ class Evidence:
 
     def probabilities(self, confidence: Confidence) -> np.ndarray:
         """(m,) the confidence of each hand."""
-        logits = confidence.detector * self.detector + confidence.presence * self.presence + confidence.bias
-        return sigmoid(logits)
+        return sigmoid(confidence.combined(self.detector, self.presence))
 
 
 def collect(backend: Backend, detector: HandDetector, backgrounds: tuple[Path, ...], seed: int, count: int) -> Evidence:
@@ -78,8 +77,7 @@ def collect(backend: Backend, detector: HandDetector, backgrounds: tuple[Path, .
                     rows.append((track.detector_logit, logit(prediction.present), right, len(sources)))
             sources.append(image.source)
     detected, present, right, image_of = np.array(rows, np.float64).reshape(-1, 4).T
-    limit = (-LARGEST_LOGIT, LARGEST_LOGIT)
-    return Evidence(detected.clip(*limit), present.clip(*limit), right > 0, image_of.astype(int), sources)
+    return Evidence(limited(detected), limited(present), right > 0, image_of.astype(int), sources)
 
 
 def fit(evidence: Evidence) -> Confidence:

@@ -36,9 +36,6 @@ FALSE_WITH, FALSE_WITHOUT = 2, 5
 JITTER, TURN_ERROR = 0.012, 0.25
 """Standard deviation of a crop's centre along each axis, metres, and of its roll, radians."""
 
-PALM_TO_CENTRE = 0.035
-"""Distance of a crop's centre from the detected palm, in the hand's direction, metres."""
-
 
 @lru_cache(maxsize=1)
 def _detector(path: Path) -> HandDetector:
@@ -98,10 +95,9 @@ class MinedBatches:
         for depth, count in ((image.depth, FALSE_WITH), (image.without, FALSE_WITHOUT)):
             false = []
             for detection in detector.detect(depth, image.camera, distances):
-                centre = detection.palm + PALM_TO_CENTRE * detection.direction
                 hands = centres if depth is image.depth else centres[:0]
-                if not (np.linalg.norm(hands - centre, axis=1) < UNCLEAR).any():
-                    false.append((depth, centre, detection.direction, -1))
+                if not (np.linalg.norm(hands - detection.centre, axis=1) < UNCLEAR).any():
+                    false.append((depth, detection.centre, detection.direction, -1))
             places += false[:count]
         samples = []
         for depth, centre, direction, k in places:

@@ -36,7 +36,11 @@ class Confidence:
             detector_logit: `Detection.logit`.
             present: the pose network's presence probability.
         """
-        return self.detector * _limited(detector_logit) + self.presence * _limited(logit(present)) + self.bias
+        return float(self.combined(limited(detector_logit), limited(logit(present))))
+
+    def combined(self, detector: np.ndarray | float, presence: np.ndarray | float) -> np.ndarray | float:
+        """The same from `limited` logits."""
+        return self.detector * detector + self.presence * presence + self.bias
 
 
 DETECTOR_ALONE = Confidence(1.0, 0.0, 0.0)
@@ -54,5 +58,6 @@ def sigmoid(value: np.ndarray | float) -> np.ndarray | float:
     return 0.5 + 0.5 * np.tanh(0.5 * value)  # as 1 / (1 + exp(-value)), without overflow
 
 
-def _limited(value: float) -> float:
-    return float(np.clip(value, -LARGEST_LOGIT, LARGEST_LOGIT))
+def limited(value: np.ndarray | float) -> np.ndarray | float:
+    """The logit, limited to `LARGEST_LOGIT`."""
+    return np.clip(value, -LARGEST_LOGIT, LARGEST_LOGIT)

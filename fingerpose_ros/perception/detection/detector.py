@@ -28,6 +28,10 @@ APART = 0.08
 """Least distance between two proposals or detections, metres. Closer ones are one hand."""
 
 
+PALM_TO_CENTRE = 0.035
+"""Distance from a hand's palm to its centre, in its direction, metres."""
+
+
 @dataclass(frozen=True)
 class Detection:
     """A place that may be a hand.
@@ -41,6 +45,11 @@ class Detection:
     palm: np.ndarray
     direction: np.ndarray
     logit: float
+
+    @property
+    def centre(self) -> np.ndarray:
+        """(3,) roughly the hand's centre (`kinematics.hand_centre`), metres, before its pose is predicted."""
+        return self.palm + PALM_TO_CENTRE * self.direction
 
 
 class Detector(Protocol):

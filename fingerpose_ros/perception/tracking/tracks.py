@@ -63,14 +63,17 @@ class Track:
     @property
     def handedness_score(self) -> float:
         """The probability of `handedness`, 0.5 to 1."""
-        return max(0.5, self._right if self.handedness == RIGHT else 1 - self._right)
+        return max(0.5, self._own)
+
+    @property
+    def _own(self) -> float:
+        return self._right if self.handedness == RIGHT else 1 - self._right
 
     @property
     def sides(self) -> tuple[str, ...]:
         """The handedness, or both where it is not known or may be wrong, for which crops are predicted."""
-        own = self._right if self.handedness == RIGHT else 1 - self._right
         least = DOUBT_BELOW if self.images else NEW_DOUBT_BELOW
-        return (RIGHT, LEFT) if self.handedness is None or own < least else (self.handedness,)
+        return (RIGHT, LEFT) if self.handedness is None or self._own < least else (self.handedness,)
 
     def predict_centre(self, stamp: float) -> np.ndarray:
         """The centre (3,) at `stamp` seconds, extrapolated with constant velocity."""
