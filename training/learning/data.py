@@ -59,12 +59,10 @@ def composed(render: MakeBatches, backgrounds: Sequence[Path], fraction: float, 
     """
     from training.rendering.composed_batches import ComposedBatches  # imported late, as in `synthetic`
 
-    def make(size: int, batch: int, seed: int, difficulty: float, **options) -> Batches:
-        count = rendered_count(batch, fraction)
-        crops = ComposedBatches(size, count, seed, tuple(backgrounds), difficulty, part)
-        return MixedBatches(render(size, batch - count, seed, difficulty, **options), crops)
+    def make_crops(size: int, batch: int, seed: int, difficulty: float) -> Batches:
+        return ComposedBatches(size, batch, seed, tuple(backgrounds), difficulty, part)
 
-    return make
+    return _mixed(render, make_crops, fraction)
 
 
 def mined(render: MakeBatches, backgrounds: Sequence[Path], fraction: float, detector: Path) -> MakeBatches:
@@ -76,10 +74,19 @@ def mined(render: MakeBatches, backgrounds: Sequence[Path], fraction: float, det
     """
     from training.rendering.mined_batches import MinedBatches  # imported late, as in `synthetic`
 
+    def make_crops(size: int, batch: int, seed: int, difficulty: float) -> Batches:
+        return MinedBatches(size, batch, seed, tuple(backgrounds), detector)
+
+    return _mixed(render, make_crops, fraction)
+
+
+def _mixed(first: MakeBatches, second: MakeBatches, fraction: float) -> MakeBatches:
+    """A `fraction` of every batch come from `second`, the others from `first`."""
+
     def make(size: int, batch: int, seed: int, difficulty: float, **options) -> Batches:
         count = rendered_count(batch, fraction)
-        crops = MinedBatches(size, count, seed, tuple(backgrounds), detector)
-        return MixedBatches(render(size, batch - count, seed, difficulty, **options), crops)
+        crops = second(size, count, seed, difficulty)
+        return MixedBatches(first(size, batch - count, seed, difficulty, **options), crops)
 
     return make
 
