@@ -10,6 +10,8 @@ from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from fingerpose_ros.session import RCLError
+
 IMAGE, COMPRESSED, CAMERA_INFO = (f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo"))
 TYPE_NAMES = {Image: IMAGE, CompressedImage: COMPRESSED, CameraInfo: CAMERA_INFO}
 
@@ -73,7 +75,7 @@ def _published_by_others(node: Node) -> Mapping[str, Set[str]]:
     for name, namespace in node.get_node_names_and_namespaces():
         if (name, namespace) == (node.get_name(), node.get_namespace()):
             continue
-        with suppress(RuntimeError):  # that node has just ended
+        with suppress(RCLError):  # that node has just ended
             for topic, kinds in node.get_publisher_names_and_types_by_node(name, namespace):
                 published[topic] |= set(kinds)
     return published

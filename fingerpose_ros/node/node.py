@@ -25,6 +25,7 @@ from .depth_range import DepthRangeMonitor
 from .event_log import EventLog
 from .image_input import ImageInput, seconds
 from .loading import Estimator, EstimatorFactory, load_estimator
+from .names import NameMonitor
 from .publishers import Publishers
 from .statistics import Report
 from .worker import Worker
@@ -57,7 +58,8 @@ class HandPoseNode(LifecycleNode):
         self.add_on_set_parameters_callback(lambda changes: parameters.check_changes(self, changes, self._state))
         self._handle_invalid_transitions()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._name_monitor = NameMonitor(self)
+        self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def start(self) -> None:
         """Configure and activate, if `autostart` is set. On failure the node stays unconfigured and logs the reason."""
@@ -226,6 +228,10 @@ class HandPoseNode(LifecycleNode):
         if self.context.ok():
             self._event_log.statistics.fail(f"{what}: {error}")
             self._event_log.error(what, traceback.format_exc())
+
+    def _on_second(self) -> None:
+        self._name_monitor.check()
+        self._publish_diagnostics()
 
     def _publish_diagnostics(self) -> None:
         message = DiagnosticArray()

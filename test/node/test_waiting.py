@@ -4,11 +4,9 @@ import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-import rclpy
 from bags import depth_frame
 from messages import camera_info, image
 from observed_node import make_node
-from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -103,10 +101,8 @@ def test_an_incompatible_qos_is_named_with_the_remedy(ros_context, driver, log):
         )
 
 
-def test_a_publisher_of_another_type_is_named(ros_context, log):
-    process = Context()  # within one process, Fast DDS rejects the second type
-    rclpy.init(context=process)
-    driver = Node("driver", context=process)
+def test_a_publisher_of_another_type_is_named(ros_context, other_context, log):
+    driver = Node("driver", context=other_context)  # within one context, Fast DDS rejects the second type
     driver.create_publisher(CompressedImage, "/depth/image_rect_raw", 1)
     node = make_node(ros_context)
     assert wait_until(lambda: node.count_publishers("/depth/image_rect_raw"))
@@ -114,7 +110,6 @@ def test_a_publisher_of_another_type_is_named(ros_context, log):
     with spinning(node):
         log("1 publisher, /driver (reliable, volatile) with another type, sensor_msgs/msg/CompressedImage\n")
     driver.destroy_node()
-    rclpy.try_shutdown(context=process)
 
 
 def test_the_warnings_end_with_the_images_and_return_when_they_stop(ros_context, driver, log):

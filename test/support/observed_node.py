@@ -1,7 +1,9 @@
 """Fixtures and helpers: a node with a stand-in estimator that is fed directly, and an observer of its topics."""
 
 import pytest
+import rclpy
 from messages import camera_info, image
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
@@ -15,6 +17,15 @@ from fingerpose_ros.testing import spinning, wait_until
 def make_node(context, estimator_factory=stand_in, cli_args=(), **settings):
     overrides = [Parameter(name, value=value) for name, value in settings.items()]
     return HandPoseNode(estimator_factory, context=context, parameter_overrides=overrides, cli_args=list(cli_args))
+
+
+@pytest.fixture
+def other_context(ros_context):
+    """A second context in the same domain, like another process."""
+    context = Context()
+    rclpy.init(context=context)
+    yield context
+    rclpy.try_shutdown(context=context)
 
 
 @pytest.fixture
