@@ -117,14 +117,14 @@ def test_without_bf16_support_its_rounding_is_measured_in_software(weights, tmp_
 def test_nothing_is_written_if_engines_disagree(weights, tmp_path, monkeypatch):
     monkeypatch.delenv(agreement.TEST_DATA, raising=False)
     monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 4)
-    convert = model_export.add_graphs
+    convert = model_export.pose_graphs
 
-    def another_network(path, network, size):
+    def of_another_network(network, size):
         with torch.no_grad():
             network.readout.consolidate.correction.bias += 0.01
-        convert(path, network, size)
+        return convert(network, size)
 
-    monkeypatch.setattr(model_export, "add_graphs", another_network)
+    monkeypatch.setattr(model_export, "pose_graphs", of_another_network)
     with pytest.raises(ValueError, match=r"nothing is written: OpenVINO .* synthetic crops.* mean 0\.3 mm"):
         model_export.export(weights, SIZE, tmp_path, samples=64)
     assert list(tmp_path.iterdir()) == []
