@@ -35,10 +35,8 @@ def _rays(camera: Camera, step: int) -> np.ndarray:
     return camera.back_project(np.stack([u, v], axis=-1), np.ones(u.shape)).astype(np.float32)
 
 
-def surface_points(
-    depth: np.ndarray, camera: Camera, min_distance: float, max_distance: float, spacing: float = SPACING
-) -> np.ndarray:
-    """Points (n, 3) on the surfaces of a depth image, about `spacing` metres apart, in the camera's optical frame.
+def surface_points(depth: np.ndarray, camera: Camera, min_distance: float, max_distance: float) -> np.ndarray:
+    """Points (n, 3) on the surfaces of a depth image, about `SPACING` apart, metres in the camera's optical frame.
 
     Args:
         depth: (height, width) metres; 0, NaN and infinite are invalid.
@@ -51,7 +49,7 @@ def surface_points(
     points = rays[used] * z[used][:, None]
     if not len(points):
         return np.zeros((0, 3), np.float32)
-    cells = np.floor(points / np.float32(spacing)).astype(np.int64) @ np.array([1, 1 << 20, 1 << 40])
+    cells = np.floor(points / np.float32(SPACING)).astype(np.int64) @ np.array([1, 1 << 20, 1 << 40])
     _, cell, count = np.unique(cells, return_inverse=True, return_counts=True)
     sums = np.stack([np.bincount(cell, points[:, k]) for k in range(3)], axis=1)
     return (sums / count[:, None]).astype(np.float32)
