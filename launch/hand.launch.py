@@ -31,6 +31,9 @@ def argument(name: str, default: str, description: str, choices: tuple = ()) -> 
 
 SWITCH = ("true", "false", "True", "False")
 
+VIEWS = {"optical": "hand.rviz", "upright": "hand_upright.rviz"}
+"""RViz's configuration by the axes of its fixed frame."""
+
 ARGUMENTS = (
     argument("namespace", "", "namespace of the node and its topics"),
     argument("image_topic", "", "topic of the depth images; empty: that of `camera`, else depth/image_rect_raw"),
@@ -40,7 +43,8 @@ ARGUMENTS = (
     argument("model", "", "path of the weights; empty: as in params_file"),
     argument("params_file", str(PARAMETERS), "file of the node's parameters"),
     argument("rviz", "false", "whether to start RViz", SWITCH),
-    argument("fixed_frame", "", "RViz's fixed frame; empty: the RealSense depth frame"),
+    argument("fixed_frame", "", "RViz's fixed frame; empty: the RealSense frame that fits `view`"),
+    argument("view", "optical", "axes of fixed_frame: optical (z forward), or upright (x forward, z up)", tuple(VIEWS)),
     argument("use_sim_time", "", "whether to use the time of /clock; empty: as in params_file", ("", *SWITCH)),
     argument("bag", "", "folder of a rosbag2 recording to replay, in simulated time"),
     argument("bag_image_topic", "", "topic of the bag's depth images, if it has several"),
@@ -102,10 +106,11 @@ def start(context: LaunchContext) -> list:
     )  # fmt: skip
     if is_on(given["rviz"]):
         fixed = ["-f", given["fixed_frame"]] if given["fixed_frame"] else []
+        view = str(SHARE / "config" / VIEWS[given["view"]])
         shown = [*remappings, ("hand_markers", "hand_markers"), ("overlay", "overlay")]
         actions.append(
             Node(
-                package="rviz2", executable="rviz2", arguments=["-d", str(SHARE / "config" / "hand.rviz"), *fixed],
+                package="rviz2", executable="rviz2", arguments=["-d", view, *fixed],
                 parameters=[given["params_file"], {k: v for k, v in parameters.items() if k == "use_sim_time"}],
                 remappings=[(f"/{name}", topic if topic[0] == "/" else f"{root}/{topic}") for name, topic in shown],
             )

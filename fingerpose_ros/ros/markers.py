@@ -15,7 +15,8 @@ from fingerpose_ros.perception.skeleton import FINGER_JOINTS, PARENTS, WRIST
 JOINTS_ID, BONES_ID, LABEL_ID = range(3)
 """Marker ids of one hand; the namespace is the hand's label."""
 
-_JOINT_DIAMETER, _BONE_WIDTH, _TEXT_HEIGHT, _TEXT_ABOVE = 0.012, 0.005, 0.03, 0.05  # metres
+_JOINT_DIAMETER, _BONE_WIDTH, _TEXT_HEIGHT, _TEXT_SPACE, _TEXT_ABOVE = 0.012, 0.005, 0.03, 0.012, 0.035
+"""Metres. RViz takes the width of a space in a text from `scale.x`."""
 
 _LIFETIME = Duration(sec=1)
 """Time after which RViz deletes a marker itself, if the node has ended."""
@@ -49,7 +50,7 @@ def _hand_markers(header: Header, label: str, hand: Hand) -> list[Marker]:
             header=header, ns=label, id=number, type=kind, action=Marker.ADD, scale=scale, lifetime=_LIFETIME, **content
         )
 
-    anchor = points[WRIST if hand.valid[WRIST] else known[0]]
+    topmost = min((points[joint] for joint in known), key=lambda point: point.y)  # y points down in an optical frame
     return [
         marker(
             JOINTS_ID, Marker.SPHERE_LIST, Vector3(x=_JOINT_DIAMETER, y=_JOINT_DIAMETER, z=_JOINT_DIAMETER),
@@ -61,8 +62,8 @@ def _hand_markers(header: Header, label: str, hand: Hand) -> list[Marker]:
             colors=[_COLOURS[joint] for joint in bones for _ in range(2)],
         ),
         marker(
-            LABEL_ID, Marker.TEXT_VIEW_FACING, Vector3(z=_TEXT_HEIGHT),
-            pose=Pose(position=Point(x=anchor.x, y=anchor.y - _TEXT_ABOVE, z=anchor.z)),
+            LABEL_ID, Marker.TEXT_VIEW_FACING, Vector3(x=_TEXT_SPACE, z=_TEXT_HEIGHT),
+            pose=Pose(position=Point(x=topmost.x, y=topmost.y - _TEXT_ABOVE, z=topmost.z)),
             text=f"{label.replace('_', ' ')} {hand.confidence:.0%}", color=_COLOURS[WRIST],
         ),
     ]  # fmt: skip

@@ -203,6 +203,18 @@ def test_markers_show_the_known_joints_without_nan(valid):
             assert len(marker.points) == len(marker.colors)
 
 
+@pytest.mark.parametrize("unknown", [[], list(range(5, 13))], ids=["all known", "without two fingers"])
+def test_the_label_stands_above_the_topmost_known_joint_and_its_words_together(unknown):
+    valid = np.ones(21, bool)
+    valid[unknown] = False
+    hand = make_hand(CENTRE, valid=valid)
+    (label,) = (m for m in markers(HEADER, ["right"], [hand], []).markers if m.type == Marker.TEXT_VIEW_FACING)
+    top = hand.positions[valid][hand.positions[valid, 1].argmin()]
+    position = label.pose.position
+    np.testing.assert_allclose([position.x, position.y, position.z], top - [0, 0.035, 0])
+    assert label.scale.x == 0.012  # RViz takes the width of a space from it
+
+
 def test_markers_of_a_lost_hand_are_deleted():
     drawn = markers(HEADER, ["right"], [make_hand(CENTRE)], []).markers
     deleted = markers(HEADER, [], [], ["right"]).markers
