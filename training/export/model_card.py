@@ -16,7 +16,7 @@ from pathlib import Path
 from fingerpose_ros.files import write_text
 
 CARD = Path(__file__).resolve().parents[2] / "models" / "README.md"
-CURVE_POINTS = 24
+CURVE_POINTS = 8
 """Maximum number of rows of the learning curve."""
 
 
@@ -83,8 +83,13 @@ def synthetic_table(report: dict) -> str:
     body += [["visible joints", f"{report['visible_mm']:.2f}"], ["hidden joints", f"{report['hidden_mm']:.2f}"]]
     body += [["each hand's worst joint", f"{report['worst_joint_mm']:.2f}"]]
     body += [["all, first crop (not rotated)", f"{report['first_crop_mm']:.2f}"]]
-    groups = {**report["strata_mm"], **report["distance_mm"], **report["per_finger_mm"]}
-    body += [[name, f"{value:.2f}"] for name, value in groups.items() if name != "all"]
+    parts: dict[str, list[str]] = {}
+    named = {f"distance: {name}": error for name, error in report["distance_mm"].items()}
+    named |= {f"finger: {name}": error for name, error in report["per_finger_mm"].items()}
+    for name, error in ({k: v for k, v in report["strata_mm"].items() if k != "all"} | named).items():
+        kind, _, value = name.rpartition(": ")
+        parts.setdefault(kind or "scene", []).append(f"{value} {error:.2f}")
+    body += [[f"by {kind}", ", ".join(errors)] for kind, errors in parts.items()]
     body += [["classified as right hand (all are)", f"{report['handedness']:.1%}"]]
     body += [["classified as present (all are)", f"{report['presence']:.1%}"]]
     for group in ("visible", "hidden"):

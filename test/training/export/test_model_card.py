@@ -13,7 +13,7 @@ REPORT = {
 }  # fmt: skip
 SYNTHETIC = {
     "set": "synthetic test set, version 1", "mean_joint_error_mm": 8.25, "interval_95_mm": [8.0, 8.5],
-    "visible_mm": 7.0, "hidden_mm": 10.0, "first_crop_mm": 9.75, "strata_mm": {"all": 8.25, "held": 9.5},
+    "visible_mm": 7.0, "hidden_mm": 10.0, "first_crop_mm": 9.75, "strata_mm": {"all": 8.25, "held": 9.5, "view: palm": 7.5, "view: side": 8.75},
     "distance_mm": {"0.3-0.5 m": 8.0}, "per_finger_mm": {"thumb": 8.75}, "worst_joint_mm": 16.5,
     "handedness": 0.955, "presence": 0.99,
     **{f"coverage_{level}_{group}": [0.5, 0.6, 0.65] for level in (68, 95) for group in ("visible", "hidden")},
@@ -65,12 +65,13 @@ def test_the_card_has_every_table_and_the_rest_stays_unchanged():
     for _ in range(2):  # the second pass replaces filled tables
         for name, table in tables.items():
             filled = model_card.fill(filled, name, table)
-    for text in ("1,234,567", "u 70.0%, v 69.0%, d 68.0%", "| all | 8.25 (8.00 to 8.50) |", "| thumb | 8.75 |"):
+    for text in ("1,234,567", "u 70.0%, v 69.0%, d 68.0%", "| all | 8.25 (8.00 to 8.50) |", "| by finger | thumb 8.75 |", "| by scene | held 9.50 |"):
         assert filled.count(text) == 1
     assert "| open_close | truth | 17 | 100% | 90% | 11.50 (11.0 to 12.0) |" in filled
     assert "| kinect2_user | truth | 100 | 97% |  |" in filled
     assert "| grasp, all | truth | 40 | 85% |  | 22.50 |" in filled and "real, all" not in filled
     assert "| all, first crop (not rotated) | 9.75 |" in filled and "| each hand's worst joint | 16.50 |" in filled
+    assert "| by view | palm 7.50, side 8.75 |" in filled
     assert "| classified as right hand (all are) | 95.5% |" in filled
     assert filled.count("| u 50.0%, v 60.0%, d 65.0% |") == 4
     assert "| synthetic | table | 60 | 5.0% |" in filled
