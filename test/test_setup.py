@@ -155,11 +155,17 @@ def test_the_lock_file_pins_every_requirement_to_an_allowed_version():
     for path in (ROOT / "requirements").glob("*.txt"):
         for line in path.read_text().splitlines():
             requirement = line.partition("#")[0].strip()
-            if path.name == "lock.txt" or not requirement or requirement.startswith("-r"):
+            if path.name in ("lock.txt", "docs.txt") or not requirement or requirement.startswith("-r"):
                 continue
             name, pinned = re.match(r"([\w.-]+)(?:==([\w.]+))?", requirement).groups()
             assert name.lower() in locked, f"{path.name}: {name} is not in lock.txt; recreate it (CONTRIBUTING.md)"
             assert pinned is None or locked[name.lower()] == {pinned}, f"{path.name}: {requirement}"
+
+
+def test_every_package_that_builds_the_documentation_is_pinned():
+    """They are no part of the environment of lock.txt."""
+    lines = (ROOT / "requirements" / "docs.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"#.*|[\w.-]+==[\w.]+( ; .*)?", line) for line in lines)
 
 
 def test_the_version_is_the_same_everywhere():

@@ -1,4 +1,6 @@
-"""Fill the tables of `models/README.md` from measured results, so that no number is typed by hand.
+"""Fill the tables of the model card and of the history from measured results, so that no number is typed by hand.
+
+The card is `models/README.md`. The learning curve is in `training/HISTORY.md`.
 
     ./run training model_card --export models/export.json --log runs/full/tensorboard \
         --synthetic synthetic.json --frames truth.json detector.json --hand-free hand_free.json
@@ -16,7 +18,8 @@ from pathlib import Path
 from fingerpose_ros.files import write_text
 
 CARD = Path(__file__).resolve().parents[2] / "models" / "README.md"
-CURVE_POINTS = 8
+HISTORY = Path(__file__).resolve().parents[2] / "training" / "HISTORY.md"
+CURVE_POINTS = 24
 """Maximum number of rows of the learning curve."""
 
 
@@ -38,10 +41,12 @@ def rows(head: list[str], body: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *body])
 
 
-def interval_row(level: str, group: str, fractions: list[float]) -> list[str]:
-    """Fraction of errors within a predicted interval, by axis."""
-    text = ", ".join(f"{axis} {fraction:.1%}" for axis, fraction in zip("uvd", fractions, strict=True))
-    return [f"errors within the predicted {level} % interval, {group} joints", text]
+def interval_row(group: str, levels: dict[str, list[float]]) -> list[str]:
+    """Fractions of errors within the predicted intervals, by axis; `levels`: "68" and others, in percent."""
+    text = [
+        ", ".join(f"{axis} {part:.1%}" for axis, part in zip("uvd", parts, strict=True)) for parts in levels.values()
+    ]
+    return [f"{group} joints, errors within the predicted {' % and '.join(levels)} % interval", "; ".join(text)]
 
 
 def export_table(report: dict) -> str:
@@ -52,10 +57,12 @@ def export_table(report: dict) -> str:
         ["file", f"{report['bytes'] / 1e6:.1f} MB, SHA-256 `{report['sha256']}`"],
     ]
     for group, levels in report["held_out"]["coverage"].items():
-        facts += [interval_row(level, group, fractions) for level, fractions in levels.items()]
+        facts.append(interval_row(group, levels))
+    engines: dict[str, list[str]] = {}
     for row in report["agreement"]:
         difference = f"mean {row['mean_mm']:.3f} mm, 99th percentile {row['p99_mm']:.3f} mm"
-        facts.append([f"{row['what']} against PyTorch in f32, {row['count']} {row['crops']} crops", difference])
+        engines.setdefault(row["what"], []).append(f"{row['count']} {row['crops']} crops: {difference}")
+    facts += [[f"{what} against PyTorch in f32", "; ".join(found)] for what, found in engines.items()]
     return rows(["", ""], facts)
 
 
@@ -80,7 +87,7 @@ def synthetic_table(report: dict) -> str:
     """Errors on the synthetic test set."""
     low, high = report["interval_95_mm"]
     body = [["all", f"{report['mean_joint_error_mm']:.2f} ({low:.2f} to {high:.2f})"]]
-    body += [["visible joints", f"{report['visible_mm']:.2f}"], ["hidden joints", f"{report['hidden_mm']:.2f}"]]
+    body += [["visible joints, hidden joints", f"{report['visible_mm']:.2f}, {report['hidden_mm']:.2f}"]]
     body += [["each hand's worst joint", f"{report['worst_joint_mm']:.2f}"]]
     body += [["all, first crop (not rotated)", f"{report['first_crop_mm']:.2f}"]]
     parts: dict[str, list[str]] = {}
@@ -90,10 +97,10 @@ def synthetic_table(report: dict) -> str:
         kind, _, value = name.rpartition(": ")
         parts.setdefault(kind or "scene", []).append(f"{value} {error:.2f}")
     body += [[f"by {kind}", ", ".join(errors)] for kind, errors in parts.items()]
-    body += [["classified as right hand (all are)", f"{report['handedness']:.1%}"]]
-    body += [["classified as present (all are)", f"{report['presence']:.1%}"]]
+    rates = f"{report['handedness']:.1%}, {report['presence']:.1%}"
+    body += [["classified as right hand, as present (all are)", rates]]
     for group in ("visible", "hidden"):
-        body += [interval_row(level, group, report[f"coverage_{level}_{group}"]) for level in ("68", "95")]
+        body.append(interval_row(group, {level: report[f"coverage_{level}_{group}"] for level in ("68", "95")}))
     return rows([report["set"], "mean joint error, mm"], body)
 
 
@@ -168,6 +175,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--frames", type=Path, nargs="+")
     parser.add_argument("--hand-free", type=Path, nargs=1)
     parser.add_argument("--card", type=Path, default=CARD)
+    parser.add_argument("--history", type=Path, default=HISTORY)
     arguments = parser.parse_args(argv)
     files = {name: paths for name in TABLES if (paths := getattr(arguments, name))}
     try:
@@ -179,7 +187,9 @@ def main(argv: list[str]) -> None:
         for name, several in reports.items():
             card = fill(card, name, TABLES[name](*several))
         if arguments.log:
-            card = fill(card, "curve", curve_table(*arguments.log))
+            history = fill(arguments.history.read_text(), "curve", curve_table(*arguments.log))
     except (OSError, ValueError) as error:
         parser.error(str(error))
     write_text(arguments.card, card)
+    if arguments.log:
+        write_text(arguments.history, history)
