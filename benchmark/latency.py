@@ -74,7 +74,7 @@ def main() -> int:
     else:
         if "network" in arguments.only or "estimator" in arguments.only:
             backend = backends.create_backend(**engine)
-            detector = backends.create_detector(arguments.backend, arguments.device)
+            detector = backends.create_detector(arguments.backend, arguments.device, precision=backend.precision)
             report["engine"] = backend.description
         if "network" in arguments.only:
             report["network"] = network(backend, detector, frames, camera, arguments.seconds)

@@ -48,7 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         camera, unit = read_camera(arguments.camera)
         backend = backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
-        detector = backends.create_detector(arguments.backend, arguments.device, arguments.detector)
+        detector = backends.create_detector(
+            arguments.backend, arguments.device, arguments.detector, precision=backend.precision
+        )
         estimator = HandPoseEstimator(backend, detector, EstimatorSettings())
         results = []
         images = arguments.images if arguments.fps is None else sorted(arguments.images, key=natural_order)

@@ -44,6 +44,6 @@ def load_estimator(settings: Mapping[str, Any]) -> tuple[Estimator, str]:
     chosen = {name: settings[name] for name in ("backend", "device", "model", "precision")}
     backend = backends.create_backend(**chosen, threads=settings["threads"] or None)
     detector = backends.create_detector(
-        settings["backend"], settings["device"], settings["detector"], settings["threads"] or None
+        settings["backend"], settings["device"], settings["detector"], settings["threads"] or None, backend.precision
     )
     return HandPoseEstimator(backend, detector, estimator_settings(settings)), backend.description

@@ -81,7 +81,8 @@ SETTINGS = (
     Setting("model", "", "Path of the pose network's weights; empty: those of the package."),
     Setting("detector", "", "Path of the detector's weights; empty: those of the package."),
     Setting(
-        "precision", "auto", "Number format of the network. auto: bf16 where that is faster, else f32.",
+        "precision", "auto",
+        "Number format of the network. auto: bf16, int8 or f32, by the processor's instructions; the choice is logged.",
         choices=backends.PRECISIONS,
     ),
     Setting("threads", 0, "CPU threads of the network. 0: the engine's default.", low=0, high=64),

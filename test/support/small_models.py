@@ -7,12 +7,14 @@ from pathlib import Path
 import torch
 
 from fingerpose_ros.perception.pose.calibration import Calibration
-from fingerpose_ros.perception.pose.model_file import DEFAULT_NAME, checksum, checksum_file
+from fingerpose_ros.perception.pose.model_file import DEFAULT_NAME, WEIGHTS_KEY, checksum, int8_path
 from fingerpose_ros.perception.pose.network import FingerPoseNet
 from fingerpose_ros.perception.pose.network.registry import config_named
-from fingerpose_ros.perception.pose.network.weights import CONFIG_KEY, save_tensors
-from training.export.model_export import sixteen_bit
-from training.export.openvino_graph import add_graphs, pose_graphs
+from fingerpose_ros.perception.pose.network.weights import CONFIG_KEY
+from training.export import model_export
+from training.export.model_export import sign, sixteen_bit
+from training.export.openvino_graph import pose_graphs
+from training.export.quantisation import quantised
 
 SIZE = 64
 CALIBRATION = Calibration((2.0, 1.5, 0.5), (1.25, 1.0, 1.1), 1.5, 0.75)
@@ -33,14 +35,21 @@ def random_network(name: str = "small") -> FingerPoseNet:
 def write_model(folder: Path, network: FingerPoseNet) -> Path:
     """Write `network` with its graphs and checksum to `folder`; returns the model's path."""
     path = folder / DEFAULT_NAME
-    header = {CONFIG_KEY: json.dumps(asdict(network.config)), "input_size": str(SIZE)}
-    header["calibration"] = json.dumps(asdict(CALIBRATION))
-    save_tensors(path, sixteen_bit(network.state_dict()), header)
-    add_graphs(path, pose_graphs(network, SIZE))
-    sign(path)
+    weights = sixteen_bit(network.state_dict())
+    model_export.write(path, weights, pose_graphs(network, SIZE), _header(network), CALIBRATION)
     return path
 
 
-def sign(path: Path) -> None:
-    """Write the file's checksum beside it."""
-    checksum_file(path).write_text(f"{checksum(path)}  {path.name}\n")
+def write_int8(path: Path, network: FingerPoseNet) -> Path:
+    """Write the file for int8 of the model at `path`; returns its path."""
+    graphs = quantised(pose_graphs(network, SIZE), SIZE)
+    header = _header(network) | {WEIGHTS_KEY: checksum(path)}
+    model_export.write(int8_path(path), {}, graphs, header, CALIBRATION)
+    return int8_path(path)
+
+
+def _header(network: FingerPoseNet) -> dict[str, str]:
+    return {CONFIG_KEY: json.dumps(asdict(network.config)), "input_size": str(SIZE)}
+
+
+__all__ = ["CALIBRATION", "SIZE", "random_network", "sign", "write_int8", "write_model"]

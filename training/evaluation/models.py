@@ -37,8 +37,11 @@ def make_backend(arguments: argparse.Namespace) -> Backend:
 
 def make_models(arguments: argparse.Namespace) -> Models:
     """Pose network and detector that the options select."""
-    detector = backends.create_detector(arguments.backend, arguments.device, arguments.detector)
-    return Models(make_backend(arguments), detector)
+    backend = make_backend(arguments)
+    detector = backends.create_detector(
+        arguments.backend, arguments.device, arguments.detector, precision=backend.precision
+    )
+    return Models(backend, detector)
 
 
 def about(arguments: argparse.Namespace, backend: Backend) -> dict[str, str]:

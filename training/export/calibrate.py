@@ -5,14 +5,13 @@ within 1.96, for visible and hidden joints, and for small and large sigma. Two p
 groups, although visibility is not known on a robot. Probabilities: one temperature each (Guo et al., ICML 2017).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.optimize import minimize, minimize_scalar
 
 from fingerpose_ros.perception.pose.calibration import Calibration
-from fingerpose_ros.perception.pose.network import FingerPoseNet
 from training.progress import progress
 from training.rendering.rendered_batches import RenderedBatches
 
@@ -54,21 +53,27 @@ class Predictions:
         return self.right & self.present
 
 
-@torch.inference_mode()
-def predict(network: FingerPoseNet, size: int, seed: int, samples: int) -> Predictions:
-    """Predict `samples` crops (rounded up to whole batches) of `size` pixels in float32.
+RawNetwork = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+"""Images (n, 1, size, size) -> uncalibrated uvd and sigma (n, 21, 3) and logits (n, 2)."""
+
+
+def predict(networks: dict[str, RawNetwork], size: int, seed: int, samples: int) -> dict[str, Predictions]:
+    """Predict `samples` crops (rounded up to whole batches) of `size` pixels with each network.
 
     The crops are rotated upright, like those of the estimator's final predictions.
     """
     batches = RenderedBatches(size=size, batch=BATCH, seed=seed, aligned_fraction=1, off_centre_arm_fraction=0)
-    collected = []
+    collected: dict[str, list[dict]] = {name: [] for name in networks}
     for index in progress(range(-(-samples // BATCH)), "calibration", "batches"):
         batch = batches[index]
-        out = network(torch.from_numpy(batch["image"]))
-        predicted = {name: tensor.numpy() for name, tensor in zip(("uvd", "sigma", "logits"), out, strict=True)}
         truth = {name: batch[name] for name in ("visible", "right", "present")} | {"truth": batch["uvd"]}
-        collected.append(predicted | truth)
-    return Predictions(**{name: np.concatenate([part[name] for part in collected]) for name in collected[0]})
+        for name, network in networks.items():
+            predicted = dict(zip(("uvd", "sigma", "logits"), network(batch["image"]), strict=True))
+            collected[name].append(predicted | truth)
+    return {
+        name: Predictions(**{key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
+        for name, parts in collected.items()
+    }
 
 
 def fit(predictions: Predictions) -> Calibration:

@@ -3,8 +3,8 @@
     ./run training export_detector --weights runs/detection/detector.safetensors --out models --backgrounds DIR...
 
 The tool rounds the weights to 16 bits and adds OpenVINO graphs. It fits the confidence, together with the pose network,
-on composed images of the recordings that choose thresholds (minutes). It checks it on other images, in every precision
-of the pose network that this machine has. It compares both engines.
+on composed images of the recordings that choose thresholds (minutes): once for float32 and bf16, and once for int8 if the
+pose network has a file for it. It checks both on other images. It compares both engines.
 
 Only if they agree, `--out` gets `detector.safetensors`, its checksum, and `detector.json` with the measured results.
 Whenever the pose network changes, run it again.
@@ -26,10 +26,10 @@ from fingerpose_ros.perception.backends.openvino_detection import OpenVinoDetect
 from fingerpose_ros.perception.backends.torch_detection import TorchDetectionNetworks
 from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE, Confidence
 from fingerpose_ros.perception.detection.detector import HandDetector
-from fingerpose_ros.perception.detection.model_file import DEFAULT_NAME, DetectorFile
+from fingerpose_ros.perception.detection.model_file import CONFIDENCE_INT8, DEFAULT_NAME, DetectorFile
 from fingerpose_ros.perception.detection.network import detection_networks, load_detection_networks
 from fingerpose_ros.perception.detection.prediction import CONTEXT_SIZE, DETAIL_SIZE, PROPOSAL_SIZE
-from fingerpose_ros.perception.pose.model_file import checksum, checksum_file
+from fingerpose_ros.perception.pose.model_file import checksum, checksum_file, int8_path, model_path
 from fingerpose_ros.perception.pose.network.weights import load_tensors, save_tensors
 
 from . import confidence_fit
@@ -42,13 +42,18 @@ MAX_DIFFERENCE = 0.02
 """Allowed difference of a logit between the engines."""
 
 
-def write(path: Path, networks: nn.ModuleDict, confidence: Confidence, metadata: dict[str, str]) -> None:
+def write(path: Path, networks: nn.ModuleDict, confidence: dict[str, Confidence], metadata: dict[str, str]) -> None:
     """Write a detector's file and its checksum.
+
+    Args:
+        confidence: precision of the pose network, "f32" and maybe "int8" -> confidence.
 
     Raises:
         ValueError: a weight does not fit 16 bits.
     """
-    header = {"detector": "1", "confidence": json.dumps(asdict(confidence))} | metadata
+    keys = {"f32": "confidence", "int8": CONFIDENCE_INT8}
+    header = {keys[name]: json.dumps(asdict(fitted)) for name, fitted in confidence.items()}
+    header |= {"detector": "1"} | metadata
     stored = sixteen_bit(networks.state_dict())
     networks.load_state_dict(stored)
     save_tensors(path, stored, header)
@@ -73,27 +78,26 @@ def export(weights: Path, out: Path, backgrounds: tuple[Path, ...], images: int,
     load_detection_networks(weights, networks)
     metadata = load_tensors(weights)[1]
     source = {key: metadata[key] for key in ("images", "config") if key in metadata}
-    pose = backends.create_backend("auto", "auto", model, "f32")
+    precisions = ("f32", "int8") if int8_path(model_path(model)).is_file() else ("f32",)
+    poses = {precision: backends.create_backend("openvino", "cpu", model, precision) for precision in precisions}
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as folder:
         path = Path(folder, DEFAULT_NAME)
-        write(path, networks, DETECTOR_ALONE, source)
+        write(path, networks, {"f32": DETECTOR_ALONE}, source)
         detector = HandDetector(OpenVinoDetectionNetworks(DetectorFile.open(path)), DETECTOR_ALONE)
-        evidence = confidence_fit.collect(pose, detector, backgrounds, confidence_fit.FIT_SEED, images)
-        confidence = confidence_fit.fit(evidence)
+        confidence, checks = {}, {}
+        for precision, pose in poses.items():
+            print(f"fitting the confidence in {precision}", flush=True)
+            evidence = confidence_fit.collect(pose, detector, backgrounds, confidence_fit.FIT_SEED, images)
+            confidence[precision] = confidence_fit.fit(evidence)
+            held_out = confidence_fit.collect(pose, detector, backgrounds, confidence_fit.CHECK_SEED, images)
+            checks[precision] = confidence_fit.check(confidence[precision], held_out, THRESHOLDS)
         write(path, networks, confidence, source)
         report = {"images_seen": int(source.get("images", 0)), "bytes": path.stat().st_size, "sha256": checksum(path)}
-        report |= {"confidence": asdict(confidence), "checks": {}, "difference": difference(path)}
+        report |= {"confidence": {name: asdict(fitted) for name, fitted in confidence.items()}}
+        report |= {"checks": checks, "difference": difference(path)}
         if report["difference"] > MAX_DIFFERENCE:
             raise ValueError(f"nothing is written: the engines' logits differ by up to {report['difference']:.3f}")
-        for precision in ("f32", "bf16"):
-            try:
-                pose = backends.create_backend("auto", "auto", model, precision)
-            except ValueError as error:
-                print(f"not checked in {precision}: {error}")
-                continue
-            held_out = confidence_fit.collect(pose, detector, backgrounds, confidence_fit.CHECK_SEED, images)
-            report["checks"][precision] = confidence_fit.check(confidence, held_out, THRESHOLDS)
         (out / "detector.json").write_text(json.dumps(report, indent=1) + "\n")
         os.replace(checksum_file(path), checksum_file(out / DEFAULT_NAME))
         os.replace(path, out / DEFAULT_NAME)
@@ -117,7 +121,9 @@ def difference(path: Path) -> float:
 
 def text(report: dict) -> str:
     """The measured results, for people."""
-    lines = [f"confidence: {report['confidence']}; engines differ by at most {report['difference']:.4f} in a logit"]
+    lines = [
+        f"confidence by precision: {report['confidence']}; engines differ by at most {report['difference']:.4f} in a logit"
+    ]
     for precision, result in report["checks"].items():
         lines.append(f"{precision}: {result['hands']} hands, calibration error {result['calibration_error']:.3f}")
         for threshold, row in result["thresholds"].items():

@@ -7,20 +7,17 @@ import ctypes
 import importlib.util
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..detection.detector import HandDetector
 from ..detection.prediction import DetectionNetworks
 from ..pose.prediction import Backend
-
-if TYPE_CHECKING:
-    from ..pose.model_file import ModelFile
+from .processor import suitable_precision
 
 log = logging.getLogger(__name__)
 
 BACKENDS = ("auto", "openvino", "torch")
 DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "f32", "bf16")
+PRECISIONS = ("auto", "f32", "bf16", "int8")
 
 INSTALL = {
     "openvino": "install it into a virtual environment, and start this where that is active: "
@@ -44,34 +41,36 @@ def create_backend(
         device: one of `DEVICES`.
         model: path of a model file; "" is the packaged model.
         precision: one of `PRECISIONS`, for most of the network; its first layers and all coordinates are always
-            float32. "auto" is bf16 where the device is faster in it.
+            float32. "auto" is what suits the device, on a CPU by `processor.suitable_precision`. The choice and its
+            reason are logged.
         threads: number of CPU threads; None leaves it to the engine.
 
     Raises:
         FileNotFoundError: there is no model, or no checksum beside it.
         ImportError: the engine, or safetensors, is not installed; the message says how to install it.
-        ValueError: an unknown value, a damaged model, CUDA without a GPU, or bf16 on a processor without bf16.
+        ValueError: an unknown value, a damaged model, CUDA without a GPU, or a precision that the engine or the
+            device does not have.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}, not one of {', '.join(PRECISIONS)}")
     backend, reason = _checked(backend, device, threads)
     if reason:
         log.info("backend %s: %s", backend, reason)
-    from ..pose.model_file import ModelFile
-
-    chosen = _make(backend, device, ModelFile.open(model), precision, threads)
+    chosen = _make(backend, device, model, precision, threads)
     log.info("network runs on %s", chosen.description)
     return chosen
 
 
 def create_detector(
-    backend: str = "auto", device: str = "auto", model: Path | str = "", threads: int | None = None
-) -> HandDetector:
+    backend: str = "auto", device: str = "auto", model: Path | str = "", threads: int | None = None,
+    precision: str = "f32",
+) -> HandDetector:  # fmt: skip
     """The detector, its networks loaded into the engine that `create_backend` would choose, in float32.
 
     Args:
         backend, device, threads: as in `create_backend`.
         model: path of a detector's file; "" is the packaged one.
+        precision: of the pose network (`Backend.precision`). The confidence is fitted for each.
 
     Raises:
         FileNotFoundError, ImportError, ValueError: as in `create_backend`.
@@ -89,7 +88,7 @@ def create_detector(
         from .openvino_detection import OpenVinoDetectionNetworks
 
         networks = OpenVinoDetectionNetworks(file, threads)
-    return HandDetector(networks, file.confidence)
+    return HandDetector(networks, file.confidence_in(precision))
 
 
 def _checked(backend: str, device: str, threads: int | None) -> tuple[str, str]:
@@ -113,16 +112,34 @@ def _checked(backend: str, device: str, threads: int | None) -> tuple[str, str]:
     return backend, reason
 
 
-def _make(backend: str, device: str, model: "ModelFile", precision: str, threads: int | None) -> Backend:
+def _make(backend: str, device: str, model: Path | str, precision: str, threads: int | None) -> Backend:
+    from ..pose.model_file import ModelFile
+
     if backend == "torch":
+        if precision == "int8":
+            raise ValueError("precision int8: only backend openvino has it")
         from .torch_backend import TorchBackend
 
-        return TorchBackend(model, device, precision, threads)
+        return TorchBackend(ModelFile.open(model), device, precision, threads)
     if device == "cuda":
         raise ValueError("device cuda: backend openvino runs on the CPU; use backend torch")
     from .openvino_backend import OpenVinoBackend
 
-    return OpenVinoBackend(model, precision, threads)
+    if precision == "auto":
+        precision, reason = _choose_precision(model)
+        log.info("precision %s: %s", precision, reason)
+    return OpenVinoBackend(ModelFile.open(model, precision), precision, threads)
+
+
+def _choose_precision(model: Path | str) -> tuple[str, str]:
+    """The precision for a model on this processor, and the reason."""
+    from ..pose.model_file import int8_path, model_path
+
+    precision, reason = suitable_precision()
+    path = model_path(model)
+    if precision == "int8" and path.is_file() and not int8_path(path).is_file():
+        return "f32", f"{reason}, which is faster in int8, but {int8_path(path)} is missing (./run training export)"
+    return precision, reason
 
 
 def _choose(device: str) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """Inference with OpenVINO, on a CPU. Needs no PyTorch."""
 
-import logging
 from functools import lru_cache
 
 import numpy as np
@@ -8,9 +7,6 @@ import openvino as ov
 
 from ..pose.model_file import ModelFile
 from ..pose.prediction import Prediction, check_images
-from .processor import is_slow_in_bf16
-
-log = logging.getLogger(__name__)
 
 PARTS = ("shallow", "deep", "readout")
 PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
@@ -19,30 +15,30 @@ PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
 class OpenVinoBackend:
     """Runs the network in three parts, each compiled once for a batch of one. Not thread-safe.
 
-    The trunk's first layers run in float32, the rest of the trunk in bf16 or float32, the readout in float32. In bf16
-    the first layers, a tenth of the work, would cause more than half of the rounding error.
+    The trunk's first layers and the readout run in float32, the rest of the trunk in `precision`. In bf16 the first
+    layers, a tenth of the work, would cause more than half of the rounding error.
 
     Several images are processed one after the other. A batch of four takes as long as four batches of one, within a
     tenth. A graph with a dynamic batch size would be compiled again for each new size.
 
     Args:
-        model: the network.
-        precision: of the middle part: "f32", "bf16", or "auto" for bf16 where the processor is faster in it.
+        model: the network, opened for `precision`.
+        precision: of the middle part: "f32", "bf16" or "int8".
         threads: number of CPU threads; None leaves it to OpenVINO.
 
     Raises:
         ValueError: bf16 is requested on a processor without bf16.
     """
 
-    def __init__(self, model: ModelFile, precision: str = "auto", threads: int | None = None):
-        self.input_size = model.input_size
+    def __init__(self, model: ModelFile, precision: str, threads: int | None = None):
+        self.input_size, self.precision = model.input_size, precision
         self._calibration = model.calibration
         core, options = shared_core(), compile_options(threads)
         self._weights = model.graph_weights()  # OpenVINO uses this memory in place, so keep it alive
         weights = ov.Tensor(self._weights, shared_memory=True)
         shallow, deep, readout = (core.read_model(model.graph(name), weights) for name in PARTS)
         self._shallow = start(core, shallow, "f32", options)
-        self._deep, used = _start_deep(core, deep, precision, options)
+        self._deep = _start_deep(core, deep, precision, options)
         self._readout = start(core, readout, "f32", options)
         # Each part's inputs share memory with the outputs of the parts before it.
         self._image = self._shallow.get_tensor("image")
@@ -51,11 +47,15 @@ class OpenVinoBackend:
         for name in ("maps", "features"):
             self._readout.set_tensor(name, self._deep.get_tensor(name))
         processor = core.get_property("CPU", "FULL_DEVICE_NAME").strip()
-        self.description = f"OpenVINO {ov.__version__.split('-')[0]} on the CPU ({processor}), {used}"
+        self.description = f"OpenVINO {ov.__version__.split('-')[0]} on the CPU ({processor}), {precision}"
         self.infer(np.zeros((1, 1, model.input_size, model.input_size), np.float32))  # warm-up: the first call is slow
 
     def infer(self, images: np.ndarray) -> Prediction:
         """See `prediction.Backend`."""
+        return self._calibration.apply(*self.raw(images))
+
+    def raw(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Images (N, 1, S, S) -> uncalibrated uvd and sigma (N, 21, 3) and logits (N, 2). Raises as `infer`."""
         check_images(images, self.input_size)
         count = len(images)
         uvd, sigma, logits = (np.empty((count, *shape), np.float32) for shape in ((21, 3), (21, 3), (2,)))
@@ -66,7 +66,7 @@ class OpenVinoBackend:
             uvd[i] = self._readout.get_tensor("uvd").data[0]
             sigma[i] = self._readout.get_tensor("sigma").data[0]
             logits[i] = self._deep.get_tensor("logits").data[0]
-        return self._calibration.apply(uvd, sigma, logits)
+        return uvd, sigma, logits
 
 
 @lru_cache(maxsize=1)
@@ -97,26 +97,19 @@ def start(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.I
     return request
 
 
-def _start_deep(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> tuple[ov.InferRequest, str]:
-    """Compile the middle part, and return the precision used.
+def _start_deep(core: ov.Core, graph: ov.Model, precision: str, options: dict) -> ov.InferRequest:
+    """Compile the middle part.
 
     bf16 is tested by compiling in it: OpenVINO's list of the processor's capabilities can be wrong.
     """
-    if precision == "auto" and is_slow_in_bf16():
-        log.info("f32, because bf16 is not faster on this processor (Intel without AMX)")
-        precision = "f32"
-    if precision == "f32":
-        return start(core, graph, "f32", options), "f32"
+    if precision != "bf16":  # what a quantised graph does not compute in int8 is float32
+        return start(core, graph, "f32", options)
     try:
         if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise RuntimeError("not in the processor's capabilities")
-        return start(core, graph, "bf16", options), "bf16"
+        return start(core, graph, "bf16", options)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        if precision == "bf16":
-            raise ValueError(
-                "precision bf16: this processor cannot compute in it (it needs AMX or AVX512-BF16); use precision "
-                f"f32, or auto. OpenVINO's error: {reason}"
-            ) from error
-        log.info("f32, because there is no bf16 on this processor (OpenVINO's error: %s)", reason)
-        return start(core, graph, "f32", options), "f32"
+        raise ValueError(
+            "precision bf16: this processor cannot compute in it (it needs AMX or AVX512-BF16); use precision int8 or "
+            f"f32. OpenVINO's error: {' '.join(str(error).split())}"
+        ) from error

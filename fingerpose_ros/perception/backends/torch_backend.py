@@ -44,13 +44,14 @@ class TorchBackend:
         self._calibration = model.calibration
         torch.backends.cudnn.allow_tf32 = False  # TF32 would make f32 less exact than it claims
         self._bf16 = on_gpu and (precision == "bf16" or (precision == "auto" and _has_bf16()))
+        self.precision = "bf16" if self._bf16 else "f32"
         network = load_network(model.path).requires_grad_(False).to(self._device, memory_format=torch.channels_last)
         if self._bf16:
             store_in_bf16(network.trunk)
         self._network = network
         self._graphs = {batch: _Graph(self._forward, self._empty(batch)) for batch in GRAPH_BATCHES if on_gpu}
         where = torch.cuda.get_device_name(self._device) if on_gpu else f"the CPU, {torch.get_num_threads()} threads"
-        self.description = f"PyTorch {torch.__version__} on {where}, {'bf16' if self._bf16 else 'f32'}"
+        self.description = f"PyTorch {torch.__version__} on {where}, {self.precision}"
         self.infer(np.zeros((1, 1, self.input_size, self.input_size), np.float32))  # warm-up: the first call is slow
 
     def infer(self, images: np.ndarray) -> Prediction:

@@ -1,7 +1,8 @@
 """Loading a detector's file: one safetensors file for both engines, checked against its SHA-256.
 
 The file holds the weights of both networks, their OpenVINO graphs `openvino.proposal` and `openvino.classifier` for
-fixed batches, and in its header the parameters of `Confidence`. `./run training export_detector` writes it.
+fixed batches, and in its header the parameters of `Confidence` for each precision of the pose network. `./run training
+export_detector` writes it.
 """
 
 import json
@@ -16,6 +17,9 @@ from .confidence import Confidence
 DEFAULT_NAME = "detector.safetensors"
 """The detector that comes with the package, in its `models` folder."""
 
+CONFIDENCE_INT8 = "confidence_int8"
+"""Key in the file's header of the confidence for a pose network in int8."""
+
 PROPOSAL_BATCH, CLASSIFIER_BATCH = 64, 8
 """Batches of the graphs: a part of an image's surface points, and its candidates with two tracked hands."""
 
@@ -26,9 +30,26 @@ class DetectorFile(GraphFile):
 
     Attributes:
         confidence: how detector and pose network together give the probability of a hand.
+        confidence_int8: the same for a pose network in int8; None in a file that was exported without one.
     """
 
     confidence: Confidence
+    confidence_int8: Confidence | None = None
+
+    def confidence_in(self, precision: str) -> Confidence:
+        """The confidence for a pose network in this precision. bf16 is so near to float32 that both have the same.
+
+        Raises:
+            ValueError: the file has none for it.
+        """
+        if precision != "int8":
+            return self.confidence
+        if self.confidence_int8 is None:
+            raise ValueError(
+                f"{self.path} has no confidence for a pose network in int8. Export it again, with a pose network that "
+                "has a file for int8: ./run training export_detector; or use precision f32 or bf16"
+            )
+        return self.confidence_int8
 
     @classmethod
     def open(cls, path: Path | str = "") -> "DetectorFile":
@@ -41,6 +62,9 @@ class DetectorFile(GraphFile):
         path = Path(path) if str(path) else share_folder() / "models" / DEFAULT_NAME
         metadata = checked_header(path, {"detector", "confidence"}, "export_detector")
         try:
-            return cls(path, Confidence(**json.loads(metadata["confidence"])))
+            known = [
+                Confidence(**json.loads(metadata[key])) for key in ("confidence", CONFIDENCE_INT8) if key in metadata
+            ]
+            return cls(path, *known)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}: the header is invalid: {error}") from error

@@ -2,7 +2,10 @@
 
 The file holds the weights under the network's own names, in float16 (small tensors in float32). Under names that begin
 with `openvino.` it holds the graphs of the network's three parts for OpenVINO. The graphs contain no weights: their
-constants are offsets into this same file. `./run training export` writes it.
+constants are offsets into this same file.
+
+Beside it lies the file for int8, with the same three graphs, the middle one quantised, and with its own calibration. It
+is complete: who runs the network in int8 reads no other weights. `./run training export` writes both.
 """
 
 import hashlib
@@ -19,6 +22,9 @@ from .calibration import Calibration
 
 DEFAULT_NAME = "fingerposenet.safetensors"
 """The model that comes with the package, in its `models` folder."""
+
+WEIGHTS_KEY = "weights_sha256"
+"""Key in the header of a file for int8: the checksum of the model whose weights were quantised."""
 
 GRAPH_PREFIX = "openvino."
 """Prefix of tensors that are not weights: the graphs (IR as XML, UTF-8), of a pose network `openvino.shallow`,
@@ -59,20 +65,45 @@ class ModelFile(GraphFile):
     calibration: Calibration
 
     @classmethod
-    def open(cls, path: Path | str = "") -> "ModelFile":
+    def open(cls, path: Path | str = "", precision: str = "f32") -> "ModelFile":
         """Check the file at `path`; "" is the model that comes with the package.
+
+        Args:
+            path: of the model; its file for int8 lies beside it.
+            precision: "int8" opens the file for int8.
 
         Raises:
             FileNotFoundError: there is no such file, or no checksum beside it.
-            ValueError: its checksum differs, or `./run training export` did not write it.
+            ValueError: its checksum differs, or `./run training export` did not write it, or the file for int8 was made
+                from other weights than those at `path`.
         """
-        path = Path(path) if str(path) else share_folder() / "models" / DEFAULT_NAME
-        metadata = checked_header(path, {"fingerposenet", "input_size", "calibration"}, "export")
+        path = model_path(path)
+        keys = {"fingerposenet", "input_size", "calibration"}
+        if precision == "int8":
+            path, weights = int8_path(path), path
+            metadata = checked_header(path, keys | {WEIGHTS_KEY}, "export")
+            if metadata[WEIGHTS_KEY] != expected_checksum(weights):
+                raise ValueError(
+                    f"{path} was made from other weights than those in {weights.name}. Take both files from the same "
+                    "export or release"
+                )
+        else:
+            metadata = checked_header(path, keys, "export")
         try:
             calibration = Calibration(**json.loads(metadata["calibration"]))
             return cls(path, int(metadata["input_size"]), calibration)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}: the header is invalid: {error}") from error
+
+
+def model_path(path: Path | str = "") -> Path:
+    """`path`, or that of the model that comes with the package if it is ""."""
+    return Path(path) if str(path) else share_folder() / "models" / DEFAULT_NAME
+
+
+def int8_path(path: Path) -> Path:
+    """Path of the file for int8 of the model at `path`."""
+    return path.with_name(f"{path.stem}_int8{path.suffix}")
 
 
 def checked_header(path: Path, keys: set[str], tool: str) -> dict[str, str]:
@@ -126,6 +157,18 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
+def expected_checksum(path: Path) -> str:
+    """The SHA-256 in the checksum file of the model at `path`; "" if that file is empty.
+
+    Raises:
+        FileNotFoundError: there is no checksum file.
+    """
+    beside = checksum_file(path)
+    if not beside.is_file():
+        raise FileNotFoundError(f"{path} has no checksum beside it; {beside} is missing")
+    return (beside.read_text().split() or [""])[0]
+
+
 def verify(path: Path) -> None:
     """Compare a model with its checksum.
 
@@ -133,12 +176,9 @@ def verify(path: Path) -> None:
         FileNotFoundError: there is no checksum beside it.
         ValueError: the checksum differs.
     """
-    beside = checksum_file(path)
-    if not beside.is_file():
-        raise FileNotFoundError(f"{path} has no checksum beside it; {beside} is missing")
-    expected, actual = (beside.read_text().split() or [""])[0], checksum(path)
+    expected, actual = expected_checksum(path), checksum(path)
     if actual != expected:
         raise ValueError(
-            f"{path} is damaged or does not belong to {beside.name}: its SHA-256 is {actual}, not "
+            f"{path} is damaged or does not belong to {checksum_file(path).name}: its SHA-256 is {actual}, not "
             f"{expected or '(empty)'}. Download both files again from the same release"
         )

@@ -28,10 +28,12 @@ class Backend(Protocol):
 
     Attributes:
         input_size: the side S of its input images, pixels.
+        precision: of the network: "f32", "bf16" or "int8".
         description: engine, device and precision, as a text for people.
     """
 
     input_size: int
+    precision: str
     description: str
 
     def infer(self, images: np.ndarray) -> Prediction:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from small_models import CALIBRATION, SIZE, random_network, write_model
+from small_models import CALIBRATION, SIZE, random_network, write_int8, write_model
 
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.backends import creation, processor
@@ -27,6 +27,14 @@ def network():
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, network):
     return write_model(tmp_path_factory.mktemp("model"), network)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory, network):
+    """A model with its file for int8."""
+    path = write_model(tmp_path_factory.mktemp("int8"), network)
+    write_int8(path, network)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -124,47 +132,77 @@ print(backend.infer(np.zeros((1, 1, {SIZE}, {SIZE}), np.float32)).uvd.shape, bac
     assert done.stdout.startswith("(1, 21, 3) OpenVINO")
 
 
-BF16 = """
+BACKEND = """
 import logging
 logging.basicConfig(level=logging.INFO)
-from pathlib import Path
 from fingerpose_ros.perception import backends
-from fingerpose_ros.perception.backends import processor
-processor.CPUINFO = Path("nothing is known")
 print(backends.create_backend("openvino", "cpu", {model!r}, {precision!r}, threads=1).description)
 """
 
 
-def test_bf16_is_rejected_and_not_chosen_on_a_processor_without_bf16(model):
+def test_bf16_is_rejected_on_a_processor_without_bf16(model):
     """OpenVINO's list of capabilities contains bf16 even if oneDNN is restricted to AVX2."""
-    avx2 = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
-    requested = in_new_process(BF16.format(model=str(model), precision="bf16"), **avx2)
-    assert requested.returncode == 1
-    assert "ValueError: precision bf16: this processor cannot compute in it" in requested.stderr
-    assert "use precision f32" in requested.stderr
-    auto = in_new_process(BF16.format(model=str(model), precision="auto"), **avx2)
-    assert auto.returncode == 0, auto.stderr
-    assert auto.stdout.strip().endswith("f32")
-    assert "f32, because there is no bf16 on this processor" in auto.stderr
+    done = in_new_process(BACKEND.format(model=str(model), precision="bf16"), ONEDNN_MAX_CPU_ISA="AVX2")
+    assert done.returncode == 1
+    assert "ValueError: precision bf16: this processor cannot compute in it" in done.stderr
+    assert "use precision int8 or f32" in done.stderr
+
+
+def test_int8_is_near_to_float32_and_is_chosen_by_a_processor_with_avx2_only(both, images):
+    int8 = backends.create_backend("openvino", "cpu", both, "int8", threads=1)
+    exact = backends.create_backend("openvino", "cpu", both, "f32", threads=1)
+    assert (int8.precision, exact.precision) == ("int8", "f32") and int8.description.endswith("int8")
+    moved = np.abs(int8.infer(images).uvd - exact.infer(images).uvd)
+    assert 0 < moved.mean() < 0.1 * np.abs(exact.infer(images).uvd).mean()
+    auto = in_new_process(BACKEND.format(model=str(both), precision="auto"), ONEDNN_MAX_CPU_ISA="AVX2")
+    assert auto.stdout.strip().endswith("int8"), auto.stderr
+    assert "precision int8: the processor has AVX2, with ONEDNN_MAX_CPU_ISA=AVX2" in auto.stderr
+
+
+def test_without_a_file_for_int8_auto_is_float32_and_says_why(model):
+    auto = in_new_process(BACKEND.format(model=str(model), precision="auto"), ONEDNN_MAX_CPU_ISA="AVX2")
+    assert auto.stdout.strip().endswith("f32"), auto.stderr
+    assert "fingerposenet_int8.safetensors is missing (./run training export)" in auto.stderr
+    with pytest.raises(FileNotFoundError, match=r"no model at .*fingerposenet_int8\.safetensors"):
+        backends.create_backend("openvino", "cpu", model, "int8")
+
+
+def test_pytorch_has_no_int8(both):
+    with pytest.raises(ValueError, match="precision int8: only backend openvino has it"):
+        backends.create_backend("torch", "cpu", both, "int8")
+
+
+INTEL, AMD = "vendor_id\t: GenuineIntel\nflags\t: fpu avx2 ", "vendor_id\t: AuthenticAMD\nflags\t: fpu avx2 "
 
 
 @pytest.mark.parametrize(
-    "cpuinfo, slow",
+    "cpuinfo, limit, precision, reason",
     (
-        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512_bf16 avx512_fp16\n", True),
-        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx512_bf16 amx_bf16\n", False),
-        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx512_bf16\n", False),
-        (None, False),
+        (INTEL + "avx512bw avx512_vnni avx512_bf16 amx_bf16", "", "bf16", "AMX"),
+        (
+            INTEL + "avx512bw avx512_vnni avx512_bf16 amx_bf16",
+            "AVX512_CORE_VNNI",
+            "int8",
+            "AVX512-VNNI, with ONEDNN_MAX",
+        ),
+        (INTEL + "avx512bw avx512_vnni avx512_bf16", "", "int8", "AVX512-VNNI"),
+        (AMD + "avx512bw avx512_vnni avx512_bf16", "", "bf16", "AVX512-BF16"),
+        (AMD + "avx512bw avx512_vnni avx512_bf16", "ALL", "bf16", "AVX512-BF16"),
+        (INTEL + "avx512bw", "", "int8", "AVX-512"),
+        (INTEL + "avx_vnni", "", "int8", "AVX-VNNI"),
+        (AMD, "", "int8", "AVX2"),
+        ("vendor_id\t: GenuineIntel\nflags\t: fpu sse4_2", "", "f32", "none of AMX"),
+        ("processor\t: 0\nFeatures\t: fp asimd", "", "f32", "none of AMX"),
+        (None, "", "f32", "none of AMX"),
     ),
 )
-def test_bf16_is_chosen_only_where_it_is_faster(model, tmp_path, monkeypatch, cpuinfo, slow):
-    """A processor not known to be slow in bf16 is left to the engine; the test above covers processors without bf16."""
+def test_the_processors_instructions_decide_the_precision(tmp_path, monkeypatch, cpuinfo, limit, precision, reason):
     monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setenv(processor.RESTRICTION, limit)
     if cpuinfo:
         processor.CPUINFO.write_text(cpuinfo)
-    assert processor.is_slow_in_bf16() == slow
-    if slow:
-        assert backends.create_backend("openvino", "cpu", model, "auto", threads=1).description.endswith("f32")
+    chosen, why = processor.suitable_precision()
+    assert chosen == precision and reason in why
 
 
 def test_pytorch_on_a_cpu_has_no_bf16(model):

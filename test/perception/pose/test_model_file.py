@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_models import SIZE, random_network, sign, write_model
+from small_models import SIZE, random_network, sign, write_int8, write_model
 
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.pose.calibration import Calibration
@@ -85,6 +85,17 @@ def test_an_invalid_calibration_is_rejected(copy, change):
     sign(copy)
     with pytest.raises(ValueError, match="the header is invalid"):
         ModelFile.open(copy)
+
+
+def test_a_file_for_int8_of_other_weights_is_rejected(copy):
+    write_int8(copy, random_network())
+    assert ModelFile.open(copy, "int8").path.name == "fingerposenet_int8.safetensors"
+    tensors, metadata = load_tensors(copy)
+    tensors["trunk.head.conv.weight"] *= 1.5
+    save_tensors(copy, tensors, metadata)
+    sign(copy)
+    with pytest.raises(ValueError, match=r"_int8\.safetensors was made from other weights than those in fingerposenet"):
+        ModelFile.open(copy, "int8")
 
 
 def test_both_engines_use_the_weights_of_the_file(copy):

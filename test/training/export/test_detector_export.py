@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("warp", reason="rendering needs warp-lang, which is installed for training only")
 
 from recorded_scene import table, write_recording
-from small_models import random_network, write_model
+from small_models import random_network, write_int8, write_model
 
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.detection.confidence import Confidence, sigmoid
@@ -61,15 +61,19 @@ def test_an_exported_detector_is_loaded_by_both_engines(tmp_path, monkeypatch):
     room = write_recording(tmp_path / "neg_felix_room", [table()], sensor_model="kinect_v1")
     (tmp_path / "pose").mkdir()
     model = write_model(tmp_path / "pose", random_network())
+    write_int8(model, random_network())
     weights = tmp_path / "weights.safetensors"
     save_tensors(weights, detection_networks().state_dict(), {"images": "7"})
-    monkeypatch.setattr(confidence_fit, "fit", lambda _: Confidence(0.2, 0.5, -1.0))
+    fitted = [Confidence(0.2, 0.5, -1.0), Confidence(0.3, 0.5, -1.0)]
+    monkeypatch.setattr(confidence_fit, "fit", lambda _: fitted.pop(0))
     report = detector_export.export(weights, tmp_path / "out", (room,), 2, str(model))
     assert json.loads((tmp_path / "out" / "detector.json").read_text()) == report
-    assert report["images_seen"] == 7 and report["bytes"] < 3e6 and "f32" in report["checks"]
+    assert report["images_seen"] == 7 and report["bytes"] < 3e6 and set(report["checks"]) == {"f32", "int8"}
     for name in ("openvino", "torch"):
         detector = backends.create_detector(name, "cpu", tmp_path / "out" / "detector.safetensors", 1)
         assert detector.confidence == Confidence(0.2, 0.5, -1.0)
+        int8 = backends.create_detector(name, "cpu", tmp_path / "out" / "detector.safetensors", 1, "int8")
+        assert int8.confidence == Confidence(0.3, 0.5, -1.0)
     assert "f32" in detector_export.text(report)
 
 

@@ -1,5 +1,6 @@
 """Export: calibration, rounding to 16 bits, and no file unless the backends agree."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.pose.calibration import Calibration
 from fingerpose_ros.perception.pose.model_file import ModelFile
 from fingerpose_ros.perception.pose.network import load_network, save_network
-from training.export import agreement, calibrate, model_export
+from training.export import agreement, calibrate, cost, model_export, quantisation
 
 
 def predictions(rng, samples=3000, scale=1.7, power=1.3, temperature=2.0, tails=False) -> calibrate.Predictions:
@@ -56,7 +57,7 @@ def test_calibration_uses_separate_data():
     from training.rendering import hard_negatives, testset
 
     seeds = [calibrate.FIT_SEED, calibrate.CHECK_SEED, agreement.SEED, testset.SEED, ablation.TEST_SEED]
-    seeds += [hand_free.SEED, hard_negatives.SEED]
+    seeds += [quantisation.SEED, hand_free.SEED, hard_negatives.SEED]
     assert len(set(seeds)) == len(seeds)
     # Seeds of training data are a thousand times the run's seed, plus the stage's number or 999.
     assert all(100 < seed % 1000 < 999 for seed in seeds)
@@ -81,10 +82,16 @@ def weights(tmp_path_factory):
 
 def test_an_export_runs_in_both_engines_and_reports_the_measured_results(weights, tmp_path, monkeypatch):
     monkeypatch.delenv(agreement.TEST_DATA, raising=False)
+    monkeypatch.setattr(cost, "LIMITS", dict.fromkeys(cost.LIMITS, 1.0))  # random weights classify by chance
     monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 32)
     report = model_export.export(weights, SIZE, tmp_path, samples=64)
     path = tmp_path / "fingerposenet.safetensors"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["export.json", path.name, "fingerposenet.sha256"]
+    int8 = tmp_path / "fingerposenet_int8.safetensors"
+    names = ["export.json", path.name, "fingerposenet.sha256", int8.name, "fingerposenet_int8.sha256"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(names)
+    files = {"f32": ModelFile.open(path), "int8": ModelFile.open(path, "int8")}
+    assert files["f32"].calibration != files["int8"].calibration
+    assert int8.stat().st_size < 0.75 * path.stat().st_size
     assert ModelFile.open(path).input_size == SIZE
     assert json.loads(json.dumps(report)) == json.loads((tmp_path / "export.json").read_text())
     assert report["samples_seen"] == 1234
@@ -107,6 +114,7 @@ def test_without_bf16_support_its_rounding_is_measured_in_software(weights, tmp_
         return original(backend, device, model, precision, *rest)
 
     monkeypatch.setattr(backends, "create_backend", create)
+    monkeypatch.setattr(cost, "LIMITS", dict.fromkeys(cost.LIMITS, 1.0))
     monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 8)
     monkeypatch.delenv(agreement.TEST_DATA, raising=False)
     *others, row = model_export.export(weights, SIZE, tmp_path, samples=64)["agreement"]
@@ -117,6 +125,7 @@ def test_without_bf16_support_its_rounding_is_measured_in_software(weights, tmp_
 def test_nothing_is_written_if_engines_disagree(weights, tmp_path, monkeypatch):
     monkeypatch.delenv(agreement.TEST_DATA, raising=False)
     monkeypatch.setattr(model_export, "SYNTHETIC_CROPS", 4)
+    monkeypatch.setattr(cost, "LIMITS", dict.fromkeys(cost.LIMITS, 1.0))
     convert = model_export.pose_graphs
 
     def of_another_network(network, size):
@@ -128,6 +137,32 @@ def test_nothing_is_written_if_engines_disagree(weights, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"nothing is written: OpenVINO .* synthetic crops.* mean 0\.3 mm"):
         model_export.export(weights, SIZE, tmp_path, samples=64)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_if_int8_is_too_inexact(weights, tmp_path, monkeypatch):
+    predict = calibrate.predict
+
+    def with_larger_errors(*arguments):
+        made = predict(*arguments)
+        uvd = made["f32"].truth + 2 * (made["f32"].uvd - made["f32"].truth)
+        return made | {"int8": dataclasses.replace(made["int8"], uvd=uvd)}
+
+    monkeypatch.setattr(calibrate, "predict", with_larger_errors)
+    with pytest.raises(
+        ValueError, match=r"nothing is written: int8 is too inexact: mean_mm .* \(limit 1\.5%\); visible"
+    ):
+        model_export.export(weights, SIZE, tmp_path, samples=64)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fewer_correct_classifications_are_a_cost():
+    exact = predictions(np.random.default_rng(3))
+    logits = exact.logits.copy()
+    logits[:60] *= -1  # 2 % of the crops, of which most were right
+    report = cost.cost(exact, dataclasses.replace(exact, logits=logits))
+    assert report["cost"]["mean_mm"] == 0 and 0.005 < report["cost"]["present"] < 0.02
+    assert [text.split()[0] for text in cost.too_costly(report)] == ["present", "right"]
+    assert cost.too_costly(cost.cost(exact, exact)) == []
 
 
 @pytest.mark.parametrize("size", [0, 32, 100])
