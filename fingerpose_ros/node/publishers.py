@@ -3,6 +3,7 @@
 from collections.abc import Set
 
 import numpy as np
+from geometry_msgs.msg import PoseArray, PoseStamped
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header
@@ -12,7 +13,7 @@ from visualization_msgs.msg import MarkerArray
 from fingerpose_ros.msg import HandPoseArray
 from fingerpose_ros.perception import drawing
 from fingerpose_ros.perception.camera import Camera
-from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.perception.hand import LEFT, RIGHT, Hand
 from fingerpose_ros.ros import hand_messages, overlay
 from fingerpose_ros.ros.hand_labels import HandLabels
 from fingerpose_ros.ros.markers import markers
@@ -43,6 +44,10 @@ class Publishers:
             self._tf = self._publisher(TFMessage, "/tf", 100)
             self._markers = self._publisher(MarkerArray, "hand_markers", 10)
             self._joint_states = self._publisher(JointState, "hand_joint_states", 10)
+            self._joint_poses = {
+                label: self._publisher(PoseArray, f"{label}_hand_joints", 10) for label in (RIGHT, LEFT)
+            }
+            self._wrists = {label: self._publisher(PoseStamped, f"{label}_hand_wrist", 10) for label in (RIGHT, LEFT)}
             self._overlay = self._publisher(Image, "overlay", 2) if overlay else None
         except Exception:
             self.close()
@@ -60,7 +65,7 @@ class Publishers:
     def publish_views(
         self, header: Header, depth: np.ndarray, camera: Camera, hands: list[Hand], tracked: Set[int]
     ) -> None:
-        """Publish the same hands as TF frames, joint states, markers and, if it has subscribers, the overlay.
+        """Publish the same hands as TF frames, joint states, markers and, for subscribers, standard poses and overlay.
 
         Args:
             depth: (height, width) in metres.
@@ -73,6 +78,7 @@ class Publishers:
         angles = hand_messages.joint_state(header, labels, hands)
         if angles.name:
             self._joint_states.publish(angles)
+        self._publish_standard_poses(header, dict(zip(labels, hands, strict=True)))
         drawn = {label for label, hand in zip(labels, hands, strict=True) if hand.valid.any()}
         deleted = self._drawn - drawn
         if drawn or deleted:
@@ -81,6 +87,19 @@ class Publishers:
         if self._overlay and self._overlay.get_subscription_count():
             image = drawing.draw(depth, camera, labels, hands, self._max_distance)
             self._overlay.publish(overlay.image_message(header, image))
+
+    def _publish_standard_poses(self, header: Header, hands: dict[str, Hand]) -> None:
+        """The joints and wrist of the hands labelled "right" and "left", for those topics that have subscribers.
+
+        So each topic shows one hand as long as it is tracked, and never jumps to a second hand of that handedness.
+        """
+        for label, publisher in self._joint_poses.items():
+            if label in hands and publisher.get_subscription_count():
+                publisher.publish(hand_messages.joint_poses(header, hands[label]))
+        for label, publisher in self._wrists.items():
+            if label in hands and publisher.get_subscription_count():
+                if wrist := hand_messages.wrist_pose(header, hands[label]):
+                    publisher.publish(wrist)
 
     def close(self) -> None:
         for publisher in self._publishers:

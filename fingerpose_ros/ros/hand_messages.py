@@ -1,7 +1,7 @@
-"""`Hand` -> `HandPose`; the angles of all hands -> `sensor_msgs/JointState`."""
+"""`Hand` -> `HandPose` and standard poses; the angles of all hands -> `sensor_msgs/JointState`."""
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, Quaternion
+from geometry_msgs.msg import Point, Pose, PoseArray, PoseStamped, Quaternion
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
@@ -51,6 +51,23 @@ def hand_pose(header: Header, hand: Hand) -> HandPose:
         wrist=joints[WRIST],
         palm=_pose(hand.palm_position.tolist(), quaternions[WRIST]),  # orientation of the wrist
         fingers=fingers,
+    )
+
+
+def joint_poses(header: Header, hand: Hand) -> PoseArray:
+    """The 21 joints of one hand in the order of `skeleton.JOINTS`; what is not known is NaN, so the order holds."""
+    quaternions = quaternion.from_matrices(hand.rotations).tolist()
+    poses = [_pose(position, q) for position, q in zip(hand.positions.tolist(), quaternions, strict=True)]
+    return PoseArray(header=header, poses=poses)
+
+
+def wrist_pose(header: Header, hand: Hand) -> PoseStamped | None:
+    """The wrist of one hand; None if its position or orientation is not known, as NaN could reach a robot arm."""
+    position, rotation = hand.positions[WRIST], hand.rotations[WRIST]
+    if not (hand.valid[WRIST] and np.isfinite(position).all() and np.isfinite(rotation).all()):
+        return None
+    return PoseStamped(
+        header=header, pose=_pose(position.tolist(), quaternion.from_matrices(rotation[None])[0].tolist())
     )
 
 
