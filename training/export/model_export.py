@@ -3,9 +3,9 @@
     ./run training export --weights runs/full/average.safetensors --out models
 
 The tool rounds the weights to 16 bits, adds OpenVINO graphs and quantises them for int8. It calibrates the uncertainty
-in float32 and in int8 on synthetic hands (minutes), and measures on others what int8 costs in accuracy. It then compares
-all backends for the model file, and a reference backend with the weights before rounding. They are compared on synthetic
-crops, and on recorded ones if FINGERPOSE_TEST_DATA names a folder of them.
+in float32 and in int8 on synthetic hands (minutes), and measures on others what int8 costs in accuracy. It then
+compares all backends for the model file, and a reference backend with the weights before rounding. They are compared on
+synthetic crops, and on recorded ones if FINGERPOSE_TEST_DATA names a folder of them.
 
 Only if all agree and int8 costs little, the model is written to `--out`: `fingerposenet.safetensors`,
 `fingerposenet_int8.safetensors`, their checksums, and `export.json` with the measured results. Afterwards run
@@ -233,7 +233,5 @@ def main(argv: list[str]) -> None:
         report = export(arguments.weights, size, arguments.out, arguments.samples)
     except (OSError, ValueError) as error:
         parser.exit(1, f"error: {error}\n")
-    print(
-        f"{arguments.out / DEFAULT_NAME}: {report['bytes'] / 1e6:.1f} MB, for int8 {report['int8']['bytes'] / 1e6:.1f} MB, "
-        f"{report['samples_seen']} samples seen"
-    )
+    sizes = f"{report['bytes'] / 1e6:.1f} MB, for int8 {report['int8']['bytes'] / 1e6:.1f} MB"
+    print(f"{arguments.out / DEFAULT_NAME}: {sizes}, {report['samples_seen']} samples seen")
