@@ -3,8 +3,8 @@
     ./run training export_detector --weights runs/detection/detector.safetensors --out models --backgrounds DIR...
 
 The tool rounds the weights to 16 bits and adds OpenVINO graphs. It fits the confidence, together with the pose network,
-on composed images of the recordings that choose thresholds (minutes): once for float32 and bf16, and once for int8 if the
-pose network has a file for it. It checks both on other images. It compares both engines.
+on composed images of the recordings that choose thresholds (minutes). It does so once for float32 and bf16, and once
+for int8 if the pose network has a file for it. It checks both on other images. It compares both engines.
 
 Only if they agree, `--out` gets `detector.safetensors`, its checksum, and `detector.json` with the measured results.
 Whenever the pose network changes, run it again.
@@ -121,9 +121,7 @@ def difference(path: Path) -> float:
 
 def text(report: dict) -> str:
     """The measured results, for people."""
-    lines = [
-        f"confidence by precision: {report['confidence']}; engines differ by at most {report['difference']:.4f} in a logit"
-    ]
+    lines = [f"confidence: {report['confidence']}", f"engines differ by at most {report['difference']:.4f} in a logit"]
     for precision, result in report["checks"].items():
         lines.append(f"{precision}: {result['hands']} hands, calibration error {result['calibration_error']:.3f}")
         for threshold, row in result["thresholds"].items():

@@ -3,9 +3,9 @@
     ./run training export --weights runs/full/average.safetensors --out models
 
 The tool rounds the weights to 16 bits, adds OpenVINO graphs and quantises them for int8. It calibrates the uncertainty
-in float32 and in int8 on synthetic hands (minutes), and measures on others what int8 costs in accuracy. It then compares
-all backends for the model file, and a reference backend with the weights before rounding. They are compared on synthetic
-crops, and on recorded ones if FINGERPOSE_TEST_DATA names a folder of them.
+in float32 and in int8 on synthetic hands (minutes), and measures on others what int8 costs in accuracy. It then
+compares all backends for the model file, and a reference backend with the weights before rounding. They are compared on
+synthetic crops, and on recorded ones if FINGERPOSE_TEST_DATA names a folder of them.
 
 Only if all agree and int8 costs little, the model is written to `--out`: `fingerposenet.safetensors`,
 `fingerposenet_int8.safetensors`, their checksums, and `export.json` with the measured results. Afterwards run
@@ -48,6 +48,9 @@ from .quantisation import quantised
 from .reference_backend import ReferenceBackend, trained_size
 
 SYNTHETIC_CROPS = 256
+
+KEPT = ("trunk.backbone.conv1", "trunk.backbone.layer1", "trunk.backbone.layer2", "readout")
+"""Beginnings of the names of weights that a file for int8 stores in 16 bits, as their layers are not quantised."""
 
 NOT_CALIBRATED = Calibration((1, 1, 1), (1, 1, 1), 1, 1)
 
@@ -95,7 +98,9 @@ def export(weights: Path, size: int, out: Path, samples: int) -> dict:
         path = Path(folder, DEFAULT_NAME)
         header = {CONFIG_KEY: json.dumps(asdict(network.config)), "input_size": str(size), **source}
         write(path, stored, pose_graphs(network, size), header)
-        write(int8_path(path), {}, quantised(pose_graphs(network, size), size), header | {WEIGHTS_KEY: checksum(path)})
+        in_float32 = {name: tensor for name, tensor in stored.items() if name.startswith(KEPT)}
+        int8 = quantised(pose_graphs(network, size), size)
+        write(int8_path(path), in_float32, int8, header | {WEIGHTS_KEY: checksum(path)})
 
         print(f"calibrating on {samples} synthetic crops, checking on as many others", flush=True)
         report = {"size": size, "samples_seen": int(source.get("samples", 0))} | calibrated(path, samples)
@@ -123,7 +128,7 @@ def write(
     """Write a model file and its checksum.
 
     Args:
-        tensors: the stored weights; none in a file for int8, whose graphs have weights of their own.
+        tensors: the stored weights; in a file for int8 those of the layers in float32. Its graphs have the others.
         graphs: see `openvino_graph.pose_graphs`.
         header: the rest of the file's header.
     """
@@ -233,7 +238,5 @@ def main(argv: list[str]) -> None:
         report = export(arguments.weights, size, arguments.out, arguments.samples)
     except (OSError, ValueError) as error:
         parser.exit(1, f"error: {error}\n")
-    print(
-        f"{arguments.out / DEFAULT_NAME}: {report['bytes'] / 1e6:.1f} MB, for int8 {report['int8']['bytes'] / 1e6:.1f} MB, "
-        f"{report['samples_seen']} samples seen"
-    )
+    sizes = f"{report['bytes'] / 1e6:.1f} MB, for int8 {report['int8']['bytes'] / 1e6:.1f} MB"
+    print(f"{arguments.out / DEFAULT_NAME}: {sizes}, {report['samples_seen']} samples seen")

@@ -1,8 +1,7 @@
 """int8 for OpenVINO: post-training quantisation of the network's middle part with NNCF.
 
-The first layers and the readout stay in float32, as in bf16. So does the second stage of the backbone: it costs a quarter
-of the gain, and without it the handedness of one hand in a hundred changes. Measured layer by layer in
-docs/performance.md.
+The first layers and the readout stay in float32, as in bf16. So does the second stage of the backbone: quantising it
+costs a part of the correct handedness. docs/performance.md has the measurement by layers.
 
 Source: https://github.com/openvinotoolkit/nncf, "Post-Training Quantization".
 """
