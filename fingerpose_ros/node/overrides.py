@@ -21,15 +21,16 @@ def with_doubles(parameters: Iterable[Parameter], doubles: Collection[str]) -> l
     ]
 
 
-def warn_of_unknown(node: Node, given: Iterable[str], known: Collection[str]) -> None:
+def warn_of_unknown(node: Node, given: Iterable[str], known: Collection[str], program: str) -> None:
     """Warn of given parameters that the node has not declared, and so ignores.
 
     Args:
         given, known: names of parameters.
+        program: the node's command, whose `--help` lists the known parameters.
     """
     for name in given:
         if node.has_parameter(name):
             continue
         nearest = difflib.get_close_matches(name, known, 1)
-        hint = f"do you mean {nearest[0]}?" if nearest else "hand_pose_node --help lists the known ones"
+        hint = f"do you mean {nearest[0]}?" if nearest else f"{program} --help lists the known ones"
         node.get_logger().warning(f"the parameter {name} is unknown and ignored; {hint}")
