@@ -11,14 +11,17 @@ def with_doubles(parameters: Iterable[Parameter], doubles: Collection[str]) -> l
     """The same parameters, but integers converted where a double is meant: in YAML, 2 is an integer.
 
     Args:
-        doubles: the names of the parameters that are doubles.
+        doubles: the names of the parameters that are doubles, or lists of doubles.
     """
-    return [
-        Parameter(parameter.name, value=float(parameter.value))
-        if parameter.name in doubles and parameter.type_ == Parameter.Type.INTEGER
-        else parameter
-        for parameter in parameters
-    ]
+    return [_with_double(parameter) if parameter.name in doubles else parameter for parameter in parameters]
+
+
+def _with_double(parameter: Parameter) -> Parameter:
+    if parameter.type_ == Parameter.Type.INTEGER:
+        return Parameter(parameter.name, value=float(parameter.value))
+    if parameter.type_ == Parameter.Type.INTEGER_ARRAY:
+        return Parameter(parameter.name, value=[float(value) for value in parameter.value])
+    return parameter
 
 
 def warn_of_unknown(node: Node, given: Iterable[str], known: Collection[str], program: str) -> None:

@@ -24,11 +24,17 @@ class Setting:
     """
 
     name: str
-    default: bool | int | float | str | list[str]
+    default: bool | int | float | str | list[str] | list[float]
     description: str
     choices: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+
+    @property
+    def is_double(self) -> bool:
+        """Whether its values are doubles, or lists of them."""
+        first = self.default[0] if isinstance(self.default, list) else self.default
+        return isinstance(first, float)
 
     def descriptor(self) -> ParameterDescriptor:
         descriptor = ParameterDescriptor(description=self.description, additional_constraints=", ".join(self.choices))
@@ -59,7 +65,7 @@ class Parameters:
             rclpy.exceptions.InvalidParameterValueException: a number is out of range.
             rclpy.exceptions.InvalidParameterTypeException: a value has the wrong type.
         """
-        doubles = {setting.name for setting in self.settings if isinstance(setting.default, float)}
+        doubles = {setting.name for setting in self.settings if setting.is_double}
         given = node._parameter_overrides  # rclpy has no public access to the given values
         given.update({parameter.name: parameter for parameter in with_doubles(given.values(), doubles)})
         node.add_pre_set_parameters_callback(lambda changes: with_doubles(changes, doubles))

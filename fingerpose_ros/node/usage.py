@@ -63,7 +63,7 @@ class Usage:
         )  # fmt: skip
 
 
-def _text(value: bool | int | float | str | list[str]) -> str:
+def _text(value: bool | int | float | str | list[str] | list[float]) -> str:
     """The value as ROS reads it on a command line."""
     if isinstance(value, list):
         return f"[{', '.join(map(_text, value))}]"
