@@ -4,10 +4,10 @@ FINGERS = {"fore": 0.03, "long": 0.0, "far": -0.03}
 """Fingers of a hand unlike any other: name -> its place across the palm, metres."""
 
 
-def joint(name, parent, child, xyz, axis, lower, upper, velocity=5.0, kind="revolute", extra=""):
+def joint(name, parent, child, xyz, axis, lower, upper, velocity=5.0, kind="revolute", extra="", rpy="0 0 0"):
     return (
         f'<link name="{child}"/><joint name="{name}" type="{kind}"><parent link="{parent}"/><child link="{child}"/>'
-        f'<origin xyz="{xyz}"/><axis xyz="{axis}"/>'
+        f'<origin xyz="{xyz}" rpy="{rpy}"/><axis xyz="{axis}"/>'
         f'<limit lower="{lower}" upper="{upper}" velocity="{velocity}" effort="1"/>{extra}</joint>'
     )
 
@@ -52,6 +52,33 @@ MAPPING = """retargeting:
   low_pass_alpha: 1.0
 """
 """Of `hand_urdf`, in the format of dex-retargeting."""
+
+
+ALLEGRO_JOINTS = ((-0.47, 0.47), (-0.196, 1.61), (-0.174, 1.709), (-0.227, 1.618))
+ALLEGRO_THUMB = ((0.263, 1.396), (-0.105, 1.163), (-0.189, 1.644), (-0.162, 1.719))
+"""Limits of the four joints of a finger and of the thumb of the right Allegro hand, radians."""
+
+
+def allegro_urdf() -> str:
+    """The joints of the right Allegro hand.
+
+    Source: https://github.com/Wonikrobotics-git/allegro_hand_linux_v4, allegro_hand_description.
+    """
+    roots = (("0 0.0435 -0.0015", "-0.0873 0 0"), ("0 0 0.0007", "0 0 0"), ("0 -0.0435 -0.0015", "0.0873 0 0"))
+    chain, axes = ("0 0 0.0164", "0 0 0.054", "0 0 0.0384"), ("0 0 1", "0 1 0", "0 1 0", "0 1 0")
+    fingers = [(*root, chain, axes, ALLEGRO_JOINTS, "0 0 0.0267") for root in roots]
+    thumb_chain, thumb_axes = ("-0.027 0.005 0.0399", "0 0 0.0177", "0 0 0.0514"), ("-1 0 0", "0 0 1", "0 1 0", "0 1 0")
+    thumb_root = ("-0.0182 0.0193 -0.046", "0 -1.658 -1.5708")
+    fingers.append((*thumb_root, thumb_chain, thumb_axes, ALLEGRO_THUMB, "0 0 0.0423"))
+    parts, number = [], 0
+    for root, rpy, xyzs, axes, limits, tip in fingers:
+        parent = "palm_link"
+        for xyz, turn, axis, (lower, upper) in zip((root, *xyzs), (rpy, *["0 0 0"] * 3), axes, limits, strict=True):
+            child = f"link_{number}.0"
+            parts.append(joint(f"joint_{number}.0", parent, child, xyz, axis, lower, upper, 7.0, rpy=turn))
+            parent, number = child, number + 1
+        parts.append(fixed(parent, f"{parent}_tip", tip))
+    return f'<robot name="allegro"><link name="palm_link"/>{"".join(parts)}</robot>'
 
 
 def gripper_urdf(mimic: bool = True) -> str:
