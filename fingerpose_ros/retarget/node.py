@@ -20,9 +20,11 @@ from fingerpose_ros.node.image_input import seconds
 from fingerpose_ros.node.lifecycle import SUCCESS, ManagedNode, run
 from fingerpose_ros.node.usage import Usage
 from fingerpose_ros.ros import hand_reading
+from fingerpose_ros.ros.transform_tree import TransformUnavailable
 from fingerpose_ros.srv import ChooseHand
 
 from . import diagnostics
+from .arm import Arm
 from .follower import Follower, Image
 from .inputs import HandInput, MeasuredJoints, RobotDescription
 from .outputs import Outputs
@@ -61,6 +63,7 @@ class RetargetNode(ManagedNode[Statistics]):
         self._outputs: Outputs | None = None
         self._description: RobotDescription | None = None
         self._measured: MeasuredJoints | None = None
+        self._arm: Arm | None = None
         self._hand_input: HandInput | None = None
         self._timer = None
         self._reported: tuple[State, str] | None = None
@@ -77,6 +80,8 @@ class RetargetNode(ManagedNode[Statistics]):
                 self, settings["output"], settings["time_from_start"], settings["frame_prefix"],
                 settings["mapping"] == GRIPPER,
             )  # fmt: skip
+            if settings["wrist_target"]:
+                self._arm = Arm(self, settings)
             if settings["urdf_file"]:
                 self._plan(Path(settings["urdf_file"]).expanduser().read_text())
             else:
@@ -114,10 +119,10 @@ class RetargetNode(ManagedNode[Statistics]):
             self._hand_input = None
 
     def _release(self) -> None:
-        for part in (self._outputs, self._description, self._measured):
+        for part in (self._outputs, self._description, self._measured, self._arm):
             if part:
                 part.close()
-        self._outputs = self._description = self._measured = self._follower = None
+        self._outputs = self._description = self._measured = self._arm = self._follower = None
 
     # The robot.
 
@@ -177,9 +182,11 @@ class RetargetNode(ManagedNode[Statistics]):
         else:
             try:
                 follower = self._ready()
+                if self._arm:
+                    self._arm.check(self.get_clock().now().to_msg())
                 follower.enable(time.monotonic(), self._start(follower))
                 response.success, response.message = True, f"enabled; follows track {follower.track_id}"
-            except NotReady as reason:
+            except (NotReady, TransformUnavailable) as reason:
                 response.success, response.message = False, str(reason)
                 self.get_logger().warning(f"cannot be enabled: {reason}")
         self._report_changes()
@@ -211,7 +218,16 @@ class RetargetNode(ManagedNode[Statistics]):
             self._event_log.warning("malformed", f"a HandPoseArray is rejected: {error}")
             return
         clock = self.get_clock().now().nanoseconds * 1e-9
-        self._follower.receive(Image(hands, seconds(message.header), clock, arrived))
+        try:
+            if self._arm:
+                self._arm.locate(message.header)
+        except TransformUnavailable as error:
+            self._follower.safety.reject("no_transform", str(error))
+            self._event_log.warning("no_transform", f"a hand pose cannot be used: {error}")
+        else:
+            self._follower.receive(Image(hands, seconds(message.header), clock, arrived))
+            if self._arm:
+                self._arm.see(self._follower.hand)
         if self._command():
             self._event_log.statistics.answer(time.monotonic() - arrived)
         if self._follower.hand is not None:
@@ -234,10 +250,16 @@ class RetargetNode(ManagedNode[Statistics]):
         """Publish a command, if there is one. Returns whether there was."""
         if self._follower is None:
             return False
-        command = self._follower.update(time.monotonic())
+        now, stamp = time.monotonic(), self.get_clock().now().to_msg()
+        command = self._follower.update(now)
         if command is not None:
-            self._outputs.publish(self._follower.plan, command, self.get_clock().now().to_msg())
+            self._outputs.publish(self._follower.plan, command, stamp)
             self._event_log.statistics.command()
+        if self._arm:
+            try:
+                self._arm.command(now, self._follower.safety, stamp)
+            except TransformUnavailable as error:
+                self._event_log.warning("wrist_target", f"there is no target for the arm: {error}")
         self._report_changes()
         return command is not None
 

@@ -99,6 +99,16 @@ SETTINGS = (
         "gripper_open_at", "upper", "The limit of a gripper's joints at which it is open.", choices=("upper", "lower")
     ),
     Setting("gripper_width", 0.08, "Opening of the open gripper, metres.", low=0.001, high=1.0),
+    Setting("wrist_target", False, "Publish a target for an arm's tool, wrist_target, that follows the wrist."),
+    Setting("base_frame", "base_link", "The arm's base frame on TF, in which the target is."),
+    Setting("tool_frame", "tool0", "The arm's tool frame on TF, where the target starts."),
+    Setting("wrist_scale", 1.0, "Metres of the target per metre of the wrist.", low=0.01, high=10.0),
+    Setting("wrist_max_speed", 0.25, "Maximum speed of the target, m/s.", low=0.01, high=2.0),
+    Setting("wrist_max_turn", 1.0, "Maximum angular speed of the target, rad/s.", low=0.01, high=6.0),
+    Setting(
+        "wrist_reach", 0.5, "Maximum distance of the target from where the tool was when it was enabled, metres.",
+        low=0.01, high=3.0,
+    ),
     Setting("frame_prefix", "", "Prefix of the grasp's TF frame, used as it is."),
 )  # fmt: skip
 

@@ -71,6 +71,7 @@ class Safety:
     Attributes:
         state: the current one.
         reason: why it is in this state.
+        share: of the velocity limits, at which it follows now.
         holds: number of holds by their short reason.
     """
 
@@ -81,6 +82,7 @@ class Safety:
         self._now = self._usable_at = self._held_at = self._moved_at = self._since = -np.inf
         self._unusable = SILENCE
         self.state, self.reason = State.DISABLED, "not enabled yet"
+        self.share = 0.0
         self.holds: dict[str, int] = {}
 
     @property
@@ -160,7 +162,8 @@ class Safety:
         if self.state not in (State.DISABLED, State.PAUSED) and not self._is_held(now):
             self._enter(State.PAUSED, "the dead-man switch is not held")
         elif self.state is State.FOLLOWING and self._has_pose(now):
-            self._command = self._limits.step(self._command, self._target, duration, self._share(lasting))
+            self.share = self._grown_share(lasting)
+            self._command = self._limits.step(self._command, self._target, duration, self.share)
         elif self.state is State.FOLLOWING:
             self._start_hold()
         elif self.state is State.HOLDING and lasting >= self._settings.hold_time:
@@ -184,8 +187,8 @@ class Safety:
         timeout = self._settings.dead_man_timeout
         return timeout is None or now - self._held_at < timeout
 
-    def _share(self, lasting: float) -> float:
-        """Of the velocity limits, after so many seconds of following."""
+    def _grown_share(self, lasting: float) -> float:
+        """Share of the velocity limits after so many seconds of following."""
         grown = lasting / self._settings.ramp_time if self._settings.ramp_time else 1.0
         return min(1.0, RAMP_START + (1 - RAMP_START) * grown)
 
