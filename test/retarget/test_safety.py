@@ -181,7 +181,7 @@ EVENTS = st.one_of(
 @given(st.lists(EVENTS, max_size=80), st.booleans(), st.sampled_from([None, 0.3]))
 def test_no_command_leaves_the_limits_whatever_comes_in(events, with_rest, dead_man_timeout):
     safety = Safety(LIMITS, SafetySettings(0.2, 0.3, 0.5, 0.5, dead_man_timeout), REST if with_rest else None)
-    now, last, latest = 0.0, None, 0.0
+    now, last, latest = 0.0, None, -np.inf
     for kind, value in events:
         if kind == "wait":
             now += value
