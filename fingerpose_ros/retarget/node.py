@@ -66,6 +66,7 @@ class RetargetNode(ManagedNode[Statistics]):
         self._arm: Arm | None = None
         self._hand_input: HandInput | None = None
         self._timer = None
+        self._updated_at = 0.0
         self._reported: tuple[State, str] | None = None
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(ChooseHand, "~/choose_hand", self._on_choose_hand)
@@ -103,7 +104,7 @@ class RetargetNode(ManagedNode[Statistics]):
             return self._fail_transition("activate", error)
         super().on_activate(state)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = self.create_timer(1 / self._settings["rate"], self._command, clock=steady)
+        self._timer = self.create_timer(1 / self._settings["rate"], self._on_time, clock=steady)
         self._state = "active"
         self.get_logger().info(f"active, disabled; waiting for {' and '.join(self._hand_input.topics)}")
         return SUCCESS
@@ -246,11 +247,17 @@ class RetargetNode(ManagedNode[Statistics]):
             self._event_log.warning("dead_man", str(reason))
         self._follower.safety.press(time.monotonic(), start)
 
+    def _on_time(self) -> None:
+        """Command, unless the answer to a hand pose has just done so."""
+        if time.monotonic() - self._updated_at >= 0.5 / self._settings["rate"]:
+            self._command()
+
     def _command(self) -> bool:
         """Publish a command, if there is one. Returns whether there was."""
         if self._follower is None:
             return False
         now, stamp = time.monotonic(), self.get_clock().now().to_msg()
+        self._updated_at = now
         command = self._follower.update(now)
         if command is not None:
             self._outputs.publish(self._follower.plan, command, stamp)

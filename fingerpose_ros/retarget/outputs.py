@@ -1,5 +1,7 @@
 """The commands as messages of the usual controllers, and what a gripper tells besides."""
 
+from array import array
+
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
@@ -57,17 +59,21 @@ class Outputs:
 
     def publish(self, plan: Plan, motors: np.ndarray, now: Time) -> None:
         """Publish one command: positions of the plan's motors."""
-        positions = plan.commands(motors).tolist()
-        names = list(plan.joints)
-        if self._output == "trajectory":  # a stamp of zero means: start now
-            point = JointTrajectoryPoint(positions=positions, time_from_start=self._time_from_start)
-            self._commands.publish(JointTrajectory(joint_names=names, points=[point]))
+        positions = array("d", plan.commands(motors))  # rclpy checks each element of a list
+        if self._output == "trajectory":
+            self._commands.publish(self._trajectory(plan.joints, positions))
         elif self._output == "positions":
             self._commands.publish(Float64MultiArray(data=positions))
         else:
-            self._commands.publish(JointState(header=Header(stamp=now), name=names, position=positions))
+            header = Header(stamp=now)
+            self._commands.publish(JointState(header=header, name=list(plan.joints), position=positions))
         if self._width and isinstance(plan.mapping, Gripper):
             self._width.publish(Float64(data=plan.mapping.width(plan.moved(motors))))
+
+    def _trajectory(self, names: tuple[str, ...], positions: array) -> JointTrajectory:
+        """A trajectory of one point. Its stamp is zero, which means: start now."""
+        point = JointTrajectoryPoint(positions=positions, time_from_start=self._time_from_start)
+        return JointTrajectory(joint_names=list(names), points=[point])
 
     def publish_grasp(self, header: Header, hand: Hand) -> None:
         """Publish the grasp's frame on TF, where thumb and index finger define it."""
