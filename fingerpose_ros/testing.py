@@ -29,6 +29,7 @@ from visualization_msgs.msg import MarkerArray
 
 from fingerpose_ros.isolation import isolate
 from fingerpose_ros.msg import HandPoseArray
+from fingerpose_ros.node.lifecycle import ManagedNode
 from fingerpose_ros.node.loading import EstimatorFactory, load_estimator
 from fingerpose_ros.node.node import HandPoseNode
 from fingerpose_ros.node.statistics import Report
@@ -92,7 +93,7 @@ def spinning(*nodes: Node) -> Iterator[None]:
         thread.join(10)
         executor.shutdown()
         for node in nodes:
-            node.close() if isinstance(node, HandPoseNode) else node.destroy_node()
+            node.close() if isinstance(node, ManagedNode) else node.destroy_node()
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> bool:

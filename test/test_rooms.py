@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 
 ORDER = {
     "fingerpose_ros": (
-        {"cli", "commands", "testing"}, {"replay"}, {"teleop"}, {"node"}, {"recording"}, {"ros"}, {"interop"},
+        {"cli", "commands", "testing"}, {"replay"}, {"retarget"}, {"node"}, {"recording"}, {"ros"}, {"interop"},
         {"perception"}, {"session", "isolation", "share", "files", "program"},
     ),
     "fingerpose_ros.perception": (

@@ -1,12 +1,11 @@
 """The node's throttled event log: events are counted in the statistics, and logged at a limited rate."""
 
 import time
+from typing import Generic, Protocol, TypeVar
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from fingerpose_ros.ros.rejection import Rejected
-
-from .statistics import Statistics
 
 LOG_PERIOD = 5.0
 """Minimum seconds between two log lines about the same subject."""
@@ -33,17 +32,37 @@ class GrowingInterval:
         return True
 
 
-class EventLog:
-    """Logs events and counts them in `statistics`. Thread-safe."""
+class Counters(Protocol):
+    """The part of a node's statistics that the event log uses."""
 
-    def __init__(self, logger: RcutilsLogger):
-        self.statistics = Statistics()
+    def reject(self, reason: str, message: str) -> None:
+        """Count a rejected message."""
+        ...
+
+    def fail(self, message: str) -> None:
+        """Count an error that does not belong to a message."""
+        ...
+
+
+Statistics = TypeVar("Statistics", bound=Counters)
+
+
+class EventLog(Generic[Statistics]):
+    """Logs events and counts them in `statistics`. Thread-safe.
+
+    Args:
+        statistics: creates the node's statistics.
+    """
+
+    def __init__(self, logger: RcutilsLogger, statistics: type[Statistics]):
+        self.statistics = statistics()
         self._logger = logger
+        self._statistics = statistics
         self._logged: dict[str, float] = {}
 
     def reset(self) -> None:
         """Reset the statistics."""
-        self.statistics = Statistics()
+        self.statistics = self._statistics()
 
     def reject(self, rejection: Rejected) -> None:
         """Count and log a rejected message."""

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Set
 from contextlib import suppress
+from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
@@ -12,8 +13,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fingerpose_ros.session import RCLError
 
-IMAGE, COMPRESSED, CAMERA_INFO = (f"sensor_msgs/msg/{name}" for name in ("Image", "CompressedImage", "CameraInfo"))
-TYPE_NAMES = {Image: IMAGE, CompressedImage: COMPRESSED, CameraInfo: CAMERA_INFO}
+
+def type_name(kind: Any) -> str:
+    """The ROS name of a message's class, such as sensor_msgs/msg/Image."""
+    return f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
+
+
+IMAGE, COMPRESSED, CAMERA_INFO = map(type_name, (Image, CompressedImage, CameraInfo))
 
 TRANSPORT_SUFFIX = "/compressedDepth"
 """Of image_transport's topics with compressed depth images."""
@@ -26,24 +32,25 @@ def describe(node: Node, subscription: Subscription) -> str:
     """Why nothing may arrive on a topic: its publishers, their QoS, and what could be used instead.
 
     Args:
-        subscription: one of the node's, to images or to camera infos.
+        subscription: one of the node's.
     """
-    topic, kind = subscription.topic_name, TYPE_NAMES[subscription.msg_type]
+    topic, kind = subscription.topic_name, type_name(subscription.msg_type)
     ends = node.get_publishers_info_by_topic(topic)
     text = f"{topic} ({kind}): {len(ends) or 'no'} publisher{'s' * (len(ends) > 1)}"
     if ends:
         text += ", " + " and ".join(_publisher(end, kind, subscription.qos_profile) for end in ends)
     published = _published_by_others(node)
-    if kind == CAMERA_INFO:
-        remedies = _camera_info_remedies(topic, published)
-    else:
+    if kind in (IMAGE, COMPRESSED):
         remedies = _image_remedies(topic, kind, published)
+    else:
+        name = "depth/camera_info" if kind == CAMERA_INFO else topic.rpartition("/")[2]
+        remedies = _remedies(topic, kind, name, published)
     return f"{text}. To use what is published: {', or '.join(remedies[:MOST_REMEDIES])}" if remedies else text
 
 
 def has_compatible_publisher(node: Node, subscription: Subscription) -> bool:
     """Whether anyone publishes the topic in a way that the subscription can receive."""
-    kind = TYPE_NAMES[subscription.msg_type]
+    kind = type_name(subscription.msg_type)
     return any(
         end.topic_type == kind and _compatible(end, subscription.qos_profile)
         for end in node.get_publishers_info_by_topic(subscription.topic_name)
@@ -108,9 +115,9 @@ def _is_depth(topic: str) -> bool:
     return "depth" in topic.lower() or topic.endswith("/image_rect_raw")
 
 
-def _camera_info_remedies(subscribed: str, published: Mapping[str, Set[str]]) -> list[str]:
-    topics = {topic for topic, kinds in published.items() if CAMERA_INFO in kinds} - {subscribed}
+def _remedies(subscribed: str, kind: str, name: str, published: Mapping[str, Set[str]]) -> list[str]:
+    """What to remap, `name`, to each topic of the same type that is published."""
+    topics = {topic for topic, kinds in published.items() if kind in kinds} - {subscribed}
     return [
-        f"remap depth/camera_info to {topic}"
-        for topic in sorted(topics, key=lambda topic: ("depth" not in topic.lower(), topic))
+        f"remap {name} to {topic}" for topic in sorted(topics, key=lambda topic: ("depth" not in topic.lower(), topic))
     ]

@@ -57,14 +57,14 @@ class ImageInput:
         if settings["reliability"] == "reliable":  # messages that arrive during decoding are queued
             qos = QoSProfile(depth=RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
         try:
-            info = self._subscribe(CameraInfo, "depth/camera_info", self.receive_camera_info, qos)
+            self._camera_infos = self._subscribe(CameraInfo, "depth/camera_info", self.receive_camera_info, qos)
             if settings["image_transport"] == "raw":
-                image = self._subscribe(Image, "depth/image_rect_raw", self.receive_image, qos)
+                self._images = self._subscribe(Image, "depth/image_rect_raw", self.receive_image, qos)
             else:  # image_transport's topic name follows from the remapped image topic
                 topic = node.resolve_topic_name("depth/image_rect_raw") + TRANSPORT_SUFFIX
-                image = self._subscribe(CompressedImage, topic, self.receive_compressed, qos)
-            self._waiting = WaitingMonitor(node, image, info)
-            self._loss = LossMonitor(node, image, event_log)
+                self._images = self._subscribe(CompressedImage, topic, self.receive_compressed, qos)
+            self._waiting = WaitingMonitor(node, self._images, self._camera_infos)
+            self._loss = LossMonitor(node, self._images, event_log)
         except Exception:
             self.close()
             raise
@@ -103,7 +103,7 @@ class ImageInput:
 
     def receive_camera_info(self, message: CameraInfo) -> None:
         """Callback of the camera info. An invalid one is rejected, and the previous one stays in use."""
-        self._waiting.receive_camera_info()
+        self._waiting.receive(self._camera_infos)
         self._loss.receive_camera_info(message.header.stamp)
         try:
             camera, new = self._read_camera(message)
@@ -117,7 +117,7 @@ class ImageInput:
 
     def _receive(self, message: Any, decode: Callable[[Any], DepthImage]) -> None:
         arrived = time.monotonic()
-        self._waiting.receive_image()
+        self._waiting.receive(self._images)
         self._loss.receive_image(message.header.stamp)
         self._event_log.statistics.receive()
         try:

@@ -1,6 +1,5 @@
 """`hand_pose_node`: a lifecycle node that turns depth images into hand poses. Lifecycle and processing of a frame."""
 
-import logging
 import os
 import sys
 import time
@@ -8,32 +7,35 @@ import traceback
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: its threads compete with the engine's
 
-from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Header
 
-from fingerpose_ros.ros.logs import RosHandler
 from fingerpose_ros.ros.rejection import Rejected
-from fingerpose_ros.session import BadArguments, RCLError, ignore_interrupts, own_arguments, session
 
-from . import diagnostics, parameters, usage
+from . import diagnostics
 from .camera_matching import Frame
 from .depth_range import DepthRangeMonitor
-from .event_log import EventLog
 from .image_input import ImageInput, seconds
+from .lifecycle import FAILURE, SUCCESS, ManagedNode, run
 from .loading import Estimator, EstimatorFactory, load_estimator
-from .names import NameMonitor
+from .parameters import PARAMETERS
 from .publishers import Publishers
-from .statistics import Report
+from .statistics import Report, Statistics
+from .usage import Usage
 from .worker import Worker
 
-SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+USAGE = Usage(
+    PARAMETERS,
+    "Publishes hand poses for depth images. docs/node.md describes its topics.",
+    {"depth/image_rect_raw": "topic of the depth images", "depth/camera_info": "topic of their camera info"},
+    "config/hand.yaml",
+    """hand_pose_node --ros-args -r depth/image_rect_raw:=/camera/depth/image_rect_raw \\
+    -r depth/camera_info:=/camera/depth/camera_info -p max_distance:=1.0""",
+)
 
 
-class HandPoseNode(LifecycleNode):
+class HandPoseNode(ManagedNode[Statistics]):
     """Publishes one `HandPoseArray` for each depth image, and its hands on the other topics of `Publishers`.
 
     While the node is active, `image_input` receives images, and one worker thread processes the newest.
@@ -44,8 +46,7 @@ class HandPoseNode(LifecycleNode):
     """
 
     def __init__(self, estimator_factory: EstimatorFactory = load_estimator, **options):
-        super().__init__("hand_pose_node", **options)
-        parameters.declare(self)
+        super().__init__(PARAMETERS, Statistics, **options)
         self._estimator_factory = estimator_factory
         self._estimator: Estimator | None = None
         self._hand_publishers: Publishers | None = None
@@ -53,46 +54,13 @@ class HandPoseNode(LifecycleNode):
         self._worker: Worker | None = None
         self._hung_worker: Worker | None = None
         self._backend = ""
-        self._state = "unconfigured"
-        self._event_log = EventLog(self.get_logger())
-        self.add_on_set_parameters_callback(lambda changes: parameters.check_changes(self, changes, self._state))
-        self._handle_invalid_transitions()
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._name_monitor = NameMonitor(self)
-        self.create_timer(1.0, self._on_second, clock=Clock(clock_type=ClockType.STEADY_TIME))
-
-    def start(self) -> None:
-        """Configure and activate, if `autostart` is set. On failure the node stays unconfigured and logs the reason."""
-        if self.get_parameter("autostart").value and self.trigger_configure() == SUCCESS:
-            self.trigger_activate()
-
-    def close(self) -> None:
-        """Stop the worker and destroy the node, in any state. The node cannot be used afterwards."""
-        self._stop()
-        self.destroy_node()
-        # Otherwise rclpy keeps the transition services, and so the node, visible until garbage collection.
-        self._state_machine.destroy_when_not_in_use()
-
-    def _handle_invalid_transitions(self) -> None:
-        """Reject requests such as activating an active node; rclpy would end the process instead."""
-        change_state = self._service_change_state.callback
-
-        def answer(request, response):
-            try:
-                return change_state(request, response)
-            except RCLError as error:
-                self.get_logger().warning(f"transition rejected in state {self._state}: {error}")
-                response.success = False
-                return response
-
-        self._service_change_state.callback = answer
 
     # Lifecycle callbacks. rclpy hides their exceptions, so they must not raise any.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._event_log.reset()
         try:
-            settings = parameters.values(self)
+            settings = PARAMETERS.values(self)
             estimator, backend = self._estimator_factory(settings)
             publishers = Publishers(self, settings["frame_prefix"], settings["overlay"], settings["max_distance"])
         except Exception as error:  # of any kind: the node survives and can be configured again
@@ -122,36 +90,6 @@ class HandPoseNode(LifecycleNode):
         self.get_logger().info(f"active; waiting for {' and '.join(self.image_input.topics)}")
         return SUCCESS
 
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._stop()
-        self._state = "inactive"
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._release()
-        self._event_log.reset()  # earlier errors are not why the node is unconfigured
-        return super().on_cleanup(state)
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self._stop()
-        self._release()
-        self._state = "finalized"
-        return super().on_shutdown(state)
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        self.get_logger().fatal("unexpected error in a transition; the node is unconfigured now")
-        self._stop()
-        self._release()
-        return super().on_error(state)
-
-    def _fail_transition(self, transition: str, error: Exception) -> TransitionCallbackReturn:
-        if not self.context.ok():  # the process is shutting down
-            return FAILURE
-        self._event_log.statistics.fail(f"cannot {transition}: {error}")
-        self.get_logger().fatal(f"cannot {transition}: {error}")
-        self.get_logger().debug(traceback.format_exc())
-        return FAILURE
-
     def _stop(self) -> None:
         """Unsubscribe, and finish the image in progress."""
         if self.image_input:
@@ -169,7 +107,6 @@ class HandPoseNode(LifecycleNode):
             self._hand_publishers.close()
         self._hand_publishers = self._estimator = None
         self._backend = ""
-        self._state = "unconfigured"
 
     # Processing, in the worker's thread.
 
@@ -223,48 +160,13 @@ class HandPoseNode(LifecycleNode):
         """The counts since the node was configured."""
         return self._event_log.statistics.report()
 
-    def _log_failure(self, what: str, error: Exception) -> None:
-        """Count and log the exception being handled, unless the process is shutting down."""
-        if self.context.ok():
-            self._event_log.statistics.fail(f"{what}: {error}")
-            self._event_log.error(what, traceback.format_exc())
-
-    def _on_second(self) -> None:
-        self._name_monitor.check()
-        self._publish_diagnostics()
-
-    def _publish_diagnostics(self) -> None:
-        message = DiagnosticArray()
-        message.header.stamp = self.get_clock().now().to_msg()
-        name = self.get_fully_qualified_name()
-        message.status.append(diagnostics.status(name, self._state, self._backend, self.report()))
-        self._diagnostics.publish(message)
+    def status(self) -> DiagnosticStatus:
+        return diagnostics.status(self.get_fully_qualified_name(), self._state, self._backend, self.report())
 
 
 def main(args: list[str] | None = None, estimator_factory: EstimatorFactory = load_estimator) -> int:
-    """Run the node until SIGINT or SIGTERM. Returns the exit code, 2 if its parameters are invalid.
-
-    Raises:
-        SystemExit: see `usage.parse`.
-    """
-    try:
-        usage.parse(own_arguments(args))
-        with session(args):
-            node = HandPoseNode(estimator_factory)
-            logging.basicConfig(format="%(message)s", handlers=[RosHandler(node.get_logger())], force=True)
-            logging.getLogger("fingerpose_ros").setLevel(logging.DEBUG)  # the node's log level filters
-            try:
-                executor = SingleThreadedExecutor()
-                executor.add_node(node)
-                node.start()
-                executor.spin()
-            finally:
-                ignore_interrupts()
-                node.close()
-    except (BadArguments, InvalidParameterValueException, InvalidParameterTypeException) as error:
-        print(f"hand_pose_node: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """Run the node; see `lifecycle.run`."""
+    return run(lambda: HandPoseNode(estimator_factory), USAGE, args)
 
 
 if __name__ == "__main__":

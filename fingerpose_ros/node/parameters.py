@@ -1,48 +1,18 @@
-"""The node's parameters: their meaning, defaults and allowed values.
+"""The parameters of `hand_pose_node`: their meaning, defaults and allowed values.
 
-All are read when the node is configured. `config/hand.yaml` and `docs/node.md` list them too; a test compares both with
-this table.
+`config/hand.yaml` and `docs/node.md` list them too; a test compares both with this table.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
-
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.node import Node
-from rclpy.parameter import Parameter
 
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.ros.camera_info import AUTO, DISTORTION
 
-from .overrides import warn_of_unknown, with_doubles
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One parameter.
-
-    Attributes:
-        choices: the allowed values of a string; any if empty.
-        low, high: the range of a number, inclusive.
-    """
-
-    name: str
-    default: bool | int | float | str
-    description: str
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-
-    def descriptor(self) -> ParameterDescriptor:
-        descriptor = ParameterDescriptor(description=self.description, additional_constraints=", ".join(self.choices))
-        if isinstance(self.default, float):
-            descriptor.floating_point_range = [FloatingPointRange(from_value=self.low, to_value=self.high)]
-        elif self.low is not None:
-            descriptor.integer_range = [IntegerRange(from_value=self.low, to_value=self.high, step=1)]
-        return descriptor
+from .settings import Parameters, Setting
 
 
 def _of_estimator(name: str, description: str, **limits) -> Setting:
@@ -124,33 +94,6 @@ SETTINGS = (
 _FRAME_PREFIX = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_/]*)?")
 
 
-def declare(node: Node) -> None:
-    """Declare all parameters on the node. Integers are taken for doubles, and unknown names give a warning.
-
-    Raises:
-        rclpy.exceptions.InvalidParameterValueException: a number is out of range.
-        rclpy.exceptions.InvalidParameterTypeException: a value has the wrong type.
-    """
-    doubles = {setting.name for setting in SETTINGS if isinstance(setting.default, float)}
-    given = node._parameter_overrides  # rclpy has no public access to the given values
-    given.update({parameter.name: parameter for parameter in with_doubles(given.values(), doubles)})
-    node.add_pre_set_parameters_callback(lambda changes: with_doubles(changes, doubles))
-    node.declare_parameters("", [(setting.name, setting.default, setting.descriptor()) for setting in SETTINGS])
-    warn_of_unknown(node, given, [setting.name for setting in SETTINGS])
-
-
-def values(node: Node) -> dict[str, Any]:
-    """The node's settings by name.
-
-    Raises:
-        ValueError: a value is not allowed, or two contradict each other.
-    """
-    current = {setting.name: node.get_parameter(setting.name).value for setting in SETTINGS}
-    if problem := _problem(current):
-        raise ValueError(problem)
-    return current
-
-
 def estimator_settings(current: Mapping[str, Any]) -> EstimatorSettings:
     """The estimator's part of the node's settings.
 
@@ -160,28 +103,8 @@ def estimator_settings(current: Mapping[str, Any]) -> EstimatorSettings:
     return EstimatorSettings(**{field.name: current[field.name] for field in fields(EstimatorSettings)})
 
 
-def check_changes(node: Node, changes: Iterable[Parameter], state: str) -> SetParametersResult:
-    """Set-parameters callback: whether these changes are allowed in this state, and if not, the reason."""
-    ours = {setting.name for setting in SETTINGS}
-    changed = {parameter.name: parameter.value for parameter in changes if parameter.name in ours}
-    if state == "finalized" and changed:
-        return SetParametersResult(successful=False, reason="the node is finalized; start a new one")
-    if state != "unconfigured" and changed:
-        return SetParametersResult(
-            successful=False,
-            reason=f"{', '.join(changed)}: read only when the node is configured. Deactivate and clean up first (ros2 "
-            f"lifecycle set {node.get_fully_qualified_name()} deactivate, then cleanup), then set and configure again.",
-        )
-    current = {setting.name: node.get_parameter(setting.name).value for setting in SETTINGS}
-    problem = _problem({**current, **changed}) if changed else ""
-    return SetParametersResult(successful=not problem, reason=problem)
-
-
 def _problem(current: Mapping[str, Any]) -> str:
-    """What is wrong with these values, "" if they are valid. rclpy checks ranges and types."""
-    for setting in SETTINGS:
-        if setting.choices and current[setting.name] not in setting.choices:
-            return f"{setting.name} is {current[setting.name]!r}, not one of {', '.join(setting.choices)}"
+    """What is wrong with these values together, "" if they are valid."""
     try:
         estimator_settings(current)
     except ValueError as error:
@@ -189,3 +112,6 @@ def _problem(current: Mapping[str, Any]) -> str:
     if not _FRAME_PREFIX.fullmatch(current["frame_prefix"]):
         return f"frame_prefix {current['frame_prefix']!r} must be letters, digits, _ and /, without a leading /"
     return ""
+
+
+PARAMETERS = Parameters("hand_pose_node", SETTINGS, _problem)

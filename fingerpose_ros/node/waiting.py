@@ -19,16 +19,17 @@ CHECK_PERIOD = 1.0
 class WaitingMonitor:
     """Warns of topics without messages, with what the graph knows about them.
 
-    Images are needed all the time; camera infos until the first one, and while there are no images.
+    The first topic is needed all the time; the others until their first message, and while the first is silent.
 
     Args:
         node: owner of the subscriptions; its executor runs the checks.
-        image, camera_info: the subscriptions.
+        subscriptions: the node's, the one that is needed all the time first.
     """
 
-    def __init__(self, node: Node, image: Subscription, camera_info: Subscription):
-        self._node, self._image, self._camera_info = node, image, camera_info
-        self._start = self._last_image = self._last_camera_info = time.monotonic()
+    def __init__(self, node: Node, *subscriptions: Subscription):
+        self._node = node
+        self._start = time.monotonic()
+        self._last = dict.fromkeys(subscriptions, self._start)
         self._interval = GrowingInterval(FIRST_WARNING)
         self._timer = node.create_timer(CHECK_PERIOD, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -36,23 +37,19 @@ class WaitingMonitor:
         """End the checks."""
         self._node.destroy_timer(self._timer)
 
-    def receive_image(self) -> None:
-        """An image has arrived."""
-        self._last_image = time.monotonic()
-
-    def receive_camera_info(self) -> None:
-        """A camera info has arrived."""
-        self._last_camera_info = time.monotonic()
+    def receive(self, subscription: Subscription) -> None:
+        """A message of this subscription has arrived."""
+        self._last[subscription] = time.monotonic()
 
     def _check(self) -> None:
         now = time.monotonic()
-        no_camera_info_yet = self._last_camera_info == self._start
-        silence = now - (min(self._last_image, self._last_camera_info) if no_camera_info_yet else self._last_image)
+        always, *others = self._last.values()
+        silence = now - min([always, *(last for last in others if last == self._start)])
         if not self._interval.due(silence):
             return
         lines = [
             f"no message for {now - last:.0f} s on {describe(self._node, subscription)}"
-            for subscription, last in ((self._image, self._last_image), (self._camera_info, self._last_camera_info))
+            for subscription, last in self._last.items()
             if now - last >= FIRST_WARNING
         ]
         self._node.get_logger().warning("\n".join(lines))

@@ -10,6 +10,8 @@ import yaml
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
+from documented import parameter_rows, parameters_in, table_rows, unexplained
+
 from fingerpose_ros.node.parameters import SETTINGS
 from fingerpose_ros.replay.player import main as play_bag
 from fingerpose_ros.ros.rejection import REASONS
@@ -17,31 +19,8 @@ from fingerpose_ros.ros.rejection import REASONS
 ROOT = Path(__file__).parents[2]
 
 
-def table_rows(text: str) -> list[str]:
-    """The rows of the first table after this text in docs/node.md."""
-    after = (ROOT / "docs" / "node.md").read_text().split(text, 1)[1]
-    table = after[after.index("| --- |") :].split("\n\n")[0]
-    return table.splitlines()[1:]
-
-
-def allowed(setting) -> str:
-    if setting.choices:
-        return ", ".join(f"`{choice}`" for choice in setting.choices)
-    if setting.low is not None:
-        return f"{setting.low:g} to {setting.high:g}"
-    return "`true`, `false`" if isinstance(setting.default, bool) else "text"
-
-
-def in_yaml(value) -> str:
-    return yaml.safe_dump(value).removesuffix("\n...\n").strip()
-
-
 def test_the_table_of_parameters_matches_the_code():
-    expected = [
-        f"| `{setting.name}` | `{in_yaml(setting.default)}` | {allowed(setting)} | {setting.description} |"
-        for setting in SETTINGS
-    ]
-    assert table_rows("## Parameters") == expected
+    assert table_rows("node.md", "## Parameters") == parameter_rows(SETTINGS)
 
 
 def test_the_documented_options_of_play_bag_exist(capsys):
@@ -55,17 +34,12 @@ def test_the_documented_options_of_play_bag_exist(capsys):
 
 def test_the_table_of_rejection_reasons_matches_the_code():
     expected = [f"| `{reason}` | {text[0].upper()}{text[1:]}. |" for reason, text in REASONS.items()]
-    assert table_rows("The reasons:") == expected
+    assert table_rows("node.md", "The reasons:") == expected
 
 
 def test_the_parameter_file_holds_every_parameter_with_its_default_and_an_explanation():
-    text = (ROOT / "config" / "hand.yaml").read_text()
-    assert yaml.safe_load(text)["/**"]["ros__parameters"] == {setting.name: setting.default for setting in SETTINGS}
-    lines = text.splitlines()
-    for setting in SETTINGS:
-        at = next(i for i, line in enumerate(lines) if line.strip().startswith(f"{setting.name}:"))
-        above = lines[at - 1].strip()
-        assert above.startswith("#") or above.startswith("min_distance"), f"{setting.name} is not explained"
+    assert parameters_in("hand.yaml") == {setting.name: setting.default for setting in SETTINGS}
+    assert not unexplained("hand.yaml", SETTINGS)
 
 
 def rviz(name: str) -> dict:

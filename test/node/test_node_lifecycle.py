@@ -24,7 +24,8 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from stand_in import StandIn, stand_in
 
-from fingerpose_ros.node import diagnostics, parameters
+from fingerpose_ros.node import diagnostics
+from fingerpose_ros.node.parameters import PARAMETERS, SETTINGS
 from fingerpose_ros.node.worker import Worker
 from fingerpose_ros.replay.recorder import Recorder
 from fingerpose_ros.testing import spinning, wait_until
@@ -182,7 +183,7 @@ def test_shutdown_during_an_estimate_ends_in_time(ros_context):
 
 def test_every_parameter_is_described_and_its_default_is_allowed(ros_context):
     node = make_node(ros_context, autostart=False)
-    for setting in parameters.SETTINGS:
+    for setting in SETTINGS:
         descriptor = node.describe_parameter(setting.name)
         assert len(descriptor.description) > 20
         if isinstance(setting.default, float):
@@ -191,7 +192,7 @@ def test_every_parameter_is_described_and_its_default_is_allowed(ros_context):
         if setting.choices:
             assert setting.default in setting.choices
             assert all(choice in descriptor.additional_constraints for choice in setting.choices)
-    assert parameters.values(node)["max_sigma"] == 0.03
+    assert PARAMETERS.values(node)["max_sigma"] == 0.03
     node.close()
 
 
@@ -271,7 +272,7 @@ def test_the_estimator_gets_the_settings(ros_context):
     node = make_node(ros_context, factory, max_hands=1, handedness="left", backend="torch")
     node.start()
     assert (seen["max_hands"], seen["handedness"], seen["backend"]) == (1, "left", "torch")
-    assert seen.keys() == {setting.name for setting in parameters.SETTINGS}
+    assert seen.keys() == {setting.name for setting in SETTINGS}
     node.close()
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 FOLDERS = (
-    "benchmark", "config", "docs", "fingerpose_ros", "launch", "models", "msg", "scripts", "setup", "test", "training",
+    "benchmark", "config", "docs", "fingerpose_ros", "launch", "models", "msg", "scripts", "setup", "srv", "test",
+    "training",
 )  # fmt: skip
-TEXT = (".py", ".md", ".yaml", ".msg")
+TEXT = (".py", ".md", ".yaml", ".msg", ".srv")
 
 _ENTRY = re.compile(r"^\s*(?:\d+\.|[-*|#]|[\w`*, ]{1,60}:(?=\s))")
 """A line that starts something new: an item of a list, a row, an argument in a docstring."""

@@ -1,0 +1,7 @@
+"""`python -m fingerpose_ros.retarget`: run the node as a process."""
+
+import sys
+
+from .node import main
+
+sys.exit(main())
