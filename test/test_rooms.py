@@ -14,7 +14,7 @@ ORDER = {
     ),
     "fingerpose_ros.perception": (
         {"estimator"}, {"tracking"}, {"backends"}, {"detection"}, {"pose"},
-        {"drawing"}, {"settings"}, {"kinematics"}, {"hand", "skeleton", "camera", "anatomy"},
+        {"drawing"}, {"settings"}, {"kinematics"}, {"hand", "skeleton", "camera", "sphere", "anatomy"},
     ),
     "training": ({"evaluation"}, {"export"}, {"learning"}, {"datasets"}, {"rendering"}, {"progress"}),
 }  # fmt: skip
