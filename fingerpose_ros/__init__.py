@@ -1,7 +1,7 @@
 """FingerPoseNet as a ROS 2 perception node: 3D hand poses from a depth camera.
 
 Here: one folder for each purpose. A folder imports only from those named after it: cli, commands and testing; replay;
-node; recording; ros; interop; perception; session, isolation, share, files and program.
+retarget; node; recording; ros; interop; perception; session, isolation, share, files and program.
 Not here: the network's training (`training`).
 """
 

@@ -43,8 +43,8 @@ def test_links_lead_somewhere(document):
 
 
 def test_documented_launch_arguments_exist():
-    source = (ROOT / "launch" / "hand.launch.py").read_text() + (ROOT / "launch" / "replay.launch.py").read_text()
-    declared = set(re.findall(r'\bargument\(\s*"(\w+)"', source))
+    source = "".join(path.read_text() for path in (ROOT / "launch").glob("*.launch.py"))
+    declared = set(re.findall(r'\b(?:argument|DeclareLaunchArgument)\(\s*"(\w+)"', source))
     assert "image_topic" in declared
     for document in DOCUMENTS:
         for command in re.findall(r"ros2 launch fingerpose_ros .*(?:\\\n.*)*", document.read_text()):

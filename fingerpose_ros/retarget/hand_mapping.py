@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import yaml
 
+from fingerpose_ros.interop import operator
 from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.skeleton import JOINTS
 from fingerpose_ros.share import share_folder
 
-from .operator_frame import operator_points
 from .robot import Robot
 
 LINKS = ("target_link_names", "target_origin_link_names", "target_task_link_names", "finger_tip_link_names")
@@ -64,7 +64,7 @@ class HandMapping:
         self.reset()
 
     def retarget(self, hand: Hand) -> np.ndarray:
-        return self.retarget_points(operator_points(hand))
+        return self.retarget_points(operator(hand))
 
     def retarget_points(self, points: np.ndarray) -> np.ndarray:
         """As `retarget`, for the joints (21, 3) in the operator's frame, metres.
@@ -118,6 +118,15 @@ def check_installation() -> None:
             f"a robot hand needs dex-retargeting; {', '.join(missing)} cannot be imported. Install it with: "
             f"python3 -m pip install -r requirements/{file} (in the environment of the node; docs/retarget.md)"
         )
+
+
+def rotation_from_rpy(roll: float, pitch: float, yaw: float) -> np.ndarray:
+    """Rotation (3, 3) by roll, pitch and yaw about fixed axes, as in a URDF's `rpy`, radians."""
+    (sr, sp, sy), (cr, cp, cy) = np.sin([roll, pitch, yaw]), np.cos([roll, pitch, yaw])
+    about_x = np.array([[1, 0, 0], [0, cr, -sr], [0, sr, cr]])
+    about_y = np.array([[cp, 0, sp], [0, 1, 0], [-sp, 0, cp]])
+    about_z = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
+    return about_z @ about_y @ about_x
 
 
 def _dex_files(path: Path) -> list[Path]:

@@ -68,6 +68,7 @@ class RetargetNode(ManagedNode[Statistics]):
         self._timer = None
         self._updated_at = 0.0
         self._reported: tuple[State, str] | None = None
+        self._frame = ""  # of the newest hand poses
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(ChooseHand, "~/choose_hand", self._on_choose_hand)
 
@@ -194,9 +195,13 @@ class RetargetNode(ManagedNode[Statistics]):
         return response
 
     def _on_choose_hand(self, request: ChooseHand.Request, response: ChooseHand.Response) -> ChooseHand.Response:
-        at = request.point.point
+        at, frame = request.point.point, request.point.header.frame_id
         try:
             follower = self._ready()
+            if not request.track_id and frame not in ("", self._frame):
+                raise NotReady(
+                    f"point is in the frame {frame}; give it in that of the hand poses: {self._frame or 'none yet'}"
+                )
             response.track_id = follower.choose(time.monotonic(), request.track_id, np.array([at.x, at.y, at.z]))
             response.success, response.message = True, f"track {response.track_id} is chosen; enable to follow it"
             self.get_logger().info(response.message)
@@ -209,6 +214,7 @@ class RetargetNode(ManagedNode[Statistics]):
 
     def _on_hands(self, message: HandPoseArray) -> None:
         arrived = time.monotonic()
+        self._frame = message.header.frame_id
         self._event_log.statistics.receive()
         if self._follower is None:
             return

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from .gripper import Gripper, GripperSettings
-from .hand_mapping import HandMapping, find_mapping
+from .hand_mapping import HandMapping, find_mapping, rotation_from_rpy
 from .limits import JointLimits, read_limits
 from .mapping import Mapping
-from .operator_frame import rotation_from_rpy
 from .parameters import GRIPPER, rest_pose
 from .robot import Robot, read_robot
 

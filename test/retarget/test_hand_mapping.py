@@ -9,10 +9,10 @@ pytest.importorskip("dex_retargeting", reason="dex-retargeting is not installed 
 from articulated_hand import ArticulatedHand
 from robots import MAPPING, MOTORS, hand_urdf
 
+from fingerpose_ros.interop import operator
 from fingerpose_ros.perception.hand import Hand
 from fingerpose_ros.perception.kinematics import known_parts
-from fingerpose_ros.retarget.hand_mapping import HandMapping, find_mapping
-from fingerpose_ros.retarget.operator_frame import operator_points, rotation_from_rpy
+from fingerpose_ros.retarget.hand_mapping import HandMapping, find_mapping, rotation_from_rpy
 from fingerpose_ros.retarget.robot import read_robot
 
 OPTIMISERS = 0.05
@@ -93,12 +93,12 @@ def test_the_operators_frame_is_that_of_dex_retargeting(handedness):
         normal, z = -normal, -z
     theirs = points @ np.stack([x, normal, z], axis=1) @ OPERATOR2MANO[HandType[handedness]]
     # Their palm's plane holds the index MCP, ours the little one's, too: a few degrees.
-    assert np.linalg.norm(operator_points(hand) - theirs, axis=1).max() < 0.02
+    assert np.linalg.norm(operator(hand) - theirs, axis=1).max() < 0.02
 
 
 @pytest.mark.parametrize("handedness", ["right", "left"])
 def test_the_operators_frame_has_x_out_of_the_palm_and_z_to_the_fingers(handedness):
-    points = operator_points(bent(handedness, index=0.8))
+    points = operator(bent(handedness, index=0.8))
     np.testing.assert_allclose(points[9, :2], 0, atol=1e-6)
     assert points[9, 2] > 0.08
     assert points[8, 0] - points[5, 0] > 0.03  # a bent finger's tip is on the palm's side

@@ -187,6 +187,12 @@ def test_a_hand_must_be_chosen_among_several(before):
     assert not response.success and "no hand in view has track 8; the tracks in view: 1, 7" in response.message
     near = PointStamped(point=Point(x=0.25, y=0.0, z=0.6))
     assert operator.call("choose_hand", point=near).track_id == 7
+    near.header.frame_id = "base_link"
+    elsewhere = operator.call("choose_hand", point=near)
+    assert (
+        not elsewhere.success
+        and "point is in the frame base_link; give it in that of the hand poses" in elsewhere.message
+    )
     assert operator.enable().message == "enabled; follows track 7"
 
 
