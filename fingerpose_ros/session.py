@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
@@ -37,6 +38,7 @@ def session(args: list[str] | None) -> Iterator[None]:
     Raises:
         BadArguments: `args` (None: the process's arguments) contain an invalid ROS argument.
     """
+    interrupts = _noted_interrupts()
     try:
         rclpy.init(args=args)
     except (RCLError, UnknownROSArgsError) as error:
@@ -47,14 +49,27 @@ def session(args: list[str] | None) -> Iterator[None]:
         pass  # rclpy's signal handlers have shut the context down
     except UnknownROSArgsError as error:  # raised by the first node
         raise _bad_arguments(error) from error
-    except RCLError:
-        if rclpy.ok():  # otherwise a signal has shut the context down during a call
+    except RuntimeError:  # RCLError, or pybind11's error for a KeyboardInterrupt while it converts a message
+        if rclpy.ok() and not interrupts:  # otherwise a signal has shut the context down, or is about to
             raise
     finally:
         ignore_interrupts()
         with suppress(RCLError):  # the signal handlers may be shutting down at the same time
             rclpy.try_shutdown()
         ignore_interrupts()  # rclpy has restored the previous handler
+
+
+def _noted_interrupts() -> list[int]:
+    """A list that grows with each SIGINT. Call it before `rclpy.init`, whose handlers call the previous one."""
+    interrupts: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, or handled by the caller
+        signal.signal(signal.SIGINT, interrupt)
+    return interrupts
 
 
 def _bad_arguments(error: Exception) -> BadArguments:

@@ -33,6 +33,7 @@ def status(name: str, state: str, backend: str, report: Report) -> DiagnosticSta
         "lost": str(report.lost),
         "rejected": str(sum(report.rejected.values())),
         **{f"rejected: {reason}": str(count) for reason, count in sorted(report.rejected.items())},
+        "missing ignored frames": report.missing_frames or "none",
         "last error": report.last_error or "none",
     }
     return DiagnosticStatus(
@@ -61,4 +62,6 @@ def _level_and_message(state: str, report: Report) -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, "images arrive, but none is answered"
     if report.no_depth:
         return DiagnosticStatus.WARN, "the depth images have no valid pixel"
+    if report.missing_frames:
+        return DiagnosticStatus.WARN, report.missing_frames
     return DiagnosticStatus.OK, f"{report.images_out:.1f} images/s"

@@ -1,6 +1,6 @@
 """Creates the estimator from the node's settings."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +9,7 @@ from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.hand import Hand
+from fingerpose_ros.perception.sphere import Sphere
 
 from .parameters import estimator_settings
 
@@ -21,8 +22,11 @@ class Estimator(Protocol):
         """The `track_id`s of all tracked hands, including those that were not seen in the last image."""
         ...
 
-    def estimate(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
-        """Depth (height, width) in metres, 0 for invalid pixels, and its stamp in seconds -> the hands in it."""
+    def estimate(self, depth_m: np.ndarray, camera: Camera, stamp: float, ignored: Sequence[Sphere]) -> list[Hand]:
+        """Depth (height, width) in metres, 0 for invalid pixels, and its stamp in seconds -> the hands in it.
+
+        A hand whose palm lies within an ignored sphere, given in the camera's optical frame, is left out.
+        """
         ...
 
     def reset(self) -> None:

@@ -16,6 +16,7 @@ from fingerpose_ros.ros.rejection import Rejected
 from . import diagnostics
 from .camera_matching import Frame
 from .depth_range import DepthRangeMonitor
+from .ignored_frames import IgnoredFrames, parse_ignored_frames
 from .image_input import ImageInput, seconds
 from .lifecycle import FAILURE, SUCCESS, ManagedNode, run
 from .loading import Estimator, EstimatorFactory, load_estimator
@@ -51,6 +52,7 @@ class HandPoseNode(ManagedNode[Statistics]):
         self._estimator: Estimator | None = None
         self._hand_publishers: Publishers | None = None
         self.image_input: ImageInput | None = None
+        self._ignored_frames: IgnoredFrames | None = None
         self._worker: Worker | None = None
         self._hung_worker: Worker | None = None
         self._backend = ""
@@ -74,18 +76,19 @@ class HandPoseNode(ManagedNode[Statistics]):
         if self._hung_worker and not self._hung_worker.stop(0):
             self.get_logger().error("the estimator is still processing an earlier image; try again later")
             return FAILURE
-        worker = Worker(self._process, self._event_log.statistics.drop)
+        self._worker = Worker(self._process, self._event_log.statistics.drop)
         try:
-            self.image_input = ImageInput(self, self._settings, self._event_log, worker.offer)
+            radii = parse_ignored_frames(self._settings["ignored_frames"])
+            self._ignored_frames = IgnoredFrames(self, radii, self._event_log)
+            self.image_input = ImageInput(self, self._settings, self._event_log, self._worker.offer)
         except Exception as error:
-            worker.stop()
+            self._stop()
             return self._fail_transition("activate", error)
         super().on_activate(state)
         self._estimator.reset()
         self._last: Header | None = None
         low, high = self._settings["min_distance"], self._settings["max_distance"]
         self._depth_range = DepthRangeMonitor(low, high, self._event_log)
-        self._worker = worker
         self._state = "active"
         self.get_logger().info(f"active; waiting for {' and '.join(self.image_input.topics)}")
         return SUCCESS
@@ -100,6 +103,9 @@ class HandPoseNode(ManagedNode[Statistics]):
             if not worker.stop():
                 self.get_logger().error("the estimator does not return; its thread is abandoned")
                 self._hung_worker = worker
+        if self._ignored_frames:
+            self._ignored_frames.close()
+            self._ignored_frames = None
 
     def _release(self) -> None:
         """Undo `on_configure`."""
@@ -115,7 +121,8 @@ class HandPoseNode(ManagedNode[Statistics]):
         try:
             depth = frame.image.metres()
             self._check_sequence(estimator, header)
-            hands = estimator.estimate(depth, frame.camera, seconds(header))
+            ignored = self._ignored_frames.spheres(header)
+            hands = estimator.estimate(depth, frame.camera, seconds(header), ignored)
         except Exception as error:  # this image gets no answer; the next one may succeed
             if self._hand_publishers is not publishers:
                 return

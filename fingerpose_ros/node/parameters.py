@@ -12,6 +12,7 @@ from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.settings import EstimatorSettings
 from fingerpose_ros.ros.camera_info import AUTO, DISTORTION
 
+from .ignored_frames import parse_ignored_frames
 from .settings import Parameters, Setting
 
 
@@ -58,6 +59,11 @@ SETTINGS = (
     Setting("threads", 0, "CPU threads of the network. 0: the engine's default.", low=0, high=64),
     _of_estimator("min_distance", "Minimum distance of hands from the camera, metres.", low=0.05, high=5.0),
     _of_estimator("max_distance", "Maximum distance of hands from the camera, metres.", low=0.1, high=5.0),
+    Setting(
+        "ignored_frames", [""],
+        "TF frames, each with a radius in metres, such as `[\"tool0: 0.15\"]`: within it of the frame's origin, no "
+        "palm is a hand's. `[\"\"]`: none.",
+    ),
     _of_estimator(
         "cube_half_size", "Half the edge length, in metres, of the cube that is cropped around a hand.",
         low=0.08, high=0.25,
@@ -107,6 +113,7 @@ def _problem(current: Mapping[str, Any]) -> str:
     """What is wrong with these values together, "" if they are valid."""
     try:
         estimator_settings(current)
+        parse_ignored_frames(current["ignored_frames"])
     except ValueError as error:
         return str(error)
     if not _FRAME_PREFIX.fullmatch(current["frame_prefix"]):

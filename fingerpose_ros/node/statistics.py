@@ -26,6 +26,7 @@ class Report:
         new_failures: whether the estimator failed since the previous report.
         loss: a description of the images that were lost lately, "" if none.
         no_depth: whether the last answered image had no valid pixel.
+        missing_frames: why frames could not be ignored in the last image, "" if all were.
         since_received, since_answered: seconds since the last image arrived, and since one was answered; if there was
             none, since the node was configured.
     """
@@ -44,6 +45,7 @@ class Report:
     new_failures: bool
     loss: str
     no_depth: bool
+    missing_frames: str
     since_received: float
     since_answered: float
 
@@ -56,7 +58,7 @@ class Statistics:
         self._received = self._answered = self._dropped = self._lost = self._hands = self._errors = 0
         self._rejected: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=1000)
-        self._last_error = self._loss = ""
+        self._last_error = self._loss = self._missing_frames = ""
         self._no_depth = False
         self._last_received = self._last_answered = time.monotonic()
         self._mark()
@@ -80,6 +82,11 @@ class Statistics:
         with self._lock:
             self._lost += count
             self._loss = message
+
+    def miss_frames(self, message: str) -> None:
+        """Note why frames cannot be ignored in an image; "" if all are."""
+        with self._lock:
+            self._missing_frames = message
 
     def reject(self, reason: str, message: str) -> None:
         with self._lock:
@@ -122,6 +129,7 @@ class Statistics:
                 new_failures=self._rejected["estimation_failed"] > failed,
                 loss=self._loss,
                 no_depth=self._no_depth,
+                missing_frames=self._missing_frames,
                 since_received=now - self._last_received,
                 since_answered=now - self._last_answered,
             )

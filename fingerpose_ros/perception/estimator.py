@@ -4,6 +4,8 @@ In every image: detect, associate the detections with tracks, predict the poses 
 tracks. A new hand is accepted in `HandPoseEstimator._confirm`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .camera import Camera
@@ -14,6 +16,7 @@ from .kinematics import known_parts, palm_position
 from .pose.crop_predictor import CropPrediction, CropPredictor
 from .pose.prediction import Backend
 from .settings import EstimatorSettings
+from .sphere import Sphere, within_any
 from .tracking.association import Seen, associate, one_track_a_hand
 from .tracking.hand_model import HandModel
 from .tracking.smoothing import PoseFilter
@@ -64,21 +67,23 @@ class HandPoseEstimator:
         """The `track_id`s of all tracked hands, including those that were not seen in the last image."""
         return {track.id for track in self._tracks if track.confirmed}
 
-    def estimate(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> list[Hand]:
+    def estimate(self, depth_m: np.ndarray, camera: Camera, stamp: float, ignored: Sequence[Sphere] = ()) -> list[Hand]:
         """The hands in one depth image, oldest track first.
 
         Args:
             depth_m: (height, width) float32 metres along z; 0, negative, NaN and infinite are invalid.
             camera: that took it.
             stamp: when, in seconds. Time that goes back or leaps forward deletes all tracks.
+            ignored: in the camera's optical frame. A hand whose palm lies within one is not tracked, nor detected.
 
         Raises:
             ValueError: a depth image of another size than the camera's, or a stamp that is not finite.
             RuntimeError: a network's output is not finite.
         """
-        return [self._hand(track, prediction, camera) for track, prediction in self.observe(depth_m, camera, stamp)]
+        seen = self.observe(depth_m, camera, stamp, ignored)
+        return [self._hand(track, prediction, camera) for track, prediction in seen]
 
-    def observe(self, depth_m: np.ndarray, camera: Camera, stamp: float) -> Seen:
+    def observe(self, depth_m: np.ndarray, camera: Camera, stamp: float, ignored: Sequence[Sphere] = ()) -> Seen:
         """As `estimate`, but the raw predictions: neither smoothed nor checked for validity."""
         depth_m = np.asarray(depth_m, np.float32)
         if depth_m.shape != (camera.height, camera.width):
@@ -90,7 +95,11 @@ class HandPoseEstimator:
         self._stamp = stamp
         distances = self._settings.min_distance, self._settings.max_distance
         expected = np.array([track.predict_palm(stamp) for track in self._tracks]).reshape(-1, 3)
-        detections = self._detector.detect(depth_m, camera, distances, expected)
+        detections = [
+            detection
+            for detection in self._detector.detect(depth_m, camera, distances, expected)
+            if not within_any(detection.palm, ignored)
+        ]
         assigned, unassigned = associate(self._tracks, detections, stamp)
         new = self._possible_hands(unassigned)
         tracks, assigned = self._tracks + [self._new_track(detection) for detection in new], assigned + new
@@ -103,6 +112,8 @@ class HandPoseEstimator:
             if prediction and track.confidence >= self._least(track):
                 track.observe(palm_position(prediction.positions), prediction.centre, prediction.direction, stamp)
                 seen.append((track, prediction))
+        tracks = [track for track in tracks if not within_any(track.predict_palm(stamp), ignored)]
+        seen = [pair for pair in seen if pair[0] in tracks]
         shown = {id(track) for track, _ in seen}
         missed = [t for t in tracks if t.confirmed and id(t) not in shown and stamp - t.last_seen <= MAX_UNSEEN]
         self._tracks = self._confirm([track for track, _ in one_track_a_hand(seen)], missed)

@@ -91,11 +91,11 @@ def test_only_the_newest_image_is_processed(ros_context):
     seen = []
 
     class Slow(StandIn):
-        def estimate(self, depth_m, camera, stamp):
-            seen.append(stamp)
+        def estimate(self, *frame):
+            seen.append(frame[2])
             started.set()
             proceed.wait(5)
-            return super().estimate(depth_m, camera, stamp)
+            return super().estimate(*frame)
 
     node = make_node(ros_context, lambda settings: (Slow(False), "slow"))
     node.start()

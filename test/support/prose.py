@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 FOLDERS = (
-    "benchmark", "config", "docs", "fingerpose_ros", "launch", "models", "msg", "scripts", "setup", "srv", "test",
-    "training",
+    "benchmark", "config", "docs", "examples", "fingerpose_ros", "launch", "models", "msg", "scripts", "setup", "srv",
+    "test", "training",
 )  # fmt: skip
 TEXT = (".py", ".md", ".yaml", ".msg", ".srv")
 
