@@ -16,6 +16,7 @@ TOOLS = {
     "train": ("learning.train", "train a network on rendered hands or on a benchmark"),
     "export": ("export.model_export", "make the model file that the node loads, from trained weights"),
     "export_detector": ("export.detector_export", "make the detector's file that the node loads, from trained weights"),
+    "export_onnx": ("export.onnx_export", "write the networks as ONNX files, for TensorRT and other engines"),
     "model_card": ("export.model_card", "fill the tables of models/README.md from measured results"),
     "evaluate": ("evaluation.evaluate", "measure errors, false positives and benchmark scores"),
     "ablation": ("evaluation.ablation", "train and compare the network with and without each block"),
