@@ -52,7 +52,7 @@ class StandIn:
         self.tracks: dict[str, tuple[int, np.ndarray]] = {}
         self.resets += 1
 
-    def estimate(self, depth_m, camera, stamp, ignored) -> list[Hand]:
+    def estimate(self, depth_m, camera, stamp, ignored=()) -> list[Hand]:
         if abs(depth_m[0, 0] - FAILING) < 1e-3:
             raise RuntimeError("requested failure of the stand-in")
         near = ((depth_m > 0) & (depth_m < NEAR)).astype(np.uint8)
