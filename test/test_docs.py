@@ -44,7 +44,7 @@ def test_links_lead_somewhere(document):
 
 def test_documented_launch_arguments_exist():
     source = "".join(path.read_text() for path in (ROOT / "launch").glob("*.launch.py"))
-    declared = set(re.findall(r'\b(?:argument|DeclareLaunchArgument)\(\s*"(\w+)"', source))
+    declared = set(re.findall(r'\bargument\(\s*"(\w+)"', source))
     assert "image_topic" in declared
     for document in DOCUMENTS:
         for command in re.findall(r"ros2 launch fingerpose_ros .*(?:\\\n.*)*", document.read_text()):
