@@ -5,11 +5,12 @@ tracks. A new hand is accepted in `HandPoseEstimator._confirm`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from .camera import Camera
-from .detection.confidence import LARGEST_LOGIT
+from .detection.confidence import LARGEST_LOGIT, mean_probability
 from .detection.detector import Detection, Detector
 from .hand import RIGHT, Hand
 from .kinematics import known_parts, palm_position
@@ -176,7 +177,7 @@ class HandPoseEstimator:
         """Of the predictions for one or both handednesses that which fits the hand; the track's handedness is updated.
 
         The network may lean to one side. Shown a hand and its mirror image it does so both times, and their mean does
-        not lean.
+        not lean. The mean presence of both is the better evidence, too.
         """
         known = [prediction for prediction in predictions if prediction]
         if not known or self._settings.handedness != "both":
@@ -186,14 +187,16 @@ class HandPoseEstimator:
             track.observe_handedness(right, self._stamp)
         elif track.set_handedness(right):
             self._begin_pose(track)
-        return next((prediction for prediction in known if prediction.handedness == track.handedness), known[0])
+        likelier = next((prediction for prediction in known if prediction.handedness == track.handedness), known[0])
+        return replace(likelier, present=mean_probability([prediction.present for prediction in known]))
 
     def _weigh(self, track: Track, detection: Detection | None, prediction: CropPrediction | None) -> None:
         """Update a track's confidence."""
         near, far = self._settings.min_distance, self._settings.max_distance
-        present = prediction.present if prediction and near <= prediction.centre[2] <= far else 0.0
+        within = prediction and near <= prediction.centre[2] <= far
+        present, placed = (prediction.present, prediction.placed) if within else (0.0, 0.0)
         detected = detection.logit if detection else -LARGEST_LOGIT
-        track.weigh(detected, self._detector.confidence.evidence(detected, present), self._stamp)
+        track.weigh(detected, self._detector.confidence.evidence(detected, present, placed), self._stamp)
 
     def _least(self, track: Track) -> float:
         """The least confidence with which a track is seen."""

@@ -94,7 +94,7 @@ def test_a_lost_hand_is_absent_at_once_and_its_track_ends_within_a_third_of_a_se
 
 def test_a_hand_that_the_detector_misses_is_still_tracked(oracle):
     follow = estimator(oracle)
-    oracle.confidence = Confidence(0.1, 1.0, 0.0)
+    oracle.confidence = Confidence(0.1, 1.0, 0.0, 0.0)
     for i in range(20):
         scene = right_at(0.01 * i)
         oracle.undetected = [palm_position(scene[0])] if i else []

@@ -189,7 +189,7 @@ def test_hands_are_well_formed_for_any_image_and_prediction(seed, handedness, mo
     camera = Camera(80, 60, 70.0, 70.0, 40.0, 30.0)
     settings = EstimatorSettings(handedness=handedness, hand_model=model, smoothing=smoothing, max_hands=max_hands)
     networks = RandomNetworks(seed)
-    randomised = HandPoseEstimator(networks, HandDetector(networks, Confidence(0.3, 1.0, 0.0)), settings)
+    randomised = HandPoseEstimator(networks, HandDetector(networks, Confidence(0.3, 1.0, 0.0, 0.0)), settings)
     stamp = 0.0
     for _ in range(12):
         stamp += random.choice([0, 0.03, 0.03, 0.1, -1, 3])

@@ -43,7 +43,7 @@ class Oracle:
     present: dict = field(default_factory=dict)
     undetected: list = field(default_factory=list)
     false: list = field(default_factory=list)
-    confidence: Confidence = Confidence(0.0, 1.0, 0.0)
+    confidence: Confidence = Confidence(0.0, 1.0, 0.0, 0.0)
     input_size: int = 32
     description: str = "oracle"
     batches: list = field(default_factory=list)

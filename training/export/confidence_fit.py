@@ -27,7 +27,7 @@ NEAR, UNCLEAR = 0.08, 0.15
 MIN_VISIBLE = 0.5
 """A hand of which less is visible hardly shows."""
 
-PERMISSIVE = Confidence(0.25, 0.5, 3.0)
+PERMISSIVE = Confidence(0.25, 0.5, 0.0, 3.0)
 """The confidence with which hands are collected: nearly everything is a hand."""
 
 BINS = 10
@@ -38,7 +38,7 @@ class Evidence:
     """The estimated hands of n images, with and without hands.
 
     Attributes:
-        detector, presence: (m,) the limited logits of each hand.
+        detector, presence, placed: (m,) the limited logits of each hand, see `Confidence`.
         right: (m,) bool: a palm is near.
         image: (m,) index of its image.
         sources: (n,) recording of each image; hand-free images are those of odd index.
@@ -46,38 +46,50 @@ class Evidence:
 
     detector: np.ndarray
     presence: np.ndarray
+    placed: np.ndarray
     right: np.ndarray
     image: np.ndarray
     sources: list[str]
 
     def probabilities(self, confidence: Confidence) -> np.ndarray:
         """(m,) the confidence of each hand."""
-        return sigmoid(confidence.combined(self.detector, self.presence))
+        return sigmoid(confidence.combined(self.detector, self.presence, self.placed))
 
 
-def collect(backend: Backend, detector: HandDetector, backgrounds: tuple[Path, ...], seed: int, count: int) -> Evidence:
-    """The evidence of all hands that a permissive estimator reports in `count` composed images and their negatives."""
-    estimator = HandPoseEstimator(
-        backend,
-        HandDetector(detector.networks, PERMISSIVE),
-        EstimatorSettings(max_hands=8, min_detection_confidence=0.01, min_tracking_confidence=0.01),
-    )
+def collect(
+    backends: list[Backend], detector: HandDetector, backgrounds: tuple[Path, ...], seed: int, count: int
+) -> list[Evidence]:
+    """The evidence of all hands that permissive estimators report in `count` composed images and their negatives.
+
+    Returns:
+        that of each pose network in `backends`.
+    """
+    settings = EstimatorSettings(max_hands=8, min_detection_confidence=0.01, min_tracking_confidence=0.01)
+    permissive = HandDetector(detector.networks, PERMISSIVE)
+    estimators = [HandPoseEstimator(backend, permissive, settings) for backend in backends]
     images = ComposedImages(seed, backgrounds, part_for_thresholds(backgrounds))
-    rows, sources = [], []
+    rows: list[list[tuple]] = [[] for _ in estimators]
+    sources = []
     for index in progress(range(count), "confidence"):
         image = images[index]
         shown = image.visible >= MIN_VISIBLE
         for depth, palms, unclear in (
             (image.depth, image.palms[shown], image.palms[~shown]), (image.without, image.palms[:0], image.palms[:0])
         ):  # fmt: skip
-            estimator.reset()
-            for track, prediction in estimator.observe(depth, image.camera, 0.0):
-                right = _near(track.palm, palms, NEAR)
-                if right or not _near(track.palm, unclear, UNCLEAR):
-                    rows.append((track.detector_logit, logit(prediction.present), right, len(sources)))
+            for estimator, mine in zip(estimators, rows, strict=True):
+                estimator.reset()
+                for track, prediction in estimator.observe(depth, image.camera, 0.0):
+                    right = _near(track.palm, palms, NEAR)
+                    if right or not _near(track.palm, unclear, UNCLEAR):
+                        present, placed = logit(prediction.present), logit(prediction.placed)
+                        mine.append((track.detector_logit, present, placed, right, len(sources)))
             sources.append(image.source)
-    detected, present, right, image_of = np.array(rows, np.float64).reshape(-1, 4).T
-    return Evidence(limited(detected), limited(present), right > 0, image_of.astype(int), sources)
+    return [_evidence(mine, sources) for mine in rows]
+
+
+def _evidence(rows: list[tuple], sources: list[str]) -> Evidence:
+    *logits, right, image = np.array(rows, np.float64).reshape(-1, 5).T
+    return Evidence(*map(limited, logits), right > 0, image.astype(int), sources)
 
 
 def fit(evidence: Evidence) -> Confidence:
@@ -86,13 +98,14 @@ def fit(evidence: Evidence) -> Confidence:
         count = f"{evidence.right.sum()} of {len(evidence.right)}"
         raise ValueError(f"{count} estimated hands are right; both right and false ones are needed")
     sign = np.where(evidence.right, 1.0, -1.0)
+    logits = np.stack([evidence.detector, evidence.presence, evidence.placed], axis=1)
 
     def loss(weights: np.ndarray) -> float:
-        value = weights[0] * evidence.detector + weights[1] * evidence.presence + weights[2]
-        return float(np.logaddexp(0, -sign * value).mean() + 1e-4 * (weights[:2] ** 2).sum())
+        value = logits @ weights[:3] + weights[3]
+        return float(np.logaddexp(0, -sign * value).mean() + 1e-4 * (weights[:3] ** 2).sum())
 
-    bounds = [(0, None), (0, None), (None, None)]
-    return Confidence(*minimize(loss, [0.3, 0.4, -2.0], bounds=bounds).x.tolist())
+    bounds = [(0, None), (0, None), (0, None), (None, None)]
+    return Confidence(*minimize(loss, [0.3, 0.4, 0.3, -2.0], bounds=bounds).x.tolist())
 
 
 def check(confidence: Confidence, evidence: Evidence, thresholds: tuple[float, ...]) -> dict:

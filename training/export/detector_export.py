@@ -3,8 +3,8 @@
     ./run training export_detector --weights runs/detection/detector.safetensors --out models --backgrounds DIR...
 
 The tool rounds the weights to 16 bits and adds OpenVINO graphs. It fits the confidence, together with the pose network,
-on composed images of the recordings that choose thresholds (minutes). It does so once for float32 and bf16, and once
-for int8 if the pose network has a file for it. It checks both on other images. It compares both engines.
+on composed images of the recordings that choose thresholds (minutes): one for float32 and bf16, and one for int8 if the
+pose network has a file for it. It checks both on other images. It compares both engines.
 
 Only if they agree, `--out` gets `detector.safetensors`, its checksum, and `detector.json` with the measured results.
 Whenever the pose network changes, run it again.
@@ -79,18 +79,19 @@ def export(weights: Path, out: Path, backgrounds: tuple[Path, ...], images: int,
     metadata = load_tensors(weights)[1]
     source = {key: metadata[key] for key in ("images", "config") if key in metadata}
     precisions = ("f32", "int8") if int8_path(model_path(model)).is_file() else ("f32",)
-    poses = {precision: backends.create_backend("openvino", "cpu", model, precision) for precision in precisions}
+    poses = [backends.create_backend("openvino", "cpu", model, precision) for precision in precisions]
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as folder:
         path = Path(folder, DEFAULT_NAME)
         write(path, networks, {"f32": DETECTOR_ALONE}, source)
         detector = HandDetector(OpenVinoDetectionNetworks(DetectorFile.open(path)), DETECTOR_ALONE)
+        to_fit, to_check = (
+            confidence_fit.collect(poses, detector, backgrounds, seed, images)
+            for seed in (confidence_fit.FIT_SEED, confidence_fit.CHECK_SEED)
+        )
         confidence, checks = {}, {}
-        for precision, pose in poses.items():
-            print(f"fitting the confidence in {precision}", flush=True)
-            evidence = confidence_fit.collect(pose, detector, backgrounds, confidence_fit.FIT_SEED, images)
+        for precision, evidence, held_out in zip(precisions, to_fit, to_check, strict=True):
             confidence[precision] = confidence_fit.fit(evidence)
-            held_out = confidence_fit.collect(pose, detector, backgrounds, confidence_fit.CHECK_SEED, images)
             checks[precision] = confidence_fit.check(confidence[precision], held_out, THRESHOLDS)
         write(path, networks, confidence, source)
         report = {"images_seen": int(source.get("images", 0)), "bytes": path.stat().st_size, "sha256": checksum(path)}

@@ -73,6 +73,11 @@ class CropPrediction:
         """(21,) probability that a joint's error is less than `SMALL_ERROR`."""
         return probability_within(self.covariance, SMALL_ERROR)
 
+    @property
+    def placed(self) -> float:
+        """Expected fraction of the joints whose error is less than `SMALL_ERROR`."""
+        return float(self.joint_confidence.mean())
+
     def valid(self, camera: Camera, max_sigma: float) -> np.ndarray:
         """(21,) bool: whether a joint is known well enough to be used.
 

@@ -13,9 +13,8 @@ from .smoothing import PoseFilter
 AVERAGING_TIME = 0.3
 """Time constant in seconds of the running means of evidence and handedness."""
 
-DOUBT_BELOW, NEW_DOUBT_BELOW = 0.25, 0.9
-"""The mirrored crop is predicted, too, when the mean probability of the track's handedness is below this; the second
-value is for a new hand, of which there is only a first prediction."""
+DOUBT_BELOW = 0.25
+"""The mirrored crop is predicted, too, when the mean probability of the track's handedness is below this."""
 
 MAX_STEP, MAX_SPEED, MAX_EXTRAPOLATION = 0.05, 1.5, 0.25
 """Limits of a track's extrapolated motion: `MAX_STEP` metres or, if that is farther, `MAX_SPEED` metres per second for
@@ -72,8 +71,7 @@ class Track:
     @property
     def sides(self) -> tuple[str, ...]:
         """The handedness, or both where it is not known or may be wrong, for which crops are predicted."""
-        least = DOUBT_BELOW if self.images else NEW_DOUBT_BELOW
-        return (RIGHT, LEFT) if self.handedness is None or self._own < least else (self.handedness,)
+        return (RIGHT, LEFT) if not self.images or self._own < DOUBT_BELOW else (self.handedness,)
 
     def predict_centre(self, stamp: float) -> np.ndarray:
         """The centre (3,) at `stamp` seconds, extrapolated with constant velocity."""

@@ -130,13 +130,14 @@ def test_points_that_agree_outvote_a_likelier_one_and_their_mean_is_the_candidat
     assert best_candidates(palms[:0], np.zeros(0), 2).shape == (0, 3)
 
 
-@given(st.floats(-1e9, 1e9), st.floats(0, 1))
-def test_evidence_is_finite_and_more_of_it_is_never_less_sure(detector_logit, present):
-    confidence = Confidence(0.3, 0.5, -2.0)
-    evidence = confidence.evidence(detector_logit, present)
+@given(st.floats(-1e9, 1e9), st.floats(0, 1), st.floats(0, 1))
+def test_evidence_is_finite_and_more_of_it_is_never_less_sure(detector_logit, present, placed):
+    confidence = Confidence(0.3, 0.5, 0.2, -2.0)
+    evidence = confidence.evidence(detector_logit, present, placed)
     assert np.isfinite(evidence) and 0 <= sigmoid(evidence) <= 1
-    assert confidence.evidence(detector_logit + 1, present) >= evidence
-    assert confidence.evidence(detector_logit, min(1, present + 0.1)) >= evidence
+    assert confidence.evidence(detector_logit + 1, present, placed) >= evidence
+    assert confidence.evidence(detector_logit, min(1, present + 0.1), placed) >= evidence
+    assert confidence.evidence(detector_logit, present, min(1, placed + 0.1)) >= evidence
 
 
 def test_a_probability_and_its_logit_are_inverse():
@@ -144,9 +145,9 @@ def test_a_probability_and_its_logit_are_inverse():
         assert sigmoid(logit(probability)) == pytest.approx(probability)
 
 
-@pytest.mark.parametrize("values", [(-0.1, 1, 0), (1, np.nan, 0), (1, 1, np.inf)])
+@pytest.mark.parametrize("values", [(-0.1, 1, 1, 0), (1, np.nan, 1, 0), (1, 1, -1, 0), (1, 1, 1, np.inf)])
 def test_an_invalid_confidence_is_rejected(values):
-    with pytest.raises(ValueError, match="two weights of 0 or more and a bias"):
+    with pytest.raises(ValueError, match="three weights of 0 or more and a bias"):
         Confidence(*values)
 
 

@@ -39,7 +39,7 @@ class ConstantBackend:
 class KnownHands:
     """Detects the recording's hands where there is a surface, else a hand at the nearest surface in range."""
 
-    confidence = Confidence(0.0, 1.0, 0.0)
+    confidence = Confidence(0.0, 1.0, 0.0, 0.0)
 
     def detect(self, depth_m, camera, distances, expected=None):
         found = []

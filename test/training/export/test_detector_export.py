@@ -22,14 +22,14 @@ from training.export.confidence_fit import Evidence
 def evidence(count: int, seed: int, truth: Confidence) -> Evidence:
     """Hands whose probability of being right is that of `truth`, one in each image."""
     rng = np.random.default_rng(seed)
-    detector, presence = rng.normal(0, 4, (2, count))
-    right = rng.uniform(size=count) < sigmoid(truth.detector * detector + truth.presence * presence + truth.bias)
+    logits = rng.normal(0, 4, (3, count))
+    right = rng.uniform(size=count) < sigmoid(truth.combined(*logits))
     sources = ["one" if k % 4 < 2 else "other" for k in range(count)]
-    return Evidence(detector, presence, right, np.arange(count), sources)
+    return Evidence(*logits, right, np.arange(count), sources)
 
 
 def test_a_fit_finds_the_confidence_and_is_calibrated_on_other_hands():
-    truth = Confidence(0.3, 0.6, -1.5)
+    truth = Confidence(0.3, 0.6, 0.2, -1.5)
     fitted = confidence_fit.fit(evidence(6000, 1, truth))
     assert dataclasses.astuple(fitted) == pytest.approx(dataclasses.astuple(truth), abs=0.15)
     report = confidence_fit.check(fitted, evidence(3000, 2, truth), (0.5, 0.9))
@@ -41,7 +41,7 @@ def test_a_fit_finds_the_confidence_and_is_calibrated_on_other_hands():
 
 
 def test_a_wrong_confidence_has_a_large_calibration_error():
-    report = confidence_fit.check(Confidence(0.3, 0.6, 3.0), evidence(3000, 2, Confidence(0.3, 0.6, -1.5)), ())
+    report = confidence_fit.check(Confidence(0.3, 0.6, 0.2, 3.0), evidence(3000, 2, Confidence(0.3, 0.6, 0.2, -1.5)), ())
     assert report["calibration_error"] > 0.2
 
 
@@ -52,7 +52,7 @@ def test_the_calibration_error_is_that_of_ten_bins():
 
 
 def test_both_kinds_of_hands_are_needed():
-    one = evidence(50, 1, Confidence(0, 0, 50.0))
+    one = evidence(50, 1, Confidence(0, 0, 0, 50.0))
     with pytest.raises(ValueError, match="50 of 50 estimated hands are right"):
         confidence_fit.fit(one)
 
@@ -64,16 +64,16 @@ def test_an_exported_detector_is_loaded_by_both_engines(tmp_path, monkeypatch):
     write_int8(model, random_network())
     weights = tmp_path / "weights.safetensors"
     save_tensors(weights, detection_networks().state_dict(), {"images": "7"})
-    fitted = [Confidence(0.2, 0.5, -1.0), Confidence(0.3, 0.5, -1.0)]
+    fitted = [Confidence(0.2, 0.5, 0.2, -1.0), Confidence(0.3, 0.5, 0.2, -1.0)]
     monkeypatch.setattr(confidence_fit, "fit", lambda _: fitted.pop(0))
     report = detector_export.export(weights, tmp_path / "out", (room,), 2, str(model))
     assert json.loads((tmp_path / "out" / "detector.json").read_text()) == report
     assert report["images_seen"] == 7 and report["bytes"] < 3e6 and set(report["checks"]) == {"f32", "int8"}
     for name in ("openvino", "torch"):
         detector = backends.create_detector(name, "cpu", tmp_path / "out" / "detector.safetensors", 1)
-        assert detector.confidence == Confidence(0.2, 0.5, -1.0)
+        assert detector.confidence == Confidence(0.2, 0.5, 0.2, -1.0)
         int8 = backends.create_detector(name, "cpu", tmp_path / "out" / "detector.safetensors", 1, "int8")
-        assert int8.confidence == Confidence(0.3, 0.5, -1.0)
+        assert int8.confidence == Confidence(0.3, 0.5, 0.2, -1.0)
     assert "f32" in detector_export.text(report)
 
 

@@ -26,7 +26,7 @@ from fingerpose_ros.perception.pose.crop import Crop
 from fingerpose_ros.perception.pose.model_file import ModelFile
 from training.export import detector_export, onnx_export
 
-CONFIDENCE = Confidence(0.2, 0.5, -1.0)
+CONFIDENCE = Confidence(0.2, 0.5, 0.0, -1.0)
 CROP = Crop(np.array([0.1, -0.05, 0.5]), 0.14)
 
 
