@@ -1,16 +1,20 @@
 """The estimator: detects, tracks and estimates hands in the depth images of one camera.
 
-In every image: detect, associate the detections with tracks, predict the poses of tracks and new hands, update the
-tracks. A new hand is accepted in `HandPoseEstimator._confirm`.
+In every image: detect, associate the detections with tracks, predict the poses of tracked hands, then those of new
+hands, update the tracks. A new hand is accepted in `HandPoseEstimator._confirm`.
+
+A possible new hand takes several predictions, and is mostly none. So while a tracked hand is seen, the image's result
+does not wait for it: a second hand is reported one image later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from .camera import Camera
 from .detection.confidence import LARGEST_LOGIT
-from .detection.detector import Detection, Detector
+from .detection.detector import APART, Detection, Detector
 from .hand import RIGHT, Hand
 from .kinematics import known_parts, palm_position
 from .pose.crop_predictor import CropPrediction, CropPredictor
@@ -36,11 +40,18 @@ TENTATIVE, TENTATIVE_IMAGES = 0.5, 4
 """A tentative hand is kept while its confidence is at least this share of `min_detection_confidence`, and at most for
 so many images, the first included."""
 
+RETRY_AFTER, SURER = 0.3, 2.0
+"""While hands are tracked, a place that was no new hand is predicted again after so many seconds, or once the
+detector's logit has risen by so much. Otherwise such places would take most of the time, as a scene has some."""
+
 MAX_UNSEEN = 0.3
 """Seconds after which a track ends that is not seen. Until then the hand is absent; seen again, it is the same."""
 
 MAX_GAP = 2.0
 """Seconds without an image after which all tracks are forgotten."""
+
+Pairs = list[tuple[Track, Detection | None]]
+"""Tracks that are looked for in an image, each with its detection there."""
 
 
 class HandPoseEstimator:
@@ -60,6 +71,8 @@ class HandPoseEstimator:
     def reset(self) -> None:
         """Delete all tracks: the next image is unrelated to the last one."""
         self._tracks: list[Track] = []
+        self._rejected: list[tuple[Detection, float]] = []
+        self._rest: Callable[[], Seen] | None = None
         self._stamp: float | None = None
 
     @property
@@ -92,6 +105,7 @@ class HandPoseEstimator:
             raise ValueError(f"the stamp is {stamp} s; it must be finite")
         if self._stamp is not None and not 0 <= stamp - self._stamp <= MAX_GAP:
             self.reset()
+        self.finish()
         self._stamp = stamp
         distances = self._settings.min_distance, self._settings.max_distance
         expected = np.array([track.predict_palm(stamp) for track in self._tracks]).reshape(-1, 3)
@@ -101,31 +115,76 @@ class HandPoseEstimator:
             if not within_any(detection.palm, ignored)
         ]
         assigned, unassigned = associate(self._tracks, detections, stamp)
-        new = self._possible_hands(unassigned)
-        tracks, assigned = self._tracks + [self._new_track(detection) for detection in new], assigned + new
+        pairs: Pairs = list(zip(self._tracks, assigned, strict=True))
+        new: Pairs = [(self._new_track(detection), detection) for detection in self._possible_hands(unassigned)]
         predictor = CropPredictor(self._backend, self._settings.cube_half_size, depth_m, camera)
+        seen = self._see(predictor, [pair for pair in pairs if pair[0].confirmed], ignored)
+        unsure = [pair for pair in pairs if not pair[0].confirmed] + new
+        if not seen:
+            return self._end_image(predictor, unsure, [], ignored)
+        self._rest = partial(self._end_image, predictor, unsure, seen, ignored)
+        return sorted(one_track_a_hand(seen), key=lambda pair: pair[0].id)
+
+    def finish(self) -> None:
+        """Search the last image for new hands, if that was postponed.
+
+        While a tracked hand is seen, `estimate` returns before that. Then this does it, or else the next `estimate`,
+        with the same results. Call it to use the time until the next image.
+
+        Raises:
+            RuntimeError: a network's output is not finite.
+        """
+        rest, self._rest = self._rest, None
+        if rest:
+            rest()
+
+    def _see(self, predictor: CropPredictor, pairs: Pairs, ignored: Sequence[Sphere]) -> Seen:
+        """Predict the poses of tracks, update the tracks, and return those that are seen. Ignored tracks end."""
+        tracks, detections = [track for track, _ in pairs], [detection for _, detection in pairs]
         seen: Seen = []
-        for track, detection, prediction in zip(
-            tracks, assigned, self._predict(predictor, tracks, assigned), strict=True
-        ):
+        for (track, detection), prediction in zip(pairs, self._predict(predictor, tracks, detections), strict=True):
             self._weigh(track, detection, prediction)
             if prediction and track.confidence >= self._least(track):
-                track.observe(palm_position(prediction.positions), prediction.centre, prediction.direction, stamp)
+                track.observe(palm_position(prediction.positions), prediction.centre, prediction.direction, self._stamp)
                 seen.append((track, prediction))
-        tracks = [track for track in tracks if not within_any(track.predict_palm(stamp), ignored)]
-        seen = [pair for pair in seen if pair[0] in tracks]
+        return [pair for pair in seen if not within_any(pair[0].predict_palm(self._stamp), ignored)]
+
+    def _end_image(self, predictor: CropPredictor, unsure: Pairs, seen: Seen, ignored: Sequence[Sphere]) -> Seen:
+        """Search for new hands beside the tracked ones that are `seen`, decide on all tracks, and return the hands."""
+        seen = seen + self._see(predictor, unsure, ignored)
         shown = {id(track) for track, _ in seen}
-        missed = [t for t in tracks if t.confirmed and id(t) not in shown and stamp - t.last_seen <= MAX_UNSEEN]
+        missed = [
+            track
+            for track in self._tracks
+            if track.confirmed
+            and id(track) not in shown
+            and self._stamp - track.last_seen <= MAX_UNSEEN
+            and not within_any(track.predict_palm(self._stamp), ignored)
+        ]
         self._tracks = self._confirm([track for track, _ in one_track_a_hand(seen)], missed)
+        self._rejected = [(other, stamp) for other, stamp in self._rejected if self._stamp - stamp < RETRY_AFTER]
+        self._rejected += [
+            (detection, self._stamp) for track, detection in unsure if detection and track not in self._tracks
+        ]
         hands = [pair for pair in seen if pair[0].confirmed and pair[0] in self._tracks]
         return sorted(hands, key=lambda pair: pair[0].id)
 
     def _possible_hands(self, detections: list[Detection]) -> list[Detection]:
-        """Those detections that may become new hands."""
+        """Those detections that may become new hands; at most one while hands are tracked, as each takes long."""
+        possible = [detection for detection in detections if detection.logit >= MIN_LOGIT]
         confirmed = [track.confidence for track in self._tracks if track.confirmed]
+        if not confirmed:
+            return possible
         if len(confirmed) >= self._settings.max_hands and min(confirmed) >= self._settings.min_detection_confidence:
             return []
-        return [detection for detection in detections if detection.logit >= MIN_LOGIT]
+        return [detection for detection in possible if not self._was_rejected(detection)][:1]
+
+    def _was_rejected(self, detection: Detection) -> bool:
+        """Whether this place was no hand just before, and the detector is not much surer now."""
+        return any(
+            np.linalg.norm(detection.palm - other.palm) < APART and detection.logit < other.logit + SURER
+            for other, _ in self._rejected
+        )
 
     def _new_track(self, detection: Detection) -> Track:
         track = Track(detection.palm, detection.centre, detection.direction, self._stamp)
