@@ -1,7 +1,8 @@
-"""Resource usage of a process, from /proc (Linux)."""
+"""Resource usage of a process and of the machine, from /proc (Linux)."""
 
 import os
 import platform
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +15,13 @@ class Usage:
 
     Attributes:
         cpu: CPU seconds since its start.
+        others: CPU seconds of all other processes and, on a virtual machine, those taken by others; not of the caller.
         memory, peak_memory: resident memory, MB.
         threads, descriptors: number of threads and open file descriptors.
     """
 
     cpu: float
+    others: float
     memory: float
     peak_memory: float
     threads: int
@@ -29,13 +32,21 @@ class Usage:
         process = Path(f"/proc/{pid}")
         after_name = process.joinpath("stat").read_text().rpartition(")")[2].split()
         status = dict(line.split(":", 1) for line in process.joinpath("status").read_text().splitlines())
+        cpu = (int(after_name[11]) + int(after_name[12])) / _TICKS
         return Usage(
-            cpu=(int(after_name[11]) + int(after_name[12])) / _TICKS,
+            cpu=cpu,
+            others=_busy_time() - cpu - (0 if pid == os.getpid() else time.process_time()),
             memory=int(status["VmRSS"].split()[0]) / 1024,
             peak_memory=int(status["VmHWM"].split()[0]) / 1024,
             threads=int(status["Threads"]),
             descriptors=len(list(process.joinpath("fd").iterdir())),
         )
+
+
+def _busy_time() -> float:
+    """CPU seconds that the machine's cores have worked."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / _TICKS
 
 
 def conditions() -> dict:

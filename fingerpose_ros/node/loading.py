@@ -29,6 +29,10 @@ class Estimator(Protocol):
         """
         ...
 
+    def finish(self) -> None:
+        """Do what is left to do with the last image, once its hands are published."""
+        ...
+
     def reset(self) -> None:
         """Delete all tracks: the next image is unrelated to the last one."""
         ...

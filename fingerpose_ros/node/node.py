@@ -134,7 +134,8 @@ class HandPoseNode(ManagedNode[Statistics]):
             return
         try:
             publishers.publish_poses(header, hands)
-            latency, no_depth = time.monotonic() - frame.arrived, not depth.any()
+            latency = time.monotonic() - frame.arrived
+            no_depth = not depth.any()
             if no_depth:
                 self._event_log.warning("no_depth", "the depth image has no valid pixel; is the lens covered?")
             self._event_log.statistics.answer(latency, len(hands), no_depth)
@@ -142,6 +143,11 @@ class HandPoseNode(ManagedNode[Statistics]):
             publishers.publish_views(header, depth, frame.camera, hands, estimator.tracked)
         except Exception as error:  # an exception would end the worker thread silently
             self._log_failure("cannot publish", error)
+        try:
+            estimator.finish()
+        except Exception as error:
+            self._log_failure("cannot search for new hands", error)
+            estimator.reset()
 
     def _check_sequence(self, estimator: Estimator, header: Header) -> None:
         """Restart tracking where an image cannot continue the sequence."""

@@ -1,17 +1,20 @@
 """The estimator: detects, tracks and estimates hands in the depth images of one camera.
 
-In every image: detect, associate the detections with tracks, predict the poses of tracks and new hands, update the
-tracks. A new hand is accepted in `HandPoseEstimator._confirm`.
+In every image: detect, associate the detections with tracks, predict the poses of tracked hands, then those of new
+hands, update the tracks. A new hand is accepted in `HandPoseEstimator._confirm`.
+
+A possible new hand takes several predictions, and is mostly none. So while a tracked hand is seen, the image's result
+does not wait for it: a second hand is reported one image later.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from .camera import Camera
-from .detection.confidence import LARGEST_LOGIT, mean_probability
-from .detection.detector import Detection, Detector
+from .detection.confidence import LARGEST_LOGIT
+from .detection.detector import APART, Detection, Detector
 from .hand import RIGHT, Hand
 from .kinematics import known_parts, palm_position
 from .pose.crop_predictor import CropPrediction, CropPredictor
@@ -19,23 +22,20 @@ from .pose.prediction import Backend
 from .settings import EstimatorSettings
 from .sphere import Sphere, within_any
 from .tracking.association import Seen, associate, one_track_a_hand
-from .tracking.hand_model import HandModel
-from .tracking.smoothing import PoseFilter
+from .tracking.poses import Pairs, predict_poses
 from .tracking.tracks import Track
 
 MIN_LOGIT = -2.5
 """Least logit of a detection whose pose is predicted as that of a possible new hand. In recorded images without hands
 1.4 detections have it, of the detector's six candidates."""
 
-MIN_FIRST_PRESENCE = 0.005
-"""A new hand is predicted again, centred and turned upright, if its first prediction is at least so probable a hand."""
-
-ELSEWHERE = 0.06
-"""A track whose detection is farther from where its palm should be, in metres, is predicted where it is detected."""
-
 TENTATIVE, TENTATIVE_IMAGES = 0.5, 4
 """A tentative hand is kept while its confidence is at least this share of `min_detection_confidence`, and at most for
 so many images, the first included."""
+
+RETRY_AFTER, SURER = 0.3, 2.0
+"""While hands are tracked, a place that was no new hand is predicted again after so many seconds, or once the
+detector's logit has risen by so much. Otherwise such places would take most of the time, as a scene has some."""
 
 MAX_UNSEEN = 0.3
 """Seconds after which a track ends that is not seen. Until then the hand is absent; seen again, it is the same."""
@@ -61,6 +61,8 @@ class HandPoseEstimator:
     def reset(self) -> None:
         """Delete all tracks: the next image is unrelated to the last one."""
         self._tracks: list[Track] = []
+        self._rejected: list[tuple[Detection, float]] = []
+        self._rest: Callable[[], Seen] | None = None
         self._stamp: float | None = None
 
     @property
@@ -93,6 +95,7 @@ class HandPoseEstimator:
             raise ValueError(f"the stamp is {stamp} s; it must be finite")
         if self._stamp is not None and not 0 <= stamp - self._stamp <= MAX_GAP:
             self.reset()
+        self.finish()
         self._stamp = stamp
         distances = self._settings.min_distance, self._settings.max_distance
         expected = np.array([track.predict_palm(stamp) for track in self._tracks]).reshape(-1, 3)
@@ -102,93 +105,83 @@ class HandPoseEstimator:
             if not within_any(detection.palm, ignored)
         ]
         assigned, unassigned = associate(self._tracks, detections, stamp)
-        new = self._possible_hands(unassigned)
-        tracks, assigned = self._tracks + [self._new_track(detection) for detection in new], assigned + new
+        pairs: Pairs = list(zip(self._tracks, assigned, strict=True))
+        new: Pairs = [(self._new_track(detection), detection) for detection in self._possible_hands(unassigned)]
         predictor = CropPredictor(self._backend, self._settings.cube_half_size, depth_m, camera)
+        seen = self._see(predictor, [pair for pair in pairs if pair[0].confirmed], ignored)
+        unsure = [pair for pair in pairs if not pair[0].confirmed] + new
+        if not seen:
+            return self._end_image(predictor, unsure, [], ignored)
+        self._rest = partial(self._end_image, predictor, unsure, seen, ignored)
+        return sorted(one_track_a_hand(seen), key=lambda pair: pair[0].id)
+
+    def finish(self) -> None:
+        """Search the last image for new hands, if that was postponed.
+
+        While a tracked hand is seen, `estimate` returns before that. Then this does it, or else the next `estimate`,
+        with the same results. Call it to use the time until the next image.
+
+        Raises:
+            RuntimeError: a network's output is not finite.
+        """
+        rest, self._rest = self._rest, None
+        if rest:
+            rest()
+
+    def _see(self, predictor: CropPredictor, pairs: Pairs, ignored: Sequence[Sphere]) -> Seen:
+        """Predict the poses of tracks, update the tracks, and return those that are seen. Ignored tracks end."""
         seen: Seen = []
-        for track, detection, prediction in zip(
-            tracks, assigned, self._predict(predictor, tracks, assigned), strict=True
-        ):
+        predictions = predict_poses(predictor, pairs, self._settings, self._stamp)
+        for (track, detection), prediction in zip(pairs, predictions, strict=True):
             self._weigh(track, detection, prediction)
             if prediction and track.confidence >= self._least(track):
-                track.observe(palm_position(prediction.positions), prediction.centre, prediction.direction, stamp)
+                track.observe(palm_position(prediction.positions), prediction.centre, prediction.direction, self._stamp)
                 seen.append((track, prediction))
-        tracks = [track for track in tracks if not within_any(track.predict_palm(stamp), ignored)]
-        seen = [pair for pair in seen if pair[0] in tracks]
+        return [pair for pair in seen if not within_any(pair[0].predict_palm(self._stamp), ignored)]
+
+    def _end_image(self, predictor: CropPredictor, unsure: Pairs, seen: Seen, ignored: Sequence[Sphere]) -> Seen:
+        """Search for new hands beside the tracked ones that are `seen`, decide on all tracks, and return the hands."""
+        seen = seen + self._see(predictor, unsure, ignored)
         shown = {id(track) for track, _ in seen}
-        missed = [t for t in tracks if t.confirmed and id(t) not in shown and stamp - t.last_seen <= MAX_UNSEEN]
+        missed = [
+            track
+            for track in self._tracks
+            if track.confirmed
+            and id(track) not in shown
+            and self._stamp - track.last_seen <= MAX_UNSEEN
+            and not within_any(track.predict_palm(self._stamp), ignored)
+        ]
         self._tracks = self._confirm([track for track, _ in one_track_a_hand(seen)], missed)
+        self._rejected = [(other, stamp) for other, stamp in self._rejected if self._stamp - stamp < RETRY_AFTER]
+        self._rejected += [
+            (detection, self._stamp) for track, detection in unsure if detection and track not in self._tracks
+        ]
         hands = [pair for pair in seen if pair[0].confirmed and pair[0] in self._tracks]
         return sorted(hands, key=lambda pair: pair[0].id)
 
     def _possible_hands(self, detections: list[Detection]) -> list[Detection]:
-        """Those detections that may become new hands."""
+        """Those detections that may become new hands; at most one while hands are tracked, as each takes long."""
+        possible = [detection for detection in detections if detection.logit >= MIN_LOGIT]
         confirmed = [track.confidence for track in self._tracks if track.confirmed]
+        if not confirmed:
+            return possible
         if len(confirmed) >= self._settings.max_hands and min(confirmed) >= self._settings.min_detection_confidence:
             return []
-        return [detection for detection in detections if detection.logit >= MIN_LOGIT]
+        return [detection for detection in possible if not self._was_rejected(detection)][:1]
+
+    def _was_rejected(self, detection: Detection) -> bool:
+        """Whether this place was no hand just before, and the detector is not much surer now."""
+        return any(
+            np.linalg.norm(detection.palm - other.palm) < APART and detection.logit < other.logit + SURER
+            for other, _ in self._rejected
+        )
 
     def _new_track(self, detection: Detection) -> Track:
         track = Track(detection.palm, detection.centre, detection.direction, self._stamp)
         if self._settings.handedness != "both":
             track.set_handedness(float(self._settings.handedness == RIGHT))
-        self._begin_pose(track)
+        track.begin_pose(self._settings)
         return track
-
-    def _predict(
-        self, predictor: CropPredictor, tracks: list[Track], detections: list[Detection | None]
-    ) -> list[CropPrediction | None]:
-        """The pose of each track, all in one request; those of new hands once more, centred and upright."""
-        centres = [self._place(track, detection) for track, detection in zip(tracks, detections, strict=True)]
-        poses = self._poses(predictor, tracks, centres, [track.direction for track in tracks])
-        again = {
-            i: pose
-            for i, pose in enumerate(poses)
-            if not tracks[i].images and pose and pose.present >= MIN_FIRST_PRESENCE
-        }
-        found = again.values()
-        new = [tracks[i] for i in again]
-        upright = self._poses(predictor, new, [pose.centre for pose in found], [pose.direction for pose in found])
-        for i, pose in zip(again, upright, strict=True):
-            poses[i] = pose
-        return poses
-
-    def _poses(
-        self, predictor: CropPredictor, tracks: list[Track], centres: list[np.ndarray], directions: list[np.ndarray]
-    ) -> list[CropPrediction | None]:
-        """The poses of tracks in crops with these centres and directions, in one request."""
-        both = self._settings.handedness == "both"
-        sides = [track.sides if both else (self._settings.handedness,) for track in tracks]
-        crops = [
-            predictor.crop(centre, side, direction)
-            for centre, direction, of_track in zip(centres, directions, sides, strict=True)
-            for side in of_track
-        ]
-        predicted = iter(predictor.predict(crops))
-        return [self._likelier(track, [next(predicted) for _ in s]) for track, s in zip(tracks, sides, strict=True)]
-
-    def _place(self, track: Track, detection: Detection | None) -> np.ndarray:
-        """The centre (3,) of a track's crop: where it should be, or where it is detected if that is elsewhere."""
-        if detection and np.linalg.norm(detection.palm - track.predict_palm(self._stamp)) > ELSEWHERE:
-            return track.centre + detection.palm - track.palm
-        return track.predict_centre(self._stamp)
-
-    def _likelier(self, track: Track, predictions: list[CropPrediction | None]) -> CropPrediction | None:
-        """Of the predictions for one or both handednesses that which fits the hand; the track's handedness is updated.
-
-        The network may lean to one side. Shown a hand and its mirror image it does so both times, and their mean does
-        not lean. The mean presence of both is the better evidence, too.
-        """
-        known = [prediction for prediction in predictions if prediction]
-        if not known or self._settings.handedness != "both":
-            return next(iter(known), None)
-        right = sum(prediction.right for prediction in known) / len(known)
-        if len(predictions) == 1:
-            track.observe_handedness(right, self._stamp)
-        elif track.set_handedness(right):
-            self._begin_pose(track)
-        likelier = next((prediction for prediction in known if prediction.handedness == track.handedness), known[0])
-        return replace(likelier, present=mean_probability([prediction.present for prediction in known]))
 
     def _weigh(self, track: Track, detection: Detection | None, prediction: CropPrediction | None) -> None:
         """Update a track's confidence."""
@@ -224,13 +217,6 @@ class HandPoseEstimator:
             track.id, self._next_id = self._next_id, self._next_id + 1
             confirmed.append(track)
         return confirmed + tentative
-
-    def _begin_pose(self, track: Track) -> None:
-        """Forget a track's earlier poses: it is new, or was the other hand."""
-        settings = self._settings
-        cutoffs = (settings.smoothing_min_cutoff, settings.smoothing_beta) if settings.smoothing else None
-        track.model = HandModel(cutoffs) if settings.hand_model else None
-        track.filter = PoseFilter(*cutoffs) if cutoffs and not track.model else None
 
     def _hand(self, track: Track, prediction: CropPrediction, camera: Camera) -> Hand:
         valid = prediction.valid(camera, self._settings.max_sigma)

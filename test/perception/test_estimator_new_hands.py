@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracle import LEFT, RIGHT, estimator, left_at, right_at, see
 
-from fingerpose_ros.perception.estimator import TENTATIVE_IMAGES
+from fingerpose_ros.perception.estimator import RETRY_AFTER, SURER, TENTATIVE_IMAGES
 from fingerpose_ros.perception.kinematics import palm_position
 
 
@@ -32,13 +32,52 @@ def test_the_crop_of_a_new_hand_is_centred_and_upright_before_it_is_accepted(ora
     assert oracle.batches == [2, 1]
 
 
-def test_a_second_hand_is_reported_in_its_first_image(oracle):
+@pytest.mark.parametrize("finish", (False, True))
+def test_a_second_hand_is_predicted_after_the_answer_and_reported_in_the_next_image(oracle, finish):
     follow = estimator(oracle)
     see(follow, oracle, [right_at(0.16)], 0.0)
+    images = []
+    for i in range(1, 5):
+        oracle.batches.clear()
+        images.append([hand.handedness for hand in see(follow, oracle, [right_at(0.16), left_at(-0.16)], i / 30)])
+        assert i > 1 or oracle.batches == [1]
+        if finish:
+            follow.finish()
+            assert i > 1 or oracle.batches == [1, 2, 1]
+    assert images == [["right"]] + [["right", "left"]] * 3
+    assert oracle.batches == [2]  # both in one request
+
+
+def test_a_second_hand_is_reported_at_once_in_an_image_in_which_the_tracked_one_is_lost(oracle):
+    follow = estimator(oracle)
+    see(follow, oracle, [right_at(0.16)], 0.0)
+    (hand,) = see(follow, oracle, [left_at(-0.16)], 1 / 30)
+    assert hand.handedness == "left"
+
+
+def test_beside_a_tracked_hand_one_possible_hand_an_image_is_predicted_and_a_rejected_one_later_again(oracle):
+    follow, tries = estimator(oracle), []
+    see(follow, oracle, [right_at(0.16)], 0.0)
+    oracle.false = [(-0.2, 0.1, 0.7), (-0.25, 0.2, 0.75)]
+    for i in range(1, 31):
+        oracle.batches.clear()
+        assert len(see(follow, oracle, [right_at(0.16)], i / 30)) == 1
+        follow.finish()
+        assert oracle.batches[0] == 1 and sum(oracle.batches) <= 1 + 2 + 2
+        tries.append(len(oracle.batches) > 1)
+    assert tries[:3] == [True, True, False] and sum(tries) <= 2 * np.ceil(1 / RETRY_AFTER)
+
+
+def test_a_place_that_was_rejected_is_predicted_at_once_when_the_detector_is_surer(oracle):
+    follow = estimator(oracle)
+    see(follow, oracle, [right_at(0.16)], 0.0)
+    oracle.false = [palm_position(left_at(-0.16)[0])]
+    oracle.logit = 6.0 - 1.1 * SURER
     for i in range(1, 4):
-        hands = see(follow, oracle, [right_at(0.16), left_at(-0.16)], i / 30)
-        assert [hand.handedness for hand in hands] == ["right", "left"]
-    assert oracle.batches[-1] == 2  # both in one request
+        see(follow, oracle, [right_at(0.16)], i / 30)
+    oracle.false = []
+    images = [len(see(follow, oracle, [right_at(0.16), left_at(-0.16)], i / 30)) for i in range(4, 7)]
+    assert images == [1, 2, 2]
 
 
 def test_no_more_hands_than_max_hands(oracle):

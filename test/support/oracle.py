@@ -31,7 +31,7 @@ class Oracle:
         bias: added to the probability that the crop, mirrored or not, shows a right hand.
         present: handedness -> predicted presence probability, where it is not the default.
         undetected: palms (3,) near which nothing is detected.
-        false: palms (3,) that are detected besides, with the highest logits.
+        false: palms (3,) that are detected besides, with this `logit`.
         batches: sizes of the batches so far.
         crops: the bytes of a crop's image -> the crop.
     """
@@ -44,6 +44,7 @@ class Oracle:
     undetected: list = field(default_factory=list)
     false: list = field(default_factory=list)
     confidence: Confidence = Confidence(0.0, 1.0, 0.0, 0.0)
+    logit: float = 7.0
     input_size: int = 32
     description: str = "oracle"
     batches: list = field(default_factory=list)
@@ -52,7 +53,7 @@ class Oracle:
     def detect(self, depth_m, camera, distances, expected=None):
         """Detections of all hands and of `false`."""
         up = np.array([0.0, -1, 0])
-        found = [Detection(np.asarray(palm), up, 7.0) for palm in self.false]
+        found = [Detection(np.asarray(palm), up, self.logit) for palm in self.false]
         for joints, _ in self.hands:
             palm, along = palm_position(joints), hand_direction(joints)
             if all(np.linalg.norm(palm - hidden) > 0.05 for hidden in self.undetected):

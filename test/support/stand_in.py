@@ -75,6 +75,9 @@ class StandIn:
         self.tracks = tracks
         return hands
 
+    def finish(self) -> None:
+        pass
+
     @property
     def tracked(self) -> set[int]:
         return {track for track, _ in self.tracks.values()}

@@ -131,7 +131,9 @@ def best_candidates(palms: np.ndarray, logits: np.ndarray, count: int) -> np.nda
     """
     likeliest = np.argsort(-logits, kind="stable")[:VOTERS]
     palms, probabilities = palms[likeliest], sigmoid(logits[likeliest])
-    squared = ((palms[:, None] - palms) ** 2).sum(axis=2)
+    axes = np.ascontiguousarray(palms.T)  # a sum over a last axis of three is ten times slower
+    difference = axes[:, :, None] - axes[:, None]
+    squared = np.einsum("kij,kij->ij", difference, difference)
     weights = np.exp(-squared / (2 * VOTE_SIGMA**2)) * probabilities
     scores = weights.sum(axis=1)
     means = weights @ palms / np.maximum(scores, 1e-9)[:, None]

@@ -67,4 +67,6 @@ class DetectorFile(GraphFile):
             ]
             return cls(path, *known)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: the header is invalid: {error}. Export it again: ./run training export_detector") from error
+            raise ValueError(
+                f"{path}: the header is invalid: {error}. Export it again: ./run training export_detector"
+            ) from error

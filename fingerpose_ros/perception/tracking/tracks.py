@@ -7,6 +7,7 @@ import numpy as np
 
 from ..detection.confidence import sigmoid
 from ..hand import LEFT, RIGHT
+from ..settings import EstimatorSettings
 from .hand_model import HandModel
 from .smoothing import PoseFilter
 
@@ -109,6 +110,12 @@ class Track:
     def observe_handedness(self, right: float, stamp: float) -> None:
         """Average in the probability of a right hand; call it before `observe`."""
         self._right += _weight(stamp - self.last_seen) * (right - self._right)
+
+    def begin_pose(self, settings: EstimatorSettings) -> None:
+        """Forget the earlier poses: the hand is new, or was the other one."""
+        cutoffs = (settings.smoothing_min_cutoff, settings.smoothing_beta) if settings.smoothing else None
+        self.model = HandModel(cutoffs) if settings.hand_model else None
+        self.filter = PoseFilter(*cutoffs) if cutoffs and not self.model else None
 
     def set_handedness(self, right: float) -> bool:
         """Set the handedness by the probability of a right hand. True if it changed."""

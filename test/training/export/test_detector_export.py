@@ -41,7 +41,9 @@ def test_a_fit_finds_the_confidence_and_is_calibrated_on_other_hands():
 
 
 def test_a_wrong_confidence_has_a_large_calibration_error():
-    report = confidence_fit.check(Confidence(0.3, 0.6, 0.2, 3.0), evidence(3000, 2, Confidence(0.3, 0.6, 0.2, -1.5)), ())
+    report = confidence_fit.check(
+        Confidence(0.3, 0.6, 0.2, 3.0), evidence(3000, 2, Confidence(0.3, 0.6, 0.2, -1.5)), ()
+    )
     assert report["calibration_error"] > 0.2
 
 
