@@ -29,7 +29,7 @@ def test_the_crop_of_a_new_hand_is_centred_and_upright_before_it_is_accepted(ora
 
     monkeypatch.setattr(oracle, "predict", present_if_centred)
     assert len(see(estimator(oracle), oracle, [right_at()], 0.0)) == 1
-    assert oracle.batches == [2, 1]
+    assert oracle.batches == [2, 2]
 
 
 @pytest.mark.parametrize("finish", (False, True))
