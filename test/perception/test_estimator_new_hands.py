@@ -43,7 +43,7 @@ def test_a_second_hand_is_predicted_after_the_answer_and_reported_in_the_next_im
         assert i > 1 or oracle.batches == [1]
         if finish:
             follow.finish()
-            assert i > 1 or oracle.batches == [1, 2, 1]
+            assert i > 1 or oracle.batches == [1, 2, 2]
     assert images == [["right"]] + [["right", "left"]] * 3
     assert oracle.batches == [2]  # both in one request
 
@@ -128,7 +128,7 @@ def test_a_doubtful_hand_is_predicted_once_an_image_and_given_up_after_a_few(ora
         oracle.batches.clear()
         assert see(follow, oracle, [right_at()], i / 30) == []
         crops.append(sum(oracle.batches))
-    assert crops == [3] + [1] * (TENTATIVE_IMAGES - 1) + [3] + [1] * (TENTATIVE_IMAGES - 1)
+    assert crops == [4] + [1] * (TENTATIVE_IMAGES - 1) + [4] + [1] * (TENTATIVE_IMAGES - 1)
 
 
 def test_false_detections_are_no_hands_and_displace_none(oracle):

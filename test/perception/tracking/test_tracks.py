@@ -73,11 +73,11 @@ def test_the_palm_moves_with_the_centre():
     assert np.allclose(track.predict_palm(soon) - track.predict_centre(soon), (0, 0.03, 0))
 
 
-def test_a_new_track_has_both_handednesses():
+def test_a_new_track_has_both_handednesses_until_it_was_looked_for():
     track = Track(np.zeros(3), np.zeros(3), UP, 0.0)
     assert is_doubted(track) and not track.confirmed
-    assert not track.set_handedness(0.3) and track.handedness == "left" and is_doubted(track)
-    track.set_handedness(0.05)
+    assert not track.set_handedness(0.05) and track.handedness == "left" and is_doubted(track)
+    track.weigh(1.0, 1.0, 0.0)
     assert track.sides == ("left",)
 
 
