@@ -14,7 +14,7 @@ import numpy as np
 
 from .camera import Camera
 from .detection.confidence import LARGEST_LOGIT
-from .detection.detector import APART, Detection, Detector
+from .detection.detector import Detection, Detector
 from .hand import RIGHT, Hand
 from .kinematics import known_parts, palm_position
 from .pose.crop_predictor import CropPrediction, CropPredictor
@@ -23,6 +23,7 @@ from .settings import EstimatorSettings
 from .sphere import Sphere, within_any
 from .tracking.association import Seen, associate, one_track_a_hand
 from .tracking.poses import Pairs, predict_poses
+from .tracking.rejections import Rejections
 from .tracking.tracks import Track
 
 MIN_LOGIT = -2.5
@@ -32,10 +33,6 @@ MIN_LOGIT = -2.5
 TENTATIVE, TENTATIVE_IMAGES = 0.5, 4
 """A tentative hand is kept while its confidence is at least this share of `min_detection_confidence`, and at most for
 so many images, the first included."""
-
-RETRY_AFTER, SURER = 0.3, 2.0
-"""While hands are tracked, a place that was no new hand is predicted again after so many seconds, or once the
-detector's logit has risen by so much. Otherwise such places would take most of the time, as a scene has some."""
 
 MAX_UNSEEN = 0.3
 """Seconds after which a track ends that is not seen. Until then the hand is absent; seen again, it is the same."""
@@ -61,7 +58,7 @@ class HandPoseEstimator:
     def reset(self) -> None:
         """Delete all tracks: the next image is unrelated to the last one."""
         self._tracks: list[Track] = []
-        self._rejected: list[tuple[Detection, float]] = []
+        self._rejections = Rejections()
         self._rest: Callable[[], Seen] | None = None
         self._stamp: float | None = None
 
@@ -152,29 +149,19 @@ class HandPoseEstimator:
             and not within_any(track.predict_palm(self._stamp), ignored)
         ]
         self._tracks = self._confirm([track for track, _ in one_track_a_hand(seen)], missed)
-        self._rejected = [(other, stamp) for other, stamp in self._rejected if self._stamp - stamp < RETRY_AFTER]
-        self._rejected += [
-            (detection, self._stamp) for track, detection in unsure if detection and track not in self._tracks
-        ]
+        self._rejections.add([d for track, d in unsure if d and track not in self._tracks], self._stamp)
         hands = [pair for pair in seen if pair[0].confirmed and pair[0] in self._tracks]
         return sorted(hands, key=lambda pair: pair[0].id)
 
     def _possible_hands(self, detections: list[Detection]) -> list[Detection]:
-        """Those detections that may become new hands; at most one while hands are tracked, as each takes long."""
+        """Those detections that may become new hands; while hands are tracked, none that were rejected just before."""
         possible = [detection for detection in detections if detection.logit >= MIN_LOGIT]
         confirmed = [track.confidence for track in self._tracks if track.confirmed]
         if not confirmed:
             return possible
         if len(confirmed) >= self._settings.max_hands and min(confirmed) >= self._settings.min_detection_confidence:
             return []
-        return [detection for detection in possible if not self._was_rejected(detection)][:1]
-
-    def _was_rejected(self, detection: Detection) -> bool:
-        """Whether this place was no hand just before, and the detector is not much surer now."""
-        return any(
-            np.linalg.norm(detection.palm - other.palm) < APART and detection.logit < other.logit + SURER
-            for other, _ in self._rejected
-        )
+        return [one for one in possible if not self._rejections.hold(one, self._stamp)]
 
     def _new_track(self, detection: Detection) -> Track:
         track = Track(detection.palm, detection.centre, detection.direction, self._stamp)

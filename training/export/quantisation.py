@@ -34,7 +34,7 @@ def quantised(graphs: dict[str, ov.Model], size: int) -> dict[str, ov.Model]:
         size: of the input images, pixels.
     """
     logging.getLogger("nncf").setLevel(logging.WARNING)
-    shallow = start(shared_core(), graphs["shallow"], "f32", compile_options(1))
+    shallow = start(shared_core(), graphs["shallow"], compile_options(1))
     batches = RenderedBatches(size=size, batch=BATCH, seed=SEED)
     inputs = []
     for index in progress(range(CROPS // BATCH), "int8", "batches"):

@@ -23,8 +23,7 @@ class OpenVinoDetectionNetworks:
         core, options = shared_core(), compile_options(threads)
         weights = ov.Tensor(model.graph_weights())  # a copy, as the file is small
         self._proposal, self._classifier = (
-            start(core, core.read_model(model.graph(name), weights), "f32", options)
-            for name in ("proposal", "classifier")
+            start(core, core.read_model(model.graph(name), weights), options) for name in ("proposal", "classifier")
         )
 
     def propose(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -82,6 +82,21 @@ def test_a_prediction_does_not_depend_on_the_batch(engines, images, name):
         np.testing.assert_allclose(getattr(batch, field), separate, atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
+def test_openvino_predicts_two_images_in_one_request_as_one_by_one(both, images, precision):
+    try:
+        engine = backends.create_backend("openvino", "cpu", both, precision, threads=1)
+    except ValueError as error:
+        assert precision == "bf16"
+        pytest.skip(str(error))
+    single = [engine.infer(images[i : i + 1]) for i in range(3)]
+    for count in (2, 3, 2):  # also after requests of another size
+        batch = engine.infer(images[:count])
+        for field in FIELDS:
+            separate = np.concatenate([getattr(prediction, field) for prediction in single[:count]])
+            np.testing.assert_allclose(getattr(batch, field), separate, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["openvino", "torch"])
 def test_a_prediction_is_not_overwritten_by_the_next(engines, images, name):
     first = engines[name].infer(images[:1])
