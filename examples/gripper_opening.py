@@ -6,13 +6,14 @@ robot that is to be stopped safely, use `retarget_node`. Start: `python3 gripper
 """
 
 import math
+import sys
 
 import rclpy
 from fingerpose_ros.msg import FingerPose, HandPose, HandPoseArray
 from rclpy.node import Node
 from std_msgs.msg import Float64
 
-from fingerpose_ros.session import session
+from fingerpose_ros.session import BadArguments, session
 
 CLOSED, OPEN = 0.025, 0.1
 """Metres between the fingertips at which the gripper is closed and open: touching tips are about 20 mm apart."""
@@ -25,7 +26,9 @@ class GripperOpening(Node):
         super().__init__("gripper_opening")
         self._width = self.declare_parameter("width", 0.08).value
         side = self.declare_parameter("handedness", "right").value
-        self._handedness = {"right": HandPose.RIGHT, "left": HandPose.LEFT}[side]
+        if side not in ("right", "left"):
+            raise BadArguments(f"handedness is {side}; it must be right or left")
+        self._handedness = HandPose.RIGHT if side == "right" else HandPose.LEFT
         self._publisher = self.create_publisher(Float64, "gripper_opening", 10)
         self.create_subscription(HandPoseArray, "hand_poses", self._receive, 1)
 
@@ -42,8 +45,11 @@ class GripperOpening(Node):
 
 
 def main() -> None:
-    with session(None):
-        rclpy.spin(GripperOpening())
+    try:
+        with session(None):
+            rclpy.spin(GripperOpening())
+    except BadArguments as error:
+        sys.exit(f"gripper_opening: {error}")
 
 
 if __name__ == "__main__":

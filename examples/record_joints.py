@@ -31,6 +31,8 @@ class JointRecorder(Node):
 
     def _receive(self, message: HandPoseArray) -> None:
         stamp = f"{message.header.stamp.sec}.{message.header.stamp.nanosec:09d}"
+        if message.hands:
+            self.get_logger().info("the first hand is recorded; end by Ctrl-C", once=True)
         for hand in message.hands:
             side = "right" if hand.handedness == HandPose.RIGHT else "left"
             joints = [hand.wrist, *(joint for finger in hand.fingers for joint in finger.joints)]

@@ -5,13 +5,15 @@ hand that is tracked for longest. It is chosen while `robot_stopped` (std_msgs/B
 hand takes over a moving robot. Start: `python3 watch_dog.py --ros-args -p timeout:=0.2`.
 """
 
+import sys
+
 import rclpy
 from fingerpose_ros.msg import HandPose, HandPoseArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Bool
 
-from fingerpose_ros.session import session
+from fingerpose_ros.session import BadArguments, session
 
 
 class WatchDog(Node):
@@ -21,8 +23,7 @@ class WatchDog(Node):
         super().__init__("watch_dog")
         self._timeout = self.declare_parameter("timeout", 0.2).value
         self._clock = Clock(clock_type=ClockType.STEADY_TIME)
-        self._partner: int | None = None
-        self._stopped = False
+        self._partner, self._stopped = None, False
         self._last_seen = self._clock.now()
         self._publisher = self.create_publisher(Bool, "hand_lost", 10)
         self.create_subscription(HandPoseArray, "hand_poses", self._receive, 1)
@@ -48,8 +49,11 @@ class WatchDog(Node):
 
 
 def main() -> None:
-    with session(None):
-        rclpy.spin(WatchDog())
+    try:
+        with session(None):
+            rclpy.spin(WatchDog())
+    except BadArguments as error:
+        sys.exit(f"watch_dog: {error}")
 
 
 if __name__ == "__main__":

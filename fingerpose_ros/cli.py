@@ -36,6 +36,9 @@ def main(args: list[str] | None = None) -> int:
             except ModuleNotFoundError as error:
                 return _fail(name, _missing_module_message(name, error))
             command.add_arguments(subparser)
+    if not args:
+        parser.print_help(sys.stderr)
+        return 2
     arguments = parser.parse_args(args)
     try:
         return command.run(arguments)

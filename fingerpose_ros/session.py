@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 import rclpy
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.utilities import remove_ros_args
@@ -16,7 +17,7 @@ UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
 
 
 class BadArguments(Exception):
-    """The ROS arguments, or a parameter file among them, are invalid."""
+    """The ROS arguments, a parameter file among them, or the value of a parameter are invalid."""
 
 
 def own_arguments(args: list[str] | None) -> list[str]:
@@ -36,7 +37,8 @@ def session(args: list[str] | None) -> Iterator[None]:
     """Initialises rclpy for the body. SIGINT and SIGTERM end the body without an error.
 
     Raises:
-        BadArguments: `args` (None: the process's arguments) contain an invalid ROS argument.
+        BadArguments: `args` (None: the process's arguments) contain an invalid ROS argument, or a node of the body
+            declares a parameter whose given value has the wrong type or is out of range.
     """
     interrupts = _noted_interrupts()
     try:
@@ -49,6 +51,8 @@ def session(args: list[str] | None) -> Iterator[None]:
         pass  # rclpy's signal handlers have shut the context down
     except UnknownROSArgsError as error:  # raised by the first node
         raise _bad_arguments(error) from error
+    except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+        raise BadArguments(str(error)) from error
     except RuntimeError:  # RCLError, or pybind11's error for a KeyboardInterrupt while it converts a message
         if rclpy.ok() and not interrupts:  # otherwise a signal has shut the context down, or is about to
             raise

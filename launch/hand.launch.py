@@ -11,48 +11,33 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import (
-    DeclareLaunchArgument,
-    GroupAction,
-    IncludeLaunchDescription,
-    OpaqueFunction,
-    SetEnvironmentVariable,
-)
+from launch.actions import GroupAction, IncludeLaunchDescription, OpaqueFunction, SetEnvironmentVariable
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
-SHARE = Path(get_package_share_directory("fingerpose_ros"))
+from fingerpose_ros.launching import SHARE, SWITCH, argument, is_on, node_arguments, values
+
 PARAMETERS = SHARE / "config" / "hand.yaml"
-
-
-def argument(name: str, default: str, description: str, choices: tuple = ()) -> DeclareLaunchArgument:
-    return DeclareLaunchArgument(name, default_value=default, description=description, choices=choices or None)
-
-
-SWITCH = ("true", "false", "True", "False")
 
 VIEWS = {"optical": "hand.rviz", "upright": "hand_upright.rviz"}
 """RViz's configuration by the axes of its fixed frame."""
 
 ARGUMENTS = (
-    argument("namespace", "", "namespace of the node and its topics"),
+    *node_arguments(PARAMETERS),
     argument("image_topic", "", "topic of the depth images; empty: that of `camera`, else depth/image_rect_raw"),
     argument("info_topic", "", "topic of their camera info; empty: camera_info in the images' namespace"),
     argument("camera", "none", "camera driver to start", ("none", "realsense")),
     argument("backend", "", "inference engine; empty: as in params_file", ("", "auto", "openvino", "torch")),
     argument("model", "", "path of the weights; empty: as in params_file"),
-    argument("params_file", str(PARAMETERS), "file of the node's parameters"),
     argument("rviz", "false", "whether to start RViz", SWITCH),
     argument("fixed_frame", "", "RViz's fixed frame; empty: the RealSense frame that fits `view`"),
     argument("view", "optical", "axes of fixed_frame: optical (z forward), or upright (x forward, z up)", tuple(VIEWS)),
-    argument("use_sim_time", "", "whether to use the time of /clock; empty: as in params_file", ("", *SWITCH)),
     argument("bag", "", "folder of a rosbag2 recording to replay, in simulated time"),
     argument("bag_image_topic", "", "topic of the bag's depth images, if it has several"),
     argument("bag_info_topic", "", "topic of their camera info in the bag, if it is in another namespace"),
     argument("rate", "1.0", "speed relative to the recording"),
     argument("lock_step", "false", "whether to send each image when the node has answered the previous one", SWITCH),
     argument("loop", "false", "whether to replay the bag again and again", SWITCH),
-    argument("log_level", "info", "log level of the node", ("debug", "info", "warn", "error")),
 )
 
 
@@ -71,7 +56,7 @@ def middleware() -> list[SetEnvironmentVariable]:
 
 def start(context: LaunchContext) -> list:
     """The actions requested by the arguments."""
-    given = expanded({argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS})
+    given = values(context, ARGUMENTS, ("params_file", "model", "bag"), PARAMETERS)
     check(given)
     namespace = given["namespace"].strip("/")
     outer = context.launch_configurations.get("ros_namespace", "").strip("/")  # of the including launch file
@@ -118,15 +103,8 @@ def start(context: LaunchContext) -> list:
     return actions
 
 
-def expanded(given: dict[str, str]) -> dict[str, str]:
-    """The arguments with `~` in paths as the home folder: a shell leaves it in `bag:=~/bag`."""
-    return given | {name: os.path.expanduser(given[name]) for name in ("params_file", "model", "bag")}
-
-
 def check(given: dict[str, str]) -> None:
     """Reject invalid arguments early: launch would notice them after it has started some processes, or only warn."""
-    if not Path(given["params_file"]).is_file():
-        raise RuntimeError(f"params_file:={given['params_file']} is not a file; give a file like {PARAMETERS}")
     if not is_positive(given["rate"]):
         raise RuntimeError(f"rate:={given['rate']} is not a positive number, such as 0.5 for half the speed")
     if given["bag"] and given["camera"] != "none":
@@ -139,10 +117,6 @@ def check(given: dict[str, str]) -> None:
         )
     if is_on(given["rviz"]):
         share_of("rviz2", "rviz:=true")
-
-
-def is_on(switch: str) -> bool:
-    return switch.lower() == "true"
 
 
 def is_positive(text: str) -> bool:

@@ -3,14 +3,13 @@
 ros2 launch fingerpose_ros replay.launch.py bag:=/path/to/bag rviz:=true loop:=true
 """
 
-from pathlib import Path
-
-from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 
-HAND = Path(get_package_share_directory("fingerpose_ros")) / "launch" / "hand.launch.py"
+from fingerpose_ros.launching import SHARE
+
+HAND = SHARE / "launch" / "hand.launch.py"
 
 
 def generate_launch_description() -> LaunchDescription:

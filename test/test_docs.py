@@ -43,7 +43,8 @@ def test_links_lead_somewhere(document):
 
 
 def test_documented_launch_arguments_exist():
-    source = "".join(path.read_text() for path in (ROOT / "launch").glob("*.launch.py"))
+    sources = [ROOT / "fingerpose_ros" / "launching.py", *(ROOT / "launch").glob("*.launch.py")]
+    source = "".join(path.read_text() for path in sources)
     declared = set(re.findall(r'\bargument\(\s*"(\w+)"', source))
     assert "image_topic" in declared
     for document in DOCUMENTS:

@@ -128,6 +128,20 @@ def test_the_joints_are_recorded_and_an_unknown_one_is_empty(publisher, tmp_path
     assert first[JOINTS.index("ring_tip")]["x"] == ""
 
 
+@pytest.mark.parametrize(
+    ("script", "argument", "message"),
+    [
+        ("gripper_opening.py", "width:=1", "'width' to '1' of type 'INTEGER', expecting type 'DOUBLE'"),
+        ("gripper_opening.py", "handedness:=both", "handedness is both; it must be right or left"),
+        ("watch_dog.py", "timeout:=short", "expecting type 'DOUBLE'"),
+    ],
+)
+def test_a_wrong_parameter_is_named_without_a_traceback(ros_context, script, argument, message):
+    command = [sys.executable, str(ROOT / "examples" / script), "--ros-args", "-p", argument]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1 and message in result.stderr and "Traceback" not in result.stderr
+
+
 def test_a_recording_is_not_overwritten(tmp_path):
     file = tmp_path / "joints.csv"
     file.write_text("earlier")

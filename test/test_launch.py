@@ -21,7 +21,7 @@ from rclpy.node import Node
 
 from fingerpose_ros.testing import spinning, wait_until
 
-LAUNCH = Path(__file__).parents[1] / "launch"
+LAUNCH, CONFIG = (Path(__file__).parents[1] / name for name in ("launch", "config"))
 
 RUN = """
 import sys
@@ -212,11 +212,47 @@ def test_a_bag_is_repeated_in_lock_step(launched, ros_context, tmp_path):
     assert wait_until(lambda: output.read_text().count("3 images played, 3 answered") > 1, 60), output.read_text()
 
 
-def test_a_tilde_in_a_path_is_the_home_folder(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/me")
-    expanded = runpy.run_path(str(LAUNCH / "hand.launch.py"))["expanded"]
-    given = {"params_file": "~/mine.yaml", "model": "", "bag": "~/bags/one", "rate": "1.0"}
-    assert expanded(given) == given | {"params_file": "/home/me/mine.yaml", "bag": "/home/me/bags/one"}
+def test_a_tilde_in_a_path_is_the_home_folder(monkeypatch, tmp_path):
+    from launch import LaunchContext
+
+    from fingerpose_ros.launching import argument, values
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_bytes((CONFIG / "hand.yaml").read_bytes())
+    given = {"params_file": "~/mine.yaml", "model": "", "bag": "~/bags/one", "rate": "~"}
+    context = LaunchContext()
+    context.launch_configurations.update(given)
+    arguments = [argument(name, "", "") for name in given]
+    assert values(context, arguments, ("params_file", "model", "bag"), CONFIG / "hand.yaml") == given | {
+        "params_file": f"{tmp_path}/mine.yaml",
+        "bag": f"{tmp_path}/bags/one",
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "argument", "warning"),
+    [
+        ("hand.launch.py", "max_distance:=2.0", "max_distance:=... has no effect: it is a parameter of the node"),
+        ("hand.launch.py", "imagetopic:=/depth", "imagetopic:=... has no effect: there is no such"),
+        ("retarget.launch.py", "rest_pose:=[]", "rest_pose:=... has no effect: it is a parameter of the node"),
+        ("retarget.launch.py", "robot:=mine", ""),  # may be an including launch file's
+    ],
+)
+def test_what_is_no_argument_gives_a_warning(launched, file, argument, warning):
+    _, output = launched(file, argument)
+    assert wait_until(lambda: "process started" in output.read_text(), 20)
+    text = output.read_text()
+    assert warning in text if warning else "has no effect" not in text
+
+
+def test_the_retarget_node_starts_with_its_parameters_and_remappings(launched, ros_context, tmp_path):
+    arguments = [f"params_file:={CONFIG / 'retarget_gripper.yaml'}", "controller:=/gripper/", "use_sim_time:=true"]
+    launched("retarget.launch.py", "namespace:=arm", *arguments)
+    node = Node("observer", context=ros_context)
+    with spinning(node):
+        mapping, sim_time = read_parameters(node, "/arm/retarget_node", "mapping", "use_sim_time")
+        assert (mapping.string_value, sim_time.bool_value) == ("gripper", True)
+        assert wait_until(lambda: node.count_publishers("/gripper/joint_trajectory"), 20)
 
 
 @pytest.mark.parametrize("transport", ["raw", "compressedDepth"])

@@ -105,6 +105,25 @@ def test_a_path_that_cmake_cannot_take_is_named_before_anything_is_installed(tmp
     assert not (clone / ".work").exists()
 
 
+def test_the_documentation_with_an_old_python_installs_nothing(machine, tmp_path):
+    script = tmp_path / "clone" / "run"
+    script.write_text(script.read_text().replace("/usr/bin/python3", "python3"))
+    python = '[ "$1" = - ] && cat >/dev/null && [ "$2" -le 10 ]'  # usable, but not 3.11
+    result = machine("docs", uname="echo x86_64", python3=python, apt_get="echo apt was called")
+    assert result.returncode == 1
+    assert "need Python 3.11 or newer, and this machine has only Python 3.10" in result.stderr
+    assert "apt was called" not in result.stdout and not (tmp_path / "clone" / ".work").exists()
+
+
+def test_two_runs_at_once_do_not_speak_of_a_set_up(machine, tmp_path):
+    """Each holds the lock for the moment in which it checks that all is there."""
+    (tmp_path / "clone" / ".work").mkdir()
+    holder = subprocess.Popen(["flock", str(tmp_path / "clone" / ".work" / "lock"), "sleep", "1"])
+    result = machine("demo", uname="echo x86_64")
+    holder.wait()
+    assert "lacks" in result.stderr and "waiting" not in result.stderr
+
+
 def test_an_unknown_training_tool_installs_nothing(machine, tmp_path):
     for name in (
         "training/__init__.py",

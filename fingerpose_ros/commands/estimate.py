@@ -45,14 +45,17 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"--json {arguments.json}: there is no folder {arguments.json.parent}")
     if arguments.json and arguments.json.is_dir():
         raise CommandError(f"--json {arguments.json} is a folder; give a file")
+    if folders := [path for path in arguments.images if path.is_dir()]:
+        raise CommandError(f"{folders[0]} is a folder; give its images: {folders[0]}/*.png")
+    settings = EstimatorSettings()
     try:
         camera, unit = read_camera(arguments.camera)
         backend = backends.create_backend(arguments.backend, arguments.device, arguments.model, arguments.precision)
         detector = backends.create_detector(
             arguments.backend, arguments.device, arguments.detector, precision=backend.precision
         )
-        estimator = HandPoseEstimator(backend, detector, EstimatorSettings())
-        results = []
+        estimator = HandPoseEstimator(backend, detector, settings)
+        results, medians = [], []
         images = arguments.images if arguments.fps is None else sorted(arguments.images, key=natural_order)
         for index, path in enumerate(images):
             depth = read_depth(path, camera, unit)
@@ -61,8 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
             hands = estimator.estimate(depth, camera, index / (arguments.fps or 1.0))
             print(f"{path}: {', '.join(map(describe, hands)) or 'no hand'}", file=sys.stderr)
             results.append({"image": str(path), "hands": [to_json(hand) for hand in hands]})
+            medians.append(np.median(depth[depth > 0]) if depth.any() else np.nan)
     except (ValueError, OSError, ImportError) as error:
         raise CommandError(str(error)) from error
+    if not any(result["hands"] for result in results):
+        print(no_hand(medians, settings, arguments.camera), file=sys.stderr)
     if arguments.json:
         report = {
             "backend": backend.description,
@@ -76,6 +82,16 @@ def run(arguments: argparse.Namespace) -> int:
         except OSError as error:
             raise CommandError(str(error)) from error
     return 0
+
+
+def no_hand(medians: list[float], settings: EstimatorSettings, camera: Path) -> str:
+    """Helps to see whether the depth unit is right. `medians`: of each image's depths, metres; NaN without any."""
+    if not np.isfinite(medians).any():
+        return "no hand in any image: they have no depth values"
+    return (
+        f"no hand in any image. The median depth is {np.nanmedian(medians):.3g} m, and hands are detected from "
+        f"{settings.min_distance:g} to {settings.max_distance:g} m. If it is wrong, correct depth_unit_m in {camera}"
+    )
 
 
 def describe(hand: Hand) -> str:

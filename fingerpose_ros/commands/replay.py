@@ -36,18 +36,18 @@ SUMMARY = "summary.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag", type=Path, help="folder of a rosbag2 recording")
-    parser.add_argument("--lock-step", action="store_true", help="send each image when the previous one is answered")
     parser.add_argument("--rate", type=float, default=1.0, help="speed relative to the recording")
     parser.add_argument("--image-topic", help="topic of the depth images, if the bag has several")
     parser.add_argument("--info-topic", help="topic of their camera info, if it is not in the same namespace")
     parser.add_argument(
         "--truth", metavar="TOPIC", help=f"topic of the ground truth; default: {TRUTH_TOPIC}, if recorded"
     )
-    add_output_arguments(parser)
+    add_shared_arguments(parser)
 
 
-def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that `demo` has too."""
+    parser.add_argument("--lock-step", action="store_true", help="send each image when the previous one is answered")
     parser.add_argument("--out", type=Path, help="folder for the results; results of an earlier replay are replaced")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE",
@@ -114,6 +114,8 @@ def replay_bag(
             print(describe(result))
             if lost := result["images"] - result["answered"]:
                 print(f"images not answered: {reasons(replay.diagnostics, lost)}")
+                if not lockstep and "dropped" in unanswered(replay.diagnostics):
+                    print("(with --lock-step none is dropped: each image is sent when the previous one is answered)")
             report.write_bag(out / "bag", bag, replay)
             seen = answers, truth, parameters.get("distortion", AUTO)
             report.write_sheet(out / "sheet.png", bag, *seen)

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.once:
                 return 0
             watcher.hands = None
-    except ExternalShutdownException:
+    except (KeyboardInterrupt, ExternalShutdownException):  # the user's way to end it
         return 0
     finally:
         executor.shutdown()

@@ -9,7 +9,6 @@ from typing import Generic
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
@@ -156,7 +155,7 @@ def run(create_node: Callable[[], ManagedNode], usage: Usage, args: list[str] | 
             finally:
                 ignore_interrupts()
                 node.close()
-    except (BadArguments, InvalidParameterValueException, InvalidParameterTypeException) as error:
+    except BadArguments as error:
         print(f"{usage.parameters.program}: {error}", file=sys.stderr)
         return 2
     return 0

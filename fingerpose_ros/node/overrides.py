@@ -1,26 +1,38 @@
 """Parameter values from files, the command line and services, before they are checked."""
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+_ARRAYS = {kind for kind in Parameter.Type if kind.name.endswith("_ARRAY")}
 
-def with_doubles(parameters: Iterable[Parameter], doubles: Collection[str]) -> list[Parameter]:
-    """The same parameters, but integers converted where a double is meant: in YAML, 2 is an integer.
+
+def as_declared(parameters: Iterable[Parameter], defaults: Mapping[str, Any]) -> list[Parameter]:
+    """The same parameters, with the types of their defaults where YAML has another one: 2 is an integer there, and an
+    empty list has no type, or in `ros2 param set` that of booleans. An empty list of texts becomes [""]: rclpy cannot
+    declare it either.
 
     Args:
-        doubles: the names of the parameters that are doubles, or lists of doubles.
+        defaults: values by name. Other parameters are left as they are.
     """
-    return [_with_double(parameter) if parameter.name in doubles else parameter for parameter in parameters]
+    return [
+        _as_declared(parameter, defaults[parameter.name]) if parameter.name in defaults else parameter
+        for parameter in parameters
+    ]
 
 
-def _with_double(parameter: Parameter) -> Parameter:
-    if parameter.type_ == Parameter.Type.INTEGER:
-        return Parameter(parameter.name, value=float(parameter.value))
-    if parameter.type_ == Parameter.Type.INTEGER_ARRAY:
-        return Parameter(parameter.name, value=[float(value) for value in parameter.value])
+def _as_declared(parameter: Parameter, default: Any) -> Parameter:
+    declared, given = Parameter.Type.from_parameter_value(default), parameter.type_
+    if (declared, given) == (Parameter.Type.DOUBLE, Parameter.Type.INTEGER):
+        return Parameter(parameter.name, declared, float(parameter.value))
+    if (declared, given) == (Parameter.Type.DOUBLE_ARRAY, Parameter.Type.INTEGER_ARRAY):
+        return Parameter(parameter.name, declared, [float(value) for value in parameter.value])
+    empty = given == Parameter.Type.NOT_SET or given in _ARRAYS and not len(parameter.value)
+    if declared == Parameter.Type.STRING_ARRAY and empty:
+        return Parameter(parameter.name, declared, [""])
     return parameter
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from .overrides import warn_of_unknown, with_doubles
+from .overrides import as_declared, warn_of_unknown
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,6 @@ class Setting:
     choices: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
-
-    @property
-    def is_double(self) -> bool:
-        """Whether its values are doubles, or lists of them."""
-        first = self.default[0] if isinstance(self.default, list) else self.default
-        return isinstance(first, float)
 
     def descriptor(self) -> ParameterDescriptor:
         descriptor = ParameterDescriptor(description=self.description, additional_constraints=", ".join(self.choices))
@@ -59,20 +54,25 @@ class Parameters:
         self.program, self.settings, self._problem_of_all = program, settings, problem
 
     def declare(self, node: Node) -> None:
-        """Declare all parameters on the node. Integers are taken for doubles, and unknown names give a warning.
+        """Declare all parameters on the node. Integers are taken for doubles, empty lists for lists of the right type.
+        Unknown names give a warning.
 
         Raises:
             rclpy.exceptions.InvalidParameterValueException: a number is out of range.
             rclpy.exceptions.InvalidParameterTypeException: a value has the wrong type.
         """
-        doubles = {setting.name for setting in self.settings if setting.is_double}
+        defaults = {setting.name: setting.default for setting in self.settings}
         given = node._parameter_overrides  # rclpy has no public access to the given values
-        given.update({parameter.name: parameter for parameter in with_doubles(given.values(), doubles)})
-        node.add_pre_set_parameters_callback(lambda changes: with_doubles(changes, doubles))
+        given.update({parameter.name: parameter for parameter in as_declared(given.values(), defaults)})
+        for name in defaults.keys() & given.keys():
+            if given[name].type_ == Parameter.Type.NOT_SET:  # rclpy would notice only when the parameter is read
+                expected = Parameter.Type.from_parameter_value(defaults[name])
+                raise InvalidParameterTypeException(given[name], expected.name)
+        node.add_pre_set_parameters_callback(lambda changes: as_declared(changes, defaults))
         node.declare_parameters(
             "", [(setting.name, setting.default, setting.descriptor()) for setting in self.settings]
         )
-        warn_of_unknown(node, given, [setting.name for setting in self.settings], self.program)
+        warn_of_unknown(node, given, defaults, self.program)
 
     def values(self, node: Node) -> dict[str, Any]:
         """The node's settings by name.

@@ -29,13 +29,19 @@ _KEYS = {
 }  # fmt: skip
 """Key of `meta.json` -> what its value must be, and whether a number is that."""
 
+EXAMPLE = '{"width": 640, "height": 480, "fx": 385, "fy": 385, "cx": 319.5, "cy": 239.5, "depth_unit_m": 0.001}'
+"""A `meta.json` with all keys."""
+
 
 def read_camera(path: Path) -> tuple[Camera, float]:
     """A `meta.json` -> its camera, and the depth unit in metres per step.
 
     Raises:
+        FileNotFoundError: there is no such file; the message shows an example of one.
         ValueError: not JSON, or a key is missing or invalid; the message names the file and the key.
     """
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; it must describe the camera, such as {EXAMPLE}")
     try:
         meta = json.loads(path.read_text())
     except ValueError as error:
@@ -89,7 +95,7 @@ class FrameFolder:
         camera, unit = read_camera(path / "meta.json")
         images = tuple(sorted((path / "depth").glob("*.png"), key=natural_order))
         if not images:
-            raise FileNotFoundError(f"{path / 'depth'} contains no PNG")
+            raise FileNotFoundError(f"{path / 'depth'} contains no PNG; the depth images must be in this folder")
         joints = None
         if (path / "joints.npz").exists():
             try:

@@ -52,6 +52,12 @@ def test_an_unknown_command_is_rejected_with_a_list_of_commands(capsys):
     assert "replai" in error and all(name in error for name in cli.COMMANDS)
 
 
+def test_without_a_command_the_commands_are_listed(capsys):
+    assert cli.main([]) == 2
+    error = capsys.readouterr().err
+    assert all(text.split()[0] in error and name in error for name, text in cli.COMMANDS.items())
+
+
 def test_estimating_needs_no_ros():
     """It runs in a Python without ROS packages."""
     code = (
@@ -149,6 +155,20 @@ def test_a_missing_weights_file_is_named(folder, capsys):
     arguments = ["estimate", "--camera", str(folder / "meta.json"), "--model", "no_such_file", "image.png"]
     assert cli.main(arguments) == 2
     assert "no_such_file" in capsys.readouterr().err
+
+
+def test_a_folder_instead_of_its_images_is_rejected(folder, capsys):
+    assert cli.main(["estimate", "--camera", str(folder / "meta.json"), str(folder / "depth")]) == 2
+    assert f"is a folder; give its images: {folder / 'depth'}/*.png" in capsys.readouterr().err
+
+
+@needs_model
+@pytest.mark.parametrize(("values", "message"), [(8000, "median depth is 8 m"), (0, "no depth values")])
+def test_without_a_hand_the_depth_is_reported(folder, capsys, values, message):
+    path = folder / "depth" / "000000.png"
+    cv2.imwrite(str(path), np.full((48, 64), values, np.uint16))
+    assert cli.main(["estimate", "--camera", str(folder / "meta.json"), str(path)]) == 0
+    assert message in capsys.readouterr().err
 
 
 @needs_model

@@ -91,6 +91,12 @@ def test_a_replay_reports_the_error_against_the_ground_truth_and_writes_all_resu
     replay_bag(bag, out, parameters={}, lockstep=True, command=STAND_IN)  # replaces the first results
 
 
+def test_a_replay_that_drops_images_names_the_remedy(ros_environment, bag, tmp_path, capfd):
+    result = replay_bag(bag, tmp_path / "out", parameters={}, rate=1000.0, command=STAND_IN)
+    assert ("dropped" in result["not_answered"]) == ("with --lock-step none is dropped" in capfd.readouterr().out)
+    assert result["not_answered"]
+
+
 def test_a_folder_with_other_files_is_not_changed(ros_environment, bag, tmp_path):
     other_file = tmp_path / "mine" / "other_file.txt"
     other_file.parent.mkdir()

@@ -39,6 +39,28 @@ def test_an_integer_is_taken_for_a_double_when_set_by_the_service(ros_context, o
         assert node.get_parameter("max_distance").value == 2.0
 
 
+def test_an_empty_list_is_taken_in_a_file_on_the_command_line_and_from_ros2_param(ros_context, observer, tmp_path):
+    file = tmp_path / "my_hand.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    ignored_frames: []\n")
+    for given in (["--params-file", str(file)], ["-p", "ignored_frames:=[]"]):
+        node = make_node(ros_context, cli_args=["--ros-args", *given], autostart=False)
+        assert node.get_parameter("ignored_frames").value == [""]
+        node.close()
+    node = make_node(ros_context, autostart=False, ignored_frames=["tool0: 0.15"])
+    client = observer.create_client(SetParameters, "/hand_pose_node/set_parameters")
+    empty = Parameter("ignored_frames", Parameter.Type.BOOL_ARRAY, [])  # of this type with `ros2 param set`
+    with spinning(node, observer):
+        assert client.wait_for_service(10)
+        response = client.call_async(SetParameters.Request(parameters=[empty.to_parameter_msg()]))
+        assert wait_until(response.done) and response.result().results[0].successful
+        assert node.get_parameter("ignored_frames").value == [""]
+
+
+def test_an_empty_list_for_a_number_is_named(ros_context):
+    with pytest.raises(InvalidParameterTypeException, match="max_hands"):
+        make_node(ros_context, cli_args=["--ros-args", "-p", "max_hands:=[]"])
+
+
 @pytest.mark.parametrize(("name", "value"), [("max_distance", True), ("max_distance", "2"), ("max_hands", 2.0)])
 def test_other_types_are_still_rejected(ros_context, name, value):
     with pytest.raises(InvalidParameterTypeException, match=name):

@@ -39,6 +39,16 @@ def test_a_mistake_in_the_camera_names_its_key(folder, key, value, message):
         read_camera(path)
 
 
+def test_a_missing_camera_shows_what_to_write(folder):
+    path = folder / "meta.json"
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"meta.json does not exist; it must describe the camera") as raised:
+        read_camera(path)
+    path.write_text(str(raised.value)[str(raised.value).index("{") :])  # the example, which can be used as it is
+    camera, unit = read_camera(path)
+    assert (camera.width, camera.height, unit) == (640, 480, 0.001)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("{", "is not JSON"), ("[1]", "is not a JSON object with the keys width"), ("{}", "has no width; it must be")],

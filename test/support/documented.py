@@ -48,7 +48,7 @@ def _allowed(setting) -> str:
     if setting.low is not None:
         return f"{setting.low:g} to {setting.high:g}"
     if isinstance(setting.default, list):
-        return "numbers" if setting.is_double else "texts"
+        return "numbers" if isinstance(setting.default[0], float) else "texts"
     return "`true`, `false`" if isinstance(setting.default, bool) else "text"
 
 
