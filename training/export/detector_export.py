@@ -3,8 +3,8 @@
     ./run training export_detector --weights runs/detection/detector.safetensors --out models --backgrounds DIR...
 
 The tool rounds the weights to 16 bits and adds OpenVINO graphs. It fits the confidence, together with the pose network,
-on composed images of the recordings that choose thresholds (minutes): one for float32 and bf16, and one for int8 if the
-pose network has a file for it. It checks both on other images. It compares both engines.
+on composed images of the recordings that choose thresholds (minutes). There is one for float32 and bf16, and one for int8
+if the pose network has a file for it. It checks both on other images. It compares both engines.
 
 Only if they agree, `--out` gets `detector.safetensors`, its checksum, and `detector.json` with the measured results.
 Whenever the pose network changes, run it again.
