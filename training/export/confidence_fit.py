@@ -11,7 +11,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from fingerpose_ros.perception.detection.confidence import Confidence, limited, logit, sigmoid
-from fingerpose_ros.perception.detection.detector import HandDetector
+from fingerpose_ros.perception.detection.detector import Detection, HandDetector
+from fingerpose_ros.perception.detection.prediction import DetectionNetworks
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.pose.prediction import Backend
 from fingerpose_ros.perception.settings import EstimatorSettings
@@ -55,27 +56,58 @@ class Evidence:
         return sigmoid(confidence.combined(self.detector, self.presence))
 
 
-def collect(backend: Backend, detector: HandDetector, backgrounds: tuple[Path, ...], seed: int, count: int) -> Evidence:
-    """The evidence of all hands that a permissive estimator reports in `count` composed images and their negatives."""
-    estimator = HandPoseEstimator(
-        backend,
-        HandDetector(detector.networks, PERMISSIVE),
-        EstimatorSettings(max_hands=8, min_detection_confidence=0.01, min_tracking_confidence=0.01),
-    )
+class _DetectedOnce:
+    """A detector for several estimators that get the same images: each image is detected once."""
+
+    confidence = PERMISSIVE
+
+    def __init__(self, networks: DetectionNetworks):
+        self._detector, self._depth = HandDetector(networks, PERMISSIVE), None
+        self._detections: list[Detection] = []
+
+    def detect(self, depth_m: np.ndarray, *arguments) -> list[Detection]:
+        """See `HandDetector.detect`. Images are told apart by identity."""
+        if depth_m is not self._depth:
+            self._depth, self._detections = depth_m, self._detector.detect(depth_m, *arguments)
+        return self._detections
+
+
+def collect(
+    poses: dict[str, Backend], networks: DetectionNetworks, backgrounds: tuple[Path, ...], seed: int, count: int
+) -> dict[str, Evidence]:
+    """The evidence of all hands that a permissive estimator reports in `count` composed images and their negatives.
+
+    Args:
+        poses: precision -> the pose network in it. All get the same images, which are composed and detected once.
+
+    Returns:
+        The evidence for each precision.
+    """
+    detector = _DetectedOnce(networks)
+    settings = EstimatorSettings(max_hands=8, min_detection_confidence=0.01, min_tracking_confidence=0.01)
+    estimators = {precision: HandPoseEstimator(pose, detector, settings) for precision, pose in poses.items()}
     images = ComposedImages(seed, backgrounds, part_for_thresholds(backgrounds))
-    rows, sources = [], []
+    rows: dict[str, list[tuple]] = {precision: [] for precision in poses}
+    sources: list[str] = []
     for index in progress(range(count), "confidence"):
         image = images[index]
         shown = image.visible >= MIN_VISIBLE
         for depth, palms, unclear in (
             (image.depth, image.palms[shown], image.palms[~shown]), (image.without, image.palms[:0], image.palms[:0])
         ):  # fmt: skip
-            estimator.reset()
-            for track, prediction in estimator.observe(depth, image.camera, 0.0):
-                right = _near(track.palm, palms, NEAR)
-                if right or not _near(track.palm, unclear, UNCLEAR):
-                    rows.append((track.detector_logit, logit(prediction.present), right, len(sources)))
+            depth = np.asarray(depth, np.float32)
+            for precision, estimator in estimators.items():
+                estimator.reset()
+                for track, prediction in estimator.observe(depth, image.camera, 0.0):
+                    right = _near(track.palm, palms, NEAR)
+                    if right or not _near(track.palm, unclear, UNCLEAR):
+                        rows[precision].append((track.detector_logit, logit(prediction.present), right, len(sources)))
             sources.append(image.source)
+    return {precision: _evidence(of_precision, sources) for precision, of_precision in rows.items()}
+
+
+def _evidence(rows: list[tuple], sources: list[str]) -> Evidence:
+    """From rows of detector's logit, presence's logit, right, index of the image."""
     detected, present, right, image_of = np.array(rows, np.float64).reshape(-1, 4).T
     return Evidence(limited(detected), limited(present), right > 0, image_of.astype(int), sources)
 
