@@ -56,7 +56,9 @@ SETTINGS = (
         "Number format of the network. auto: bf16, int8 or f32, by the processor's instructions; the choice is logged.",
         choices=backends.PRECISIONS,
     ),
-    Setting("threads", 0, "CPU threads of the network. 0: the engine's default.", low=0, high=64),
+    Setting(
+        "threads", 0, "CPU threads of the networks. 0: two with OpenVINO, else the engine's default.", low=0, high=64
+    ),
     _of_estimator("min_distance", "Minimum distance of hands from the camera, metres.", low=0.05, high=5.0),
     _of_estimator("max_distance", "Maximum distance of hands from the camera, metres.", low=0.1, high=5.0),
     Setting(

@@ -62,12 +62,15 @@ def joint_frames(positions: np.ndarray, handedness: str) -> np.ndarray:
     Raises:
         ValueError: the handedness is neither.
     """
-    palm, bones = _palm_frame(positions, handedness), _bones(positions)
-    local = bones @ palm[..., None, :, :]
-    axes = _flexion_axes(local, _base_directions(local), _handedness_sign(handedness))
+    palm, local, _, axes = _directions(positions, handedness)
+    return _frames(palm, local, axes)
+
+
+def _frames(palm: np.ndarray, local: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """`joint_frames` from `_directions`."""
     y = _unit(axes - _dot(axes, local) * local)
     fingers = palm[..., None, None, :, :] @ np.stack([local, y, _cross(local, y)], axis=-1)
-    frames = np.empty((*positions.shape, 3))
+    frames = np.empty((*palm.shape[:-2], len(JOINTS), 3, 3))
     frames[..., WRIST, :, :] = palm
     frames[..., _CHAINS[:, :3], :, :] = fingers
     frames[..., TIPS, :, :] = fingers[..., 2, :, :]
@@ -84,12 +87,14 @@ def joint_angles(positions: np.ndarray, handedness: str) -> tuple[np.ndarray, np
     Raises:
         ValueError: the handedness is neither "right" nor "left".
     """
-    palm, bones = _palm_frame(positions, handedness), _bones(positions)
-    local, sign = bones @ palm[..., None, :, :], _handedness_sign(handedness)
-    ahead = _base_directions(local)
+    _, local, ahead, axes = _directions(positions, handedness)
+    return _angles(local, ahead, axes, _handedness_sign(handedness))
+
+
+def _angles(local: np.ndarray, ahead: np.ndarray, axes: np.ndarray, sign: float) -> tuple[np.ndarray, np.ndarray]:
+    """`joint_angles` from `_directions`."""
     base = np.arctan2(-local[..., 0, 2], (ahead * local[..., 0, :2]).sum(axis=-1))
     abduction = np.where(np.isfinite(base), sign * _AWAY * np.arctan2(ahead[..., 1], ahead[..., 0]), np.nan)
-    axes = _flexion_axes(local, ahead, sign)
     # A bent hinge's flexion is the angle between its bones; the axis gives its sign only. On a nearly straight finger
     # most of this angle is noise, in any direction: there only the component about the axis counts.
     bend = _cross(local[..., :-1, :], local[..., 1:, :])
@@ -110,7 +115,8 @@ def known_parts(positions: np.ndarray, valid: np.ndarray, handedness: str) -> di
         handedness: "right" or "left".
     """
     known = np.where(valid[:, None], positions, np.nan)
-    frames = joint_frames(known, handedness)
+    palm, local, ahead, axes = _directions(np.stack([known, positions]), handedness)
+    frames = _frames(palm[0], local[0], axes[0])
     oriented = np.isfinite(frames).all(axis=(1, 2))  # x alone may be known: that is no orientation
     rotations = np.where(oriented[:, None, None], frames, np.nan)
     return {
@@ -118,18 +124,22 @@ def known_parts(positions: np.ndarray, valid: np.ndarray, handedness: str) -> di
         "rotations": rotations,
         "valid": valid,
         "palm_position": palm_position(known),
-        "fingers": finger_states(positions, valid, handedness),
+        "fingers": _fingers(known, valid, *_angles(local, ahead, axes, _handedness_sign(handedness))),
     }
 
 
-def finger_states(positions: np.ndarray, valid: np.ndarray, handedness: str) -> dict[str, Finger]:
-    """The angles of the five fingers of one hand, by name, thumb first; arguments as of `known_parts`.
+def _fingers(known: np.ndarray, valid: np.ndarray, flexions: np.ndarray, abductions: np.ndarray) -> dict[str, Finger]:
+    """The angles of the five fingers of one hand, by name, thumb first.
 
     A hinge's flexion is known if both its bones are valid, a base joint's angles if its bone and the palm are. If the
     palm is not valid, its best estimate gives the sign of a hinge's flexion; the amount does not depend on it.
+
+    Args:
+        known: (21, 3) positions of the valid joints, NaN for the others.
+        valid: (21,) bool.
+        flexions, abductions: (2, 5, 3) and (2, 5), from the known positions, and from the best estimates of all.
     """
-    known = np.where(valid[:, None], positions, np.nan)
-    (flexion, with_estimates), (abduction, _) = joint_angles(np.stack([known, positions]), handedness)
+    (flexion, with_estimates), abduction = flexions, abductions[0]
     bones = _known_bones(valid)
     with_estimates[:, 0], with_estimates[:, 1:][~(bones[:, 1:] & bones[:, :-1])] = np.nan, np.nan
     flexion = np.where(np.isfinite(flexion), flexion, with_estimates)
@@ -152,6 +162,14 @@ def _handedness_sign(handedness: str) -> float:
     if handedness not in (RIGHT, LEFT):
         raise ValueError(f"handedness {handedness!r} is neither {RIGHT!r} nor {LEFT!r}")
     return 1.0 if handedness == RIGHT else -1.0
+
+
+def _directions(positions: np.ndarray, handedness: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Positions (..., 21, 3) -> palm's frame (..., 3, 3); in it: bones, `_base_directions` and `_flexion_axes`."""
+    palm, sign = _palm_frame(positions, handedness), _handedness_sign(handedness)
+    local = _bones(positions) @ palm[..., None, :, :]
+    ahead = _base_directions(local)
+    return palm, local, ahead, _flexion_axes(local, ahead, sign)
 
 
 def _palm_frame(positions: np.ndarray, handedness: str) -> np.ndarray:

@@ -1,7 +1,7 @@
 """`Hand` -> `HandPose` and standard poses; the angles of all hands -> `sensor_msgs/JointState`."""
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, PoseArray, PoseStamped, Quaternion
+from geometry_msgs.msg import Pose, PoseArray, PoseStamped
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
@@ -23,7 +23,7 @@ def hand_pose(header: Header, hand: Hand) -> HandPose:
     """One hand, in the frame of the header."""
     quaternions = quaternion.from_matrices(hand.rotations).tolist()
     joints = [
-        HandJoint(pose=_pose(position, q), position_stddev=stddev, confidence=confidence, valid=valid)
+        _joint(position, q, stddev, confidence, valid)
         for position, q, stddev, confidence, valid in zip(
             hand.positions.tolist(), quaternions, hand.sigma.astype(np.float32), hand.joint_confidence.tolist(),
             hand.valid.tolist(), strict=True,
@@ -87,7 +87,22 @@ def joint_state(header: Header, labels: list[str], hands: list[Hand]) -> JointSt
     return JointState(header=header, name=list(known), position=list(known.values()))
 
 
+# A message's constructor creates its default parts even where others are given. So the parts are filled in place.
+
+
+def _joint(position: list[float], q: list[float], stddev: np.ndarray, confidence: float, valid: bool) -> HandJoint:
+    joint = HandJoint(position_stddev=stddev, confidence=confidence, valid=valid)
+    _fill(joint.pose, position, q)
+    return joint
+
+
 def _pose(position: list[float], q: list[float]) -> Pose:
-    x, y, z = position
-    qx, qy, qz, qw = q
-    return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
+    pose = Pose()
+    _fill(pose, position, q)
+    return pose
+
+
+def _fill(pose: Pose, position: list[float], q: list[float]) -> None:
+    at, orientation = pose.position, pose.orientation
+    at.x, at.y, at.z = position
+    orientation.x, orientation.y, orientation.z, orientation.w = q

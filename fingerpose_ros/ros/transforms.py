@@ -1,7 +1,7 @@
 """A hand as a tree of coordinate frames for /tf: camera -> wrist -> MCP -> ... -> tip."""
 
 import numpy as np
-from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
+from geometry_msgs.msg import TransformStamped
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
@@ -32,16 +32,15 @@ def transforms(header: Header, prefix: str, labels: list[str], hands: list[Hand]
         to_parent = rotations[parents].transpose(0, 2, 1)
         offsets = (to_parent @ (positions[children] - positions[parents])[..., None])[..., 0].tolist()
         quaternions = quaternion.from_matrices(to_parent @ rotations[children]).tolist()
-        for joint, parent, (x, y, z), (qx, qy, qz, qw) in zip(children, parents, offsets, quaternions, strict=True):
-            frame = frame_name(prefix, label, parent) if parent >= 0 else header.frame_id
-            rotation = Quaternion(x=qx, y=qy, z=qz, w=qw)
-            stamped.append(
-                TransformStamped(
-                    header=Header(stamp=header.stamp, frame_id=frame),
-                    child_frame_id=frame_name(prefix, label, joint),
-                    transform=Transform(translation=Vector3(x=x, y=y, z=z), rotation=rotation),
-                )
-            )
+        for joint, parent, offset, q in zip(children, parents, offsets, quaternions, strict=True):
+            # Filled in place, because a constructor creates its default parts even where others are given.
+            one = TransformStamped(child_frame_id=frame_name(prefix, label, joint))
+            one.header.stamp = header.stamp
+            one.header.frame_id = frame_name(prefix, label, parent) if parent >= 0 else header.frame_id
+            translation, rotation = one.transform.translation, one.transform.rotation
+            translation.x, translation.y, translation.z = offset
+            rotation.x, rotation.y, rotation.z, rotation.w = q
+            stamped.append(one)
     return TFMessage(transforms=stamped)
 
 

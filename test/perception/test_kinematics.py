@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from fingerpose_ros.perception.kinematics import (
-    finger_states,
     hand_centre,
     joint_angles,
     joint_frames,
@@ -70,9 +69,9 @@ def test_a_straight_hand_has_no_flexion_and_a_fist_has(handedness):
     flat = ArticulatedHand(handedness, {f: np.zeros(3) for f in FINGERS}, {f: 0.0 for f in FINGERS})
     flexion, abduction = joint_angles(moved(flat), handedness)
     assert np.allclose(flexion, 0, atol=1e-6) and np.allclose(abduction, 0, atol=1e-6)
-    assert all(finger.curl < 1e-6 for finger in finger_states(moved(flat), ALL, handedness).values())
+    assert all(finger.curl < 1e-6 for finger in known_parts(moved(flat), ALL, handedness)["fingers"].values())
     fist = ArticulatedHand(handedness, {f: np.radians([90, 108, 68]) for f in FINGERS}, flat.abduction)
-    assert all(finger.curl > 0.95 for finger in finger_states(moved(fist), ALL, handedness).values())
+    assert all(finger.curl > 0.95 for finger in known_parts(moved(fist), ALL, handedness)["fingers"].values())
 
 
 @pytest.mark.parametrize("handedness", HANDS)
@@ -242,7 +241,7 @@ def test_a_batch_of_hands_gives_the_same_results_as_single_hands():
 
 def test_thumb_distance_is_from_tip_to_tip():
     joints = ArticulatedHand().positions()
-    states = finger_states(joints, ALL, "right")
+    states = known_parts(joints, ALL, "right")["fingers"]
     assert states["thumb"].thumb_distance == 0
     assert states["little"].thumb_distance == pytest.approx(np.linalg.norm(joints[20] - joints[4]))
 

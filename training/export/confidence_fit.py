@@ -11,7 +11,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from fingerpose_ros.perception.detection.confidence import Confidence, limited, logit, sigmoid
-from fingerpose_ros.perception.detection.detector import HandDetector
+from fingerpose_ros.perception.detection.detector import Detection, HandDetector
+from fingerpose_ros.perception.detection.prediction import DetectionNetworks
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.pose.prediction import Backend
 from fingerpose_ros.perception.settings import EstimatorSettings
@@ -56,38 +57,59 @@ class Evidence:
         return sigmoid(confidence.combined(self.detector, self.presence, self.placed))
 
 
+class _DetectedOnce:
+    """A detector for several estimators that get the same images: each image is detected once."""
+
+    confidence = PERMISSIVE
+
+    def __init__(self, networks: DetectionNetworks):
+        self._detector, self._depth = HandDetector(networks, PERMISSIVE), None
+        self._detections: list[Detection] = []
+
+    def detect(self, depth_m: np.ndarray, *arguments) -> list[Detection]:
+        """See `HandDetector.detect`. Images are told apart by identity."""
+        if depth_m is not self._depth:
+            self._depth, self._detections = depth_m, self._detector.detect(depth_m, *arguments)
+        return self._detections
+
+
 def collect(
-    backends: list[Backend], detector: HandDetector, backgrounds: tuple[Path, ...], seed: int, count: int
-) -> list[Evidence]:
-    """The evidence of all hands that permissive estimators report in `count` composed images and their negatives.
+    poses: dict[str, Backend], networks: DetectionNetworks, backgrounds: tuple[Path, ...], seed: int, count: int
+) -> dict[str, Evidence]:
+    """The evidence of all hands that a permissive estimator reports in `count` composed images and their negatives.
+
+    Args:
+        poses: precision -> the pose network in it. All get the same images, which are composed and detected once.
 
     Returns:
-        that of each pose network in `backends`.
+        The evidence for each precision.
     """
+    detector = _DetectedOnce(networks)
     settings = EstimatorSettings(max_hands=8, min_detection_confidence=0.01, min_tracking_confidence=0.01)
-    permissive = HandDetector(detector.networks, PERMISSIVE)
-    estimators = [HandPoseEstimator(backend, permissive, settings) for backend in backends]
+    estimators = {precision: HandPoseEstimator(pose, detector, settings) for precision, pose in poses.items()}
     images = ComposedImages(seed, backgrounds, part_for_thresholds(backgrounds))
-    rows: list[list[tuple]] = [[] for _ in estimators]
-    sources = []
+    rows: dict[str, list[tuple]] = {precision: [] for precision in poses}
+    sources: list[str] = []
     for index in progress(range(count), "confidence"):
         image = images[index]
         shown = image.visible >= MIN_VISIBLE
         for depth, palms, unclear in (
             (image.depth, image.palms[shown], image.palms[~shown]), (image.without, image.palms[:0], image.palms[:0])
         ):  # fmt: skip
-            for estimator, mine in zip(estimators, rows, strict=True):
+            depth = np.asarray(depth, np.float32)
+            for precision, estimator in estimators.items():
                 estimator.reset()
                 for track, prediction in estimator.observe(depth, image.camera, 0.0):
                     right = _near(track.palm, palms, NEAR)
                     if right or not _near(track.palm, unclear, UNCLEAR):
                         present, placed = logit(prediction.present), logit(prediction.placed)
-                        mine.append((track.detector_logit, present, placed, right, len(sources)))
+                        rows[precision].append((track.detector_logit, present, placed, right, len(sources)))
             sources.append(image.source)
-    return [_evidence(mine, sources) for mine in rows]
+    return {precision: _evidence(of_precision, sources) for precision, of_precision in rows.items()}
 
 
 def _evidence(rows: list[tuple], sources: list[str]) -> Evidence:
+    """From rows of the three logits, right, index of the image."""
     *logits, right, image = np.array(rows, np.float64).reshape(-1, 5).T
     return Evidence(*map(limited, logits), right > 0, image.astype(int), sources)
 

@@ -3,8 +3,9 @@
     ./run training export_detector --weights runs/detection/detector.safetensors --out models --backgrounds DIR...
 
 The tool rounds the weights to 16 bits and adds OpenVINO graphs. It fits the confidence, together with the pose network,
-on composed images of the recordings that choose thresholds (minutes). There is one for float32 and bf16, and one for int8
-if the pose network has a file for it. It checks both on other images. It compares both engines.
+on composed images of the recordings that choose thresholds (minutes). There is one for float32 and bf16, and one for
+int8 if the pose network has a file for it; both come from the same images. It checks both on other images. It compares
+both engines.
 
 Only if they agree, `--out` gets `detector.safetensors`, its checksum, and `detector.json` with the measured results.
 Whenever the pose network changes, run it again.
@@ -25,7 +26,6 @@ from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.backends.openvino_detection import OpenVinoDetectionNetworks
 from fingerpose_ros.perception.backends.torch_detection import TorchDetectionNetworks
 from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE, Confidence
-from fingerpose_ros.perception.detection.detector import HandDetector
 from fingerpose_ros.perception.detection.model_file import CONFIDENCE_INT8, DEFAULT_NAME, DetectorFile
 from fingerpose_ros.perception.detection.network import detection_networks, load_detection_networks
 from fingerpose_ros.perception.detection.prediction import CONTEXT_SIZE, DETAIL_SIZE, PROPOSAL_SIZE
@@ -84,15 +84,12 @@ def export(weights: Path, out: Path, backgrounds: tuple[Path, ...], images: int,
     with tempfile.TemporaryDirectory(dir=out) as folder:
         path = Path(folder, DEFAULT_NAME)
         write(path, networks, {"f32": DETECTOR_ALONE}, source)
-        detector = HandDetector(OpenVinoDetectionNetworks(DetectorFile.open(path)), DETECTOR_ALONE)
-        to_fit, to_check = (
-            confidence_fit.collect(poses, detector, backgrounds, seed, images)
-            for seed in (confidence_fit.FIT_SEED, confidence_fit.CHECK_SEED)
-        )
-        confidence, checks = {}, {}
-        for precision, evidence, held_out in zip(precisions, to_fit, to_check, strict=True):
-            confidence[precision] = confidence_fit.fit(evidence)
-            checks[precision] = confidence_fit.check(confidence[precision], held_out, THRESHOLDS)
+        detection = OpenVinoDetectionNetworks(DetectorFile.open(path))
+        print(f"fitting the confidence in {' and '.join(precisions)}", flush=True)
+        evidence = confidence_fit.collect(poses, detection, backgrounds, confidence_fit.FIT_SEED, images)
+        confidence = {precision: confidence_fit.fit(evidence[precision]) for precision in precisions}
+        held_out = confidence_fit.collect(poses, detection, backgrounds, confidence_fit.CHECK_SEED, images)
+        checks = {p: confidence_fit.check(confidence[p], held_out[p], THRESHOLDS) for p in precisions}
         write(path, networks, confidence, source)
         report = {"images_seen": int(source.get("images", 0)), "bytes": path.stat().st_size, "sha256": checksum(path)}
         report |= {"confidence": {name: asdict(fitted) for name, fitted in confidence.items()}}

@@ -6,6 +6,7 @@ An engine's library is imported only when that engine is chosen.
 import ctypes
 import importlib.util
 import logging
+import os
 from pathlib import Path
 
 from ..detection.detector import HandDetector
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 BACKENDS = ("auto", "openvino", "torch")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "f32", "bf16", "int8")
+
+DEFAULT_THREADS = 2
+"""Threads of OpenVINO, on a computer with so many cores. docs/performance.md has the measurement. More were not
+measured, and would take cores from the robot's other work."""
 
 INSTALL = {
     "openvino": "install it into a virtual environment, and start this where that is active: "
@@ -43,7 +48,7 @@ def create_backend(
         precision: one of `PRECISIONS`, for most of the network; its first layers and all coordinates are always
             float32. "auto" is what suits the device, on a CPU by `processor.suitable_precision`. The choice and its
             reason are logged.
-        threads: number of CPU threads; None leaves it to the engine.
+        threads: number of CPU threads; None takes `DEFAULT_THREADS` for OpenVINO, and leaves it to PyTorch.
 
     Raises:
         FileNotFoundError: there is no model, or no checksum beside it.
@@ -87,7 +92,7 @@ def create_detector(
     else:
         from .openvino_detection import OpenVinoDetectionNetworks
 
-        networks = OpenVinoDetectionNetworks(file, threads)
+        networks = OpenVinoDetectionNetworks(file, threads or _default_threads())
     return HandDetector(networks, file.confidence_in(precision))
 
 
@@ -128,7 +133,11 @@ def _make(backend: str, device: str, model: Path | str, precision: str, threads:
     if precision == "auto":
         precision, reason = _choose_precision(model)
         log.info("precision %s: %s", precision, reason)
-    return OpenVinoBackend(ModelFile.open(model, precision), precision, threads)
+    return OpenVinoBackend(ModelFile.open(model, precision), precision, threads or _default_threads())
+
+
+def _default_threads() -> int:
+    return min(DEFAULT_THREADS, len(os.sched_getaffinity(0)))
 
 
 def _choose_precision(model: Path | str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from ..pose.prediction import Prediction, check_images
 PARTS = ("shallow", "deep", "readout")
 BATCH = 2
 """Images in one request: a user's two hands, or a possible hand's crop and its mirror image. Larger batches bring
-nothing more. Two images take 10 to 20 % less time together than one after the other."""
+nothing more. Two images take 3 to 8 % less time together than one after the other. A change of the size costs 2 ms."""
 
 PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
 

@@ -12,7 +12,9 @@ from recorded_scene import table, write_recording
 from small_models import random_network, write_int8, write_model
 
 from fingerpose_ros.perception import backends
+from fingerpose_ros.perception.backends.torch_detection import TorchDetectionNetworks
 from fingerpose_ros.perception.detection.confidence import Confidence, sigmoid
+from fingerpose_ros.perception.detection.detector import HandDetector
 from fingerpose_ros.perception.detection.network import detection_networks
 from fingerpose_ros.perception.pose.network.weights import save_tensors
 from training.export import confidence_fit, detector_export
@@ -77,6 +79,23 @@ def test_an_exported_detector_is_loaded_by_both_engines(tmp_path, monkeypatch):
         int8 = backends.create_detector(name, "cpu", tmp_path / "out" / "detector.safetensors", 1, "int8")
         assert int8.confidence == Confidence(0.3, 0.5, 0.2, -1.0)
     assert "f32" in detector_export.text(report)
+
+
+def test_all_precisions_get_the_same_images_which_are_detected_once(tmp_path, monkeypatch):
+    room = write_recording(tmp_path / "neg_felix_room", [table()], sensor_model="kinect_v1")
+    model = write_model(tmp_path, random_network())
+    write_int8(model, random_network())
+    poses = {p: backends.create_backend("openvino", "cpu", model, p, 1) for p in ("f32", "int8")}
+    networks, detected = TorchDetectionNetworks(detection_networks()), []
+    original = HandDetector.detect
+    monkeypatch.setattr(HandDetector, "detect", lambda *a: detected.append(a[1]) or original(*a))
+    together = confidence_fit.collect(poses, networks, (room,), 1, 2)
+    assert len(detected) == 4  # two images, each with its hand-free copy
+    for precision, pose in poses.items():
+        alone = confidence_fit.collect({precision: pose}, networks, (room,), 1, 2)[precision]
+        for one, other in zip(dataclasses.astuple(together[precision]), dataclasses.astuple(alone), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert len(together["f32"].right) and not np.array_equal(together["f32"].presence, together["int8"].presence)
 
 
 def test_weights_of_another_network_are_no_detector(tmp_path):
