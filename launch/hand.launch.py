@@ -15,6 +15,7 @@ from launch.actions import GroupAction, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
+from fingerpose_ros.isolation import fast_dds_profile
 from fingerpose_ros.launching import SHARE, SWITCH, argument, is_on, node_arguments, values
 
 PARAMETERS = SHARE / "config" / "hand.yaml"
@@ -47,11 +48,8 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def middleware() -> list[SetEnvironmentVariable]:
-    """Fast DDS's profile for images, unless one is set. Jazzy reads the first variable, later releases the second."""
-    names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-    if any(name in os.environ for name in names):
-        return []
-    return [SetEnvironmentVariable(name, str(SHARE / "config" / "fastdds.xml")) for name in names]
+    """Fast DDS's profile for images, unless one is set."""
+    return [SetEnvironmentVariable(name, file) for name, file in fast_dds_profile(os.environ).items()]
 
 
 def start(context: LaunchContext) -> list:

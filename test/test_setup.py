@@ -105,6 +105,33 @@ def test_a_path_that_cmake_cannot_take_is_named_before_anything_is_installed(tmp
     assert not (clone / ".work").exists()
 
 
+def test_an_unknown_ros_distribution_is_named(machine, tmp_path, monkeypatch):
+    monkeypatch.setenv("FINGERPOSE_ROS_DISTRO", "lyrical")
+    result = machine("demo", uname="echo x86_64")
+    assert result.returncode == 1 and not (tmp_path / "clone" / ".work").exists()
+    assert "FINGERPOSE_ROS_DISTRO is lyrical; it must be jazzy or kilted" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("distro", "folder", "packages", "lock"),
+    [("jazzy", ".work", "ros.txt", "lock.txt"), ("kilted", ".work/kilted", "ros-kilted.txt", "lock-kilted.txt")],
+)
+def test_each_ros_distribution_has_an_environment_of_its_own(
+    machine, tmp_path, monkeypatch, distro, folder, packages, lock
+):
+    clone, calls = tmp_path / "clone", tmp_path / "calls"
+    (clone / "setup").mkdir()
+    (clone / "requirements").mkdir()
+    monkeypatch.setenv("FINGERPOSE_ROS_DISTRO", distro)
+    (tmp_path / "bin" / "c++").symlink_to(tmp_path / "bin" / "c--")
+    tools = dict.fromkeys(("make", "cmake", "c__"), "") | {"uname": "echo x86_64"}
+    tools["python3"] = PYTHON.format(calls=calls, cut_off=tmp_path / "no_such")
+    result = machine("python", "-c", "pass", **tools)
+    assert result.returncode == 0, result.stderr
+    assert f"-c {lock} -r {packages} -r runtime.txt" in calls.read_text()
+    assert [path.parent for path in clone.rglob("venv")] == [clone / folder]
+
+
 def test_the_documentation_with_an_old_python_installs_nothing(machine, tmp_path):
     script = tmp_path / "clone" / "run"
     script.write_text(script.read_text().replace("/usr/bin/python3", "python3"))
@@ -165,22 +192,31 @@ def test_a_set_up_of_pytorch_that_was_cut_off_keeps_the_finished_environment(mac
     assert [path.name for path in packages.iterdir()] == ["whole.dist-info"]
 
 
-def test_the_lock_file_pins_every_requirement_to_an_allowed_version():
+@pytest.mark.parametrize(("lock", "other"), [("lock.txt", "ros-kilted.txt"), ("lock-kilted.txt", "ros.txt")])
+def test_a_lock_file_pins_every_requirement_to_an_allowed_version(lock, other):
+    """`other`: the list of the other ROS distribution's packages."""
     locked = {}
-    for line in (ROOT / "requirements" / "lock.txt").read_text().splitlines():
+    for line in (ROOT / "requirements" / lock).read_text().splitlines():
         if not line.startswith("#"):
             name, version = re.match(r"([\w.-]+)==([\w.]+)", line).groups()
             locked.setdefault(name.lower(), set()).add(version)
     for path in (ROOT / "requirements").glob("*.txt"):
-        if path.name == "retarget-numpy1.txt":  # for the NumPy of a distribution, not for the locked one
+        # retarget-numpy1.txt is for the NumPy of a distribution.
+        if path.name in ("lock.txt", "lock-kilted.txt", "docs.txt", "retarget-numpy1.txt", other):
             continue
         for line in path.read_text().splitlines():
             requirement = line.partition("#")[0].strip()
-            if path.name in ("lock.txt", "docs.txt") or not requirement or requirement.startswith("-r"):
+            if not requirement or requirement.startswith("-r"):
                 continue
             name, pinned = re.match(r"([\w.-]+)(?:==([\w.]+))?", requirement).groups()
-            assert name.lower() in locked, f"{path.name}: {name} is not in lock.txt; recreate it (CONTRIBUTING.md)"
+            assert name.lower() in locked, f"{path.name}: {name} is not in {lock}; recreate it (CONTRIBUTING.md)"
             assert pinned is None or locked[name.lower()] == {pinned}, f"{path.name}: {requirement}"
+
+
+def test_the_lock_files_differ_only_in_the_packages_of_ros():
+    lines = [(ROOT / "requirements" / name).read_text().splitlines() for name in ("lock.txt", "lock-kilted.txt")]
+    jazzy, kilted = ([line for line in found if not line.startswith(("ros-", "#"))] for found in lines)
+    assert jazzy == kilted
 
 
 def test_every_package_that_builds_the_documentation_is_pinned():

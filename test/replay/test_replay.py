@@ -21,7 +21,7 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import Image
 from stand_in import FAILING, StandIn, stand_in
 
-from fingerpose_ros.isolation import isolate
+from fingerpose_ros.isolation import fast_dds_profile, isolate
 from fingerpose_ros.node.node import HandPoseNode
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.skeleton import JOINTS
@@ -277,6 +277,20 @@ def test_a_replay_uses_another_domain_than_the_robot(robot_domain):
     isolate(environment)
     assert environment["ROS_DOMAIN_ID"] not in ("0", str(robot_domain))
     assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ({"ROS_DISTRO": "jazzy"}, "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ({"ROS_DISTRO": "kilted"}, "FASTDDS_DEFAULT_PROFILES_FILE"),
+        ({"FASTRTPS_DEFAULT_PROFILES_FILE": "/my/own.xml"}, None),
+        ({"FASTDDS_DEFAULT_PROFILES_FILE": "/my/own.xml"}, None),
+    ],
+)
+def test_fast_dds_gets_the_profile_under_the_name_that_it_reads(given, name):
+    assert fast_dds_profile(given) == ({name: str(ROOT / "config" / "fastdds.xml")} if name else {})
 
 
 # A node that is killed
