@@ -1,7 +1,6 @@
 """A URDF as MuJoCo can load it: with the paths of its meshes, and masses for links that have none."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,37 +16,37 @@ COMPILER = {
 """MuJoCo's options for loading: all links stay, and a link without mass gets a little."""
 
 
-def package_folder(name: str) -> Path:
-    """The share folder of a ROS package, or of `example-robot-data` from PyPI.
+def located(name: str) -> Path:
+    """The path of a file that a URDF names: package://PACKAGE/..., file://... or a path.
+
+    The package is a ROS package, or `example-robot-data` of PyPI. Whether the file exists is not checked.
 
     Raises:
-        FileNotFoundError: there is no such package.
+        FileNotFoundError: the package is not installed.
     """
-    if name == "example-robot-data":
-        return example_robot_data()
+    if not name.startswith("package://"):
+        return Path(name.removeprefix("file://")).expanduser()
+    package, _, inner = name.removeprefix("package://").partition("/")
+    if package == "example-robot-data":
+        return _example_robot_data() / inner
     try:
-        return Path(get_package_share_directory(name))
+        return Path(get_package_share_directory(package)) / inner
     except PackageNotFoundError:
-        raise FileNotFoundError(f"no package {name!r} in AMENT_PREFIX_PATH; source its workspace") from None
+        raise FileNotFoundError(f"{name}: no package {package!r} in AMENT_PREFIX_PATH; source its workspace") from None
 
 
-def example_robot_data() -> Path:
-    """The folder that PyPI's `example-robot-data` installs. Raises FileNotFoundError without it."""
+def _example_robot_data() -> Path:
+    """The folder that PyPI's `example-robot-data` installs, which is not a module."""
     for path in sys.path:
         if (share := Path(path) / "cmeel.prefix" / "share" / "example-robot-data").is_dir():
             return share
-    raise FileNotFoundError(
-        "example-robot-data is not installed; install requirements/teleop.txt, or give the robot's URDF with --urdf"
-    )
+    raise FileNotFoundError("example-robot-data is not installed: python3 -m pip install -r requirements/teleop.txt")
 
 
-def loadable(urdf: str, folder_of: Callable[[str], Path] = package_folder) -> str:
+def loadable(urdf: str) -> str:
     """The URDF for MuJoCo.
 
     A visual mesh in a format that MuJoCo does not read is left out; the link then shows its collision geometry.
-
-    Args:
-        folder_of: the share folder of a package by its name.
 
     Raises:
         ValueError: the text is no XML, or a collision mesh is in such a format.
@@ -63,7 +62,9 @@ def loadable(urdf: str, folder_of: Callable[[str], Path] = package_folder) -> st
                 mesh = element.find("geometry/mesh")
                 if mesh is None:
                     continue
-                path = _mesh_path(mesh.get("filename", ""), folder_of)
+                path = located(mesh.get("filename", ""))
+                if not path.is_file():
+                    raise FileNotFoundError(f"link {link.get('name')}: the mesh {path} does not exist")
                 if path.suffix.lower() in READABLE:
                     mesh.set("filename", str(path))
                 elif kind == "visual":
@@ -74,14 +75,3 @@ def loadable(urdf: str, folder_of: Callable[[str], Path] = package_folder) -> st
         tree.remove(old)
     ElementTree.SubElement(ElementTree.SubElement(tree, "mujoco"), "compiler", COMPILER)
     return ElementTree.tostring(tree, encoding="unicode")
-
-
-def _mesh_path(name: str, folder_of: Callable[[str], Path]) -> Path:
-    if name.startswith("package://"):
-        package, _, inner = name.removeprefix("package://").partition("/")
-        path = folder_of(package) / inner
-    else:
-        path = Path(name.removeprefix("file://"))
-    if not path.is_file():
-        raise FileNotFoundError(f"the robot's mesh {name} is not in {path.parent}")
-    return path

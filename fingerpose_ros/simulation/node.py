@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from array import array
 from pathlib import Path
 
 from rclpy.clock import Clock, ClockType
@@ -16,7 +17,7 @@ from fingerpose_ros.session import BadArguments, own_arguments, session
 
 from .robot import SimulatedRobot
 
-PERIOD = 0.01
+PERIOD = 0.02
 """Between two joint states, seconds."""
 
 MOST_AT_ONCE = 0.1
@@ -56,8 +57,11 @@ class SimulatedRobotNode(Node):
         now = time.monotonic()
         self._simulated = max(self._simulated, now - MOST_AT_ONCE)
         self._simulated += self._robot.step(now - self._simulated)
-        positions, velocities = self._robot.positions(), self._robot.velocities()
-        state = JointState(name=list(positions), position=list(positions.values()), velocity=list(velocities.values()))
+        state = JointState(
+            name=list(self._robot.joints),
+            position=array("d", self._robot.positions()),
+            velocity=array("d", self._robot.velocities()),
+        )
         state.header.stamp = self.get_clock().now().to_msg()
         self._states.publish(state)
 
