@@ -13,11 +13,12 @@ COMMANDS = {
     "watch": "show the fingers of the hands that a running node publishes",
     "estimate": "estimate hands in depth images on disk, without ROS",
     "teleop": "let the person in a recording command a simulated robot hand",
+    "urdf": "print the URDF of a person's hand, to show the published joint states in RViz",
     "bag": "convert a folder of depth images to a recording",
 }
 """Name -> description. The module of the same name in `commands` implements it."""
 
-NEEDS_ROS = {"demo", "replay", "watch", "teleop", "bag"}
+NEEDS_ROS = {"demo", "replay", "watch", "teleop", "urdf", "bag"}
 
 
 def main(args: list[str] | None = None) -> int:

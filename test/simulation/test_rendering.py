@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from robots import hand_urdf
 
-pytest.importorskip("mujoco", reason="MuJoCo is not installed (requirements/test.txt)")
+pytest.importorskip("fingerpose_ros.simulation.robot", reason="MuJoCo is not installed (requirements/test.txt)")
 
 from fingerpose_ros.simulation.rendering import RobotPictures
 

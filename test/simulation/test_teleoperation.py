@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
-pytest.importorskip("mujoco", reason="MuJoCo is not installed (requirements/test.txt)")
+pytest.importorskip("fingerpose_ros.simulation.robot", reason="MuJoCo is not installed (requirements/test.txt)")
 
 from bags import depth_frame, write_bag
 from robots import MAPPING, MOTORS, hand_urdf
