@@ -20,8 +20,9 @@ from fingerpose_ros.simulation.sheet import write_sheet
 from fingerpose_ros.simulation.teleoperation import teleoperate
 
 from . import CommandError
-from .demo import SAMPLE
 from .replay import SUMMARY, Progress, prepare_folder
+
+SAMPLE = "sample/teleop"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +72,7 @@ def describe(times: Timing, like: Agreement, holds: dict[str, int]) -> str:
     else:
         rows |= {
             "true hand": f"compared in {like.compared} of {like.images} images, at the robot's lag of {like.lag:.2f} s",
-            "index finger's curl": f"correlation {like.curl:.2f}",
+            "index finger's curl": "a gripper has none" if math.isnan(like.curl) else f"correlation {like.curl:.2f}",
             "thumb-index distance": f"correlation {like.opening:.2f}",
             "the person pinches": f"the robot, too, in {like.pinched:.0%} of {like.pinches} images",
             "the person does not": f"nor does the robot in {like.not_pinched:.0%} of {like.apart} images",

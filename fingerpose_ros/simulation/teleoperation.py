@@ -31,6 +31,9 @@ ROBOT = (sys.executable, "-m", "fingerpose_ros.simulation")
 TRAILING_TIME = 2.0
 """Seconds to go on after the last image: the robot goes to its rest pose."""
 
+STEADY = 0.3
+"""Seconds that a whole hand must be in view, before the robot is enabled."""
+
 Positions = dict[str, float]
 """Joint -> position, radians or metres."""
 
@@ -55,13 +58,15 @@ class Teleoperation:
 
 
 class Supervisor:
-    """Records all messages, and enables the robot whenever it is disabled and a hand is in view.
+    """Records all messages, and enables the robot whenever it is disabled and the person's hand is steadily in view.
 
     At a real robot a person decides that.
     """
 
-    def __init__(self, node: Node):
+    def __init__(self, node: Node, handedness: str):
         self.record = Teleoperation()
+        self._handedness = handedness
+        self._seen: tuple[int, int] | None = None  # track of the hand, and stamp since which it is in view
         self._diagnostics: dict[str, str] = {}
         self._client = node.create_client(SetBool, "/retarget_node/enable")
         self._request: Future | None = None
@@ -80,10 +85,16 @@ class Supervisor:
         return bool(self.record.states) and active and self._client.service_is_ready()
 
     def _on_poses(self, message: HandPoseArray, info: dict) -> None:
-        hands = to_hands(message)
-        self.record.poses.append((Time.from_msg(message.header.stamp).nanoseconds, _sent(info), hands))
+        hands, stamp = to_hands(message), Time.from_msg(message.header.stamp).nanoseconds
+        self.record.poses.append((stamp, _sent(info), hands))
+        tracks = [hand.track_id for hand in hands if hand.handedness == self._handedness and hand.valid.all()]
+        if not tracks:
+            self._seen = None
+        elif self._seen is None or self._seen[0] not in tracks:
+            self._seen = tracks[0], stamp
+        steady = self._seen is not None and stamp - self._seen[1] >= STEADY * 1e9
         waiting = self._request is not None and not self._request.done()
-        if hands and not waiting and self._diagnostics.get("robot") == "disabled":
+        if steady and not waiting and self._diagnostics.get("robot") == "disabled":
             self._request = self._client.call_async(SetBool.Request(data=True))
 
     def _on_command(self, message: JointTrajectory, info: dict) -> None:
@@ -141,7 +152,7 @@ def teleoperate(
         ):
             nodes = (poses, commands, simulation)
             player = Player(bag.transport, clock=True, context=context)
-            supervisor = Supervisor(player.node)
+            supervisor = Supervisor(player.node, robot.handedness)
 
             def check() -> None:
                 for node in nodes:

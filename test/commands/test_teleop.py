@@ -9,7 +9,10 @@ pytest.importorskip("fingerpose_ros.simulation.robot", reason="MuJoCo is not ins
 from bags import depth_frame, write_bag
 
 from fingerpose_ros import cli
-from fingerpose_ros.commands.teleop import describe
+from fingerpose_ros.commands.teleop import SAMPLE, describe
+from fingerpose_ros.recording.bag_writer import TRUTH_TOPIC
+from fingerpose_ros.recording.recordings import recorded_hands
+from fingerpose_ros.share import share_folder
 from fingerpose_ros.simulation.figures import Agreement, Timing
 
 ROBOT = "urdf: {urdf}\nparameters: retarget_allegro.yaml\nhandedness: right\nbase: {base}\nview: [0, 0]\n"
@@ -57,3 +60,21 @@ def test_the_table_says_what_was_measured_and_what_was_not():
         assert text in table
     nothing = describe(Timing(3, 0, 0, *[np.nan] * 5), Agreement(0), {})
     assert "nan" not in nothing and "not compared" in nothing
+
+
+def test_the_sample_shows_fists_pointing_and_a_pinch_with_each_finger_and_then_two_hands():
+    path = share_folder() / SAMPLE
+    assert sum(file.stat().st_size for file in path.iterdir()) <= 4e6
+    truth = recorded_hands(path, TRUTH_TOPIC)
+    hands = [hand for hands in truth.values() for hand in hands if hand.handedness == "right" and hand.valid.all()]
+    fingers = ("index", "middle", "ring", "little")
+    curls = np.array([[hand.fingers[name].curl for name in fingers] for hand in hands])
+    apart = np.array([[hand.fingers[name].thumb_distance for name in fingers] for hand in hands])
+    assert (curls < 0.15).all(axis=1).any() and (curls > 0.75).all(axis=1).any()  # open, fist
+    assert ((curls[:, 0] < 0.15) & (curls[:, 1:] > 0.7).all(axis=1)).any()  # pointing
+    nearest = apart.argmin(axis=0)
+    assert (apart[nearest, range(4)] < 0.03).all()
+    assert (apart[nearest].argmin(axis=1) == range(4)).all()  # the thumb meets this finger, not another one
+    both = ["".join(sorted(hand.handedness[0] for hand in hands)) for hands in truth.values()]
+    assert both.count("r") > 200 and both.count("lr") > 30
+    assert np.ptp(np.diff(sorted(truth))) <= 1  # nanoseconds: 30 Hz, without gaps
