@@ -12,11 +12,13 @@ COMMANDS = {
     "replay": "replay a recording with a depth topic through the node and show the detected hands",
     "watch": "show the fingers of the hands that a running node publishes",
     "estimate": "estimate hands in depth images on disk, without ROS",
+    "teleop": "let the person in a recording command a simulated robot hand",
+    "urdf": "print the URDF of a person's hand, to show the published joint states in RViz",
     "bag": "convert a folder of depth images to a recording",
 }
 """Name -> description. The module of the same name in `commands` implements it."""
 
-NEEDS_ROS = {"demo", "replay", "watch", "bag"}
+NEEDS_ROS = {"demo", "replay", "watch", "teleop", "urdf", "bag"}
 
 
 def main(args: list[str] | None = None) -> int:
@@ -50,6 +52,8 @@ def main(args: list[str] | None = None) -> int:
 
 def _missing_module_message(command: str, error: ModuleNotFoundError) -> str:
     module = (error.name or "").partition(".")[0]
+    if module == "mujoco":
+        return "the Python module mujoco is missing; install requirements/teleop.txt, or use ./run teleop"
     if command in NEEDS_ROS and (
         module in ("rclpy", "rosbags") or error.name == "fingerpose_ros.msg" or module.endswith("_msgs")
     ):

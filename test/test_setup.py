@@ -31,10 +31,11 @@ case $1 in
                 printf '#!/bin/sh\n' >"$3/bin/colcon"
                 chmod +x "$3/bin/colcon" ;;
             *training.txt*) [ ! -e "{cut_off}" ] ;;
+            *GLContext*) exit 1 ;;
         esac ;;
 esac
 """
-"""Instead of Python and pip. The latter fails to install PyTorch as long as a file exists."""
+"""Instead of Python and pip. The latter fails to install PyTorch as long as a file exists. There is no EGL."""
 
 
 @pytest.fixture
@@ -190,6 +191,18 @@ def test_a_set_up_of_pytorch_that_was_cut_off_keeps_the_finished_environment(mac
     assert "training.txt" in made and "-m pytest" in made
     assert "-m venv" not in made and "runtime.txt" not in made
     assert [path.name for path in packages.iterdir()] == ["whole.dist-info"]
+
+
+def test_without_egl_and_root_rights_teleop_prints_the_command_to_install_it(machine, tmp_path):
+    clone, calls = tmp_path / "clone", tmp_path / "calls"
+    (clone / "requirements").mkdir()
+    (clone / "setup").mkdir()
+    tools = dict.fromkeys(("make", "cmake", "c__"), "") | {"uname": "echo x86_64", "id": "echo 1000", "sudo": "exit 1"}
+    (tmp_path / "bin" / "c++").symlink_to(tmp_path / "bin" / "c--")
+    result = machine("teleop", **tools, apt_get="exit 1", python3=PYTHON.format(calls=calls, cut_off=tmp_path / "no"))
+    assert result.returncode != 0
+    assert "lacks: EGL" in result.stderr and re.search("sudo apt-get update && .*libegl1", result.stderr)
+    assert "teleop.txt" in calls.read_text()
 
 
 @pytest.mark.parametrize(("lock", "other"), [("lock.txt", "ros-kilted.txt"), ("lock-kilted.txt", "ros.txt")])

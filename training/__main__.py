@@ -11,7 +11,7 @@ TOOLS = {
     "build_bank": ("rendering.build_bank", "build the bank of hand shapes from the body model"),
     "build_body_bank": ("rendering.build_body_bank", "build the bank of bodies from the body model"),
     "retarget_poses": ("rendering.retarget_poses", "fit the rendered hand to tracked real hand poses"),
-    "sample_bag": ("rendering.sample_bag", "render the recording that ./run demo plays"),
+    "sample_bag": ("rendering.sample_bag", "render the recordings that ./run demo and ./run teleop play"),
     "imagenet": ("learning.imagenet", "convert a ResNet-50 trained on ImageNet into initial weights"),
     "train": ("learning.train", "train a network on rendered hands or on a benchmark"),
     "export": ("export.model_export", "make the model file that the node loads, from trained weights"),

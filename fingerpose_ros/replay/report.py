@@ -65,7 +65,7 @@ def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, 
         if index in chosen:
             with suppress(Rejected):  # the node rejected it, too
                 tiles.append(_tile(index, depth_frame(bag, recorded, distortion), answers, truth))
-    write_image(path, _grid(tiles or [np.zeros((TILE_WIDTH, TILE_WIDTH, 3), np.uint8)]))
+    write_image(path, grid(tiles or [np.zeros((TILE_WIDTH, TILE_WIDTH, 3), np.uint8)], COLUMNS))
 
 
 def _tile(index: int, frame: DepthFrame, answers: Hands, truth: Hands | None) -> np.ndarray:
@@ -84,11 +84,12 @@ def _tile(index: int, frame: DepthFrame, answers: Hands, truth: Hands | None) ->
     return image
 
 
-def _grid(tiles: list[np.ndarray]) -> np.ndarray:
+def grid(tiles: list[np.ndarray], columns: int) -> np.ndarray:
+    """Tiles (height, width, 3) of one width -> one image with so many columns."""
     height = max(tile.shape[0] for tile in tiles)  # the resolution can change within a bag
     tiles = [np.pad(tile, ((0, height - tile.shape[0]), (0, 0), (0, 0))) for tile in tiles]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
-    return np.vstack([np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)])
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
 
 
 def write_rerun(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, distortion: str = AUTO) -> None:

@@ -79,7 +79,7 @@ def export(weights: Path, out: Path, backgrounds: tuple[Path, ...], images: int,
     metadata = load_tensors(weights)[1]
     source = {key: metadata[key] for key in ("images", "config") if key in metadata}
     precisions = ("f32", "int8") if int8_path(model_path(model)).is_file() else ("f32",)
-    poses = [backends.create_backend("openvino", "cpu", model, precision) for precision in precisions]
+    poses = {precision: backends.create_backend("openvino", "cpu", model, precision) for precision in precisions}
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as folder:
         path = Path(folder, DEFAULT_NAME)

@@ -1,10 +1,16 @@
-"""Renders the sample recording that ships with the package: `./run training sample_bag --out sample/hands`.
+"""Renders the sample recordings that ship with the package.
 
-A person stands before a simulated RealSense D435 and shows the right hand, then the left, then both: opening, closing,
-pinching, pointing, turning. Only the sensor noise is random, and its seed is `--seed`.
+    ./run training sample_bag hands --out sample/hands    # of `./run demo`
+    ./run training sample_bag teleop --out sample/teleop  # of `./run teleop`
+
+A person stands before a simulated RealSense D435. In `hands`, the person shows the right hand, then the left, then
+both: opening, closing, pinching, pointing, turning. In `teleop`, the right hand does so at an operator's pace, and its
+thumb meets each finger; in the end, the left hand joins. Only the arms are within range there: a smaller file. Only
+the sensor noise is random, and its seed is `--seed`.
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,21 +32,57 @@ from .sensors import SENSORS, sample_sensor_noise
 SENSOR = "realsense_d435"
 WIDTH, HEIGHT, RATE = 640, 480, 30
 CAMERA = Camera(WIDTH, HEIGHT, *[SENSORS[SENSOR].focal] * 2, (WIDTH - 1) / 2, (HEIGHT - 1) / 2)
-MAX_RANGE = 1.3
-"""Largest depth that the camera's driver reports, metres."""
-
 START = 1_750_000_000_000_000_000
 """Stamp of the first image, nanoseconds."""
 
-MOVE, REST = 10, 3
-"""Images in which a hand moves to the next pose, and in which it rests there."""
 
-SHOWN = ("relaxed", "open", "fist", "open", "pinch_index", "wide", "point", "relaxed")
-SHOWN_TOGETHER = (
-    ("relaxed", "open", "ok", "grasp_ball", "fist", "open", "relaxed"),
-    ("relaxed", "fist", "open", "two", "open", "pinch_index", "relaxed"),
-)
-ALONE, TOGETHER = (len(SHOWN) * (MOVE + REST), len(SHOWN_TOGETHER[0]) * (MOVE + REST))
+@dataclass(frozen=True)
+class Recording:
+    """What a recording shows.
+
+    Attributes:
+        shown: handedness, number of poses before it enters, the poses that it shows, and phase of its path (radians).
+        move, rest: images in which a hand moves to the next pose, and in which it rests there.
+        max_range: largest depth that the camera's driver reports, metres.
+    """
+
+    shown: tuple[tuple[str, int, tuple[str, ...], float], ...]
+    move: int
+    rest: int
+    max_range: float
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return max(before + len(names) for _, before, names, _ in self.shown) * (self.move + self.rest)
+
+
+ALONE = ("relaxed", "open", "fist", "open", "pinch_index", "wide", "point", "relaxed")
+RECORDINGS = {
+    "hands": Recording(
+        (
+            (RIGHT, 0, ALONE, 0.0),
+            (LEFT, 8, ALONE, 1.3),
+            (RIGHT, 16, ("relaxed", "open", "ok", "grasp_ball", "fist", "open", "relaxed"), 2.1),
+            (LEFT, 16, ("relaxed", "fist", "open", "two", "open", "pinch_index", "relaxed"), 4.0),
+        ),
+        move=10, rest=3, max_range=1.3,
+    ),
+    "teleop": Recording(
+        (
+            (
+                RIGHT, 0,
+                (
+                    "relaxed", "open", "relaxed", "open", "fist", "open", "point", "pinch_index", "open",
+                    "pinch_middle", "pinch_ring", "pinch_little", "pinch_index", "fist", "relaxed",
+                ),
+                0.7,
+            ),
+            (LEFT, 12, ("relaxed", "fist", "relaxed"), 4.0),
+        ),
+        move=14, rest=5, max_range=0.75,
+    ),
+}  # fmt: skip
 
 FACING = np.array([[0.0, 0, 1], [0, -1, 0], [1, 0, 0]])
 """Wrist frame (`scene_sampling`) -> camera, for a raised right hand whose palm faces the camera."""
@@ -58,11 +100,11 @@ def smooth(x: np.ndarray) -> np.ndarray:
     return x**3 * (10 - 15 * x + 6 * x**2)
 
 
-def gestures(names: tuple[str, ...]) -> Angles:
-    """The library's poses `names` in turn, a `MOVE` and a `REST` for each."""
+def gestures(names: tuple[str, ...], move: int, rest: int) -> Angles:
+    """The library's poses `names` in turn, `move` images on the way to each and `rest` images there."""
     library = poses.named((names[0], *names))
-    time = np.arange(len(names) * (MOVE + REST)) / (MOVE + REST)
-    step, passed = time.astype(int), (time % 1) * (MOVE + REST) / MOVE
+    time = np.arange(len(names) * (move + rest)) / (move + rest)
+    step, passed = time.astype(int), (time % 1) * (move + rest) / move
     fingers = Angles.mix(library[step], library[step + 1], smooth(passed))
     # A thumb closes after the fingers, and opens before them.
     folded = np.array([name in ("fist", "point", "two") for name in (names[0], *names)], float)
@@ -109,15 +151,12 @@ def upper_arm(elbow: np.ndarray, shoulder: np.ndarray) -> np.ndarray:
     return placement_of((elbow + shoulder) / 2, (0.042, np.linalg.norm(along) / 2, 0.042), rotation)
 
 
-def scene(bank: HandBank) -> list[dict[str, tuple]]:
+def scene(bank: HandBank, recording: Recording) -> list[dict[str, tuple]]:
     """Image by image, the hands in it: handedness -> (shape, transforms, placement, joints, elbow)."""
     adults = np.flatnonzero(~bank.child)
-    images = [{} for _ in range(2 * ALONE + TOGETHER)]
-    for handedness, begin, names, phase in (
-        (RIGHT, 0, SHOWN, 0.0), (LEFT, ALONE, SHOWN, 1.3),
-        (RIGHT, 2 * ALONE, SHOWN_TOGETHER[0], 2.1), (LEFT, 2 * ALONE, SHOWN_TOGETHER[1], 4.0),
-    ):  # fmt: skip
-        angles = gestures(names)
+    images = [{} for _ in range(recording.count)]
+    for handedness, before, names, phase in recording.shown:
+        begin, angles = before * (recording.move + recording.rest), gestures(names, recording.move, recording.rest)
         wrist, turn = path(len(angles.spread), phase)
         hand = hand_in_place(bank, adults[3], ADULT_LENGTH, angles, wrist, turn, handedness == LEFT)
         for k, parts in enumerate(zip(*hand, strict=True)):
@@ -125,8 +164,8 @@ def scene(bank: HandBank) -> list[dict[str, tuple]]:
     return images
 
 
-def render(bank: HandBank, images: list[dict[str, tuple]], seed: int):
-    """Yields each depth image, (HEIGHT, WIDTH) uint16 millimetres."""
+def render(bank: HandBank, images: list[dict[str, tuple]], seed: int, max_range: float):
+    """Yields each depth image, (HEIGHT, WIDTH) uint16 millimetres; 0 beyond `max_range` (metres)."""
     renderer, rng = Renderer(bank), np.random.default_rng(seed)
     sensor_noise = sample_sensor_noise([SENSOR], np.ones(1), rng, difficulty=0.5)
     top = (WIDTH - HEIGHT) // 2
@@ -151,7 +190,7 @@ def render(bank: HandBank, images: list[dict[str, tuple]], seed: int):
         renderer.draw_hands(depth, focal, vertices, index, placed, zeros, zeros + len(bank.faces))
         renderer.draw_primitives(depth, focal, kinds, placements)
         seen = simulate_sensors(depth, focal, sensor_noise.repeated(n), rng.integers(0, 2**31 - 64, n)).numpy()
-        seen[seen > MAX_RANGE] = 0
+        seen[seen > max_range] = 0
         yield from np.round(seen[:, top : top + HEIGHT] * 1000).astype(np.uint16)
 
 
@@ -159,14 +198,15 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="./run training sample_bag", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("recording", choices=tuple(RECORDINGS))
     parser.add_argument("--out", type=Path, required=True, help="folder of the bag; must not exist")
     parser.add_argument("--seed", type=int, default=3)
     args = parser.parse_args(argv)
-    bank = HandBank()
-    images = scene(bank)
+    bank, recording = HandBank(), RECORDINGS[args.recording]
+    images = scene(bank, recording)
     stamps = [START + round(k * 1e9 / RATE) for k in range(len(images))]
     truth = [{name: hand[3] for name, hand in image.items()} for image in images]
-    frames = zip(stamps, render(bank, images, args.seed), truth, strict=True)
+    frames = zip(stamps, render(bank, images, args.seed, recording.max_range), truth, strict=True)
     write_depth_bag(args.out, CAMERA, progress(frames, "rendering", total=len(images)))
     size = sum(file.stat().st_size for file in args.out.iterdir())
     print(f"{args.out}: {len(images)} images, {size / 1e6:.1f} MB")
