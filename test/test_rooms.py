@@ -9,9 +9,8 @@ ROOT = Path(__file__).parents[1]
 
 ORDER = {
     "fingerpose_ros": (
-        {"launching"}, {"cli", "commands", "testing"}, {"simulation"}, {"replay"}, {"retarget"}, {"node"}, {"recording"},
-        {"ros"},
-        {"interop"}, {"perception"}, {"session", "isolation", "share", "files", "program"},
+        {"launching"}, {"cli", "commands", "testing"}, {"simulation"}, {"replay"}, {"retarget"}, {"node"},
+        {"recording"}, {"ros"}, {"interop"}, {"perception"}, {"session", "isolation", "share", "files", "program"},
     ),
     "fingerpose_ros.perception": (
         {"estimator"}, {"tracking"}, {"backends"}, {"detection"}, {"pose"},
