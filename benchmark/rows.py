@@ -214,6 +214,7 @@ def profile(images: Sequence[dict[str, float]], sent: dict[int, float]) -> dict[
                 "HandPoseArray": part["message"],
                 "publish it": part["message and publishing"] - part["message"],
                 "TF, joint states, markers": part["views"],
+                "search for new hands": part["search"],
                 "all but networks and DDS": part["latency"] - networks + part["views"],
             }
         )
@@ -222,7 +223,7 @@ def profile(images: Sequence[dict[str, float]], sent: dict[int, float]) -> dict[
 
 PARTS = (
     "hand over", "metres", "detection", "detection networks", "poses", "pose network", "smoothing", "estimate",
-    "message", "message and publishing", "views", "latency",
+    "message", "message and publishing", "views", "search", "latency",
 )  # fmt: skip
 """The parts of `timed_node`. One that was not called for an image took no time."""
 

@@ -78,6 +78,21 @@ def observe(process: Callable) -> Callable:
     return processed
 
 
+def observe_search(finish: Callable) -> Callable:
+    """`HandPoseEstimator.finish`, after the answer: its predictions are no part of the answer's."""
+
+    def finished(self) -> None:
+        parts, _running.parts = _running.parts, defaultdict(float)
+        start = time.monotonic()
+        try:
+            finish(self)
+        finally:
+            parts["search"] += time.monotonic() - start
+            _running.parts = parts
+
+    return finished
+
+
 def observe_answer(answer: Callable) -> Callable:
     """`Statistics.answer`: the latency that the node itself reports."""
 
@@ -91,6 +106,7 @@ def observe_answer(answer: Callable) -> Callable:
 def main() -> int:
     node.HandPoseNode._process = observe(node.HandPoseNode._process)
     Statistics.answer = observe_answer(Statistics.answer)
+    HandPoseEstimator.finish = observe_search(HandPoseEstimator.finish)
     timed(DepthImage, "metres", "metres")
     timed(HandPoseEstimator, "estimate", "estimate")
     timed(HandPoseEstimator, "_hand", "smoothing")
