@@ -24,6 +24,9 @@ from .replay import SUMMARY, Progress, prepare_folder
 
 SAMPLE = "sample/teleop"
 
+FEW = 0.8
+"""Share of answered images below which the machine is too slow for a fair result."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bag", type=Path, nargs="?", help="folder of a rosbag2 recording; default: the sample")
@@ -49,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
             text = json.dumps({key: None if value != value else value for key, value in summary.items()}, indent=1)
             write_text(out / SUMMARY, text + "\n")
             print(describe(times, like, record.holds))
+            if times.answered < FEW * times.images:
+                print("too few images were answered: this machine is too slow or busy; try again, or with --rate 0.3")
             write_sheet(out / "sheet.png", bag, record, robot, 0.0 if math.isnan(like.lag) else like.lag)
     except (BagError, OSError, NodeFailed, ValueError, RuntimeError) as error:
         raise CommandError(str(error)) from error
