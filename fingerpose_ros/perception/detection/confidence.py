@@ -68,4 +68,4 @@ def limited(value: np.ndarray | float) -> np.ndarray | float:
 
 def mean_probability(probabilities: list[float]) -> float:
     """The probability whose logit is the mean of theirs, which are limited."""
-    return float(sigmoid(np.mean([limited(logit(probability)) for probability in probabilities])))
+    return float(sigmoid(float(np.mean([limited(logit(probability)) for probability in probabilities]))))
