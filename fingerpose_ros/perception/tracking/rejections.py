@@ -6,7 +6,7 @@ import numpy as np
 
 from ..detection.detector import APART, Detection
 
-FIRST_WAIT, LONGEST_WAIT = 0.1, 0.4
+FIRST_WAIT, LONGEST_WAIT = 0.1, 0.8
 """Seconds until a place is predicted again. The time doubles each time that it is rejected again."""
 
 SURER = 2.0

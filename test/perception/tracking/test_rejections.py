@@ -32,7 +32,7 @@ def test_the_time_doubles_up_to_the_longest_and_a_place_not_seen_for_long_is_new
         rejections.add([at()], stamp)
         wait = next(wait for wait in np.arange(0.01, 2, 0.01) if not rejections.hold(at(), stamp + wait))
         waits, stamp = [*waits, wait], stamp + wait
-    assert waits == pytest.approx([0.1, 0.2, 0.4, LONGEST_WAIT, LONGEST_WAIT, LONGEST_WAIT], abs=0.011)
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, LONGEST_WAIT, LONGEST_WAIT], abs=0.011)
     rejections.add([], stamp + 2 * LONGEST_WAIT)
     rejections.add([at()], stamp + 3)
     assert not rejections.hold(at(), stamp + 3 + 1.1 * FIRST_WAIT)
