@@ -13,14 +13,14 @@ from fingerpose_ros.perception.kinematics import palm_position
 
 from .backgrounds import TRAINING, Background, shared_backgrounds
 from .bodies import BodyBank, Posed, Wrist
+from .clutter import sample_clutter
 from .composed_people import at_other_wrist, is_pair, sample_body, sample_bystander, sample_up
-from .composing import merge, sensor_pixel
+from .composed_things import draw_things, merge_region
 from .hand_free_images import HandFreeImages
 from .hand_sampling import SampledHands, sample_hands
 from .hands import ADULT_LENGTH
 from .holding import Held, give_objects
 from .image_region import ImageRegion
-from .meshes import Mesh
 from .objects import add_clothes
 from .placing import Placement, place_floating, place_resting, resting_contact
 from .primitives import Primitives, direction_near, stacked
@@ -55,7 +55,7 @@ SEED_OF_ROOMS = 20_261_130
 
 @dataclass(frozen=True)
 class ComposedImage:
-    """One image, with and without hands. People are in both.
+    """One image, with and without hands. People, and things that no hand holds, are in both.
 
     Attributes:
         source: name of the recording, or "rendered".
@@ -126,12 +126,12 @@ class ComposedImages:
     def __getitem__(self, index: int) -> ComposedImage:
         rng = np.random.default_rng((self.seed, index, 78))
         up = sample_up(rng)
-        background = self._with_bystander(rng, self._background(rng), up)
+        background = self._with_things(rng, self._background(rng), up)
         hands, held = _hands(self.seed, index // SAME_HANDS, self.difficulty)
         placed, bodies = self._placed(rng, background, up, hands, held)
         without = background.raw * np.float32(background.unit)
         for body in bodies:
-            self._draw_person(rng, background, without, body.mesh)
+            draw_things(rng, background, without, [body.mesh], Primitives(), self.difficulty)
         depth, visible = without.copy(), []
         for one in placed:
             visible.append(self._draw(rng, background, depth, hands, one))
@@ -154,13 +154,13 @@ class ComposedImages:
         raw = np.ascontiguousarray(background.raw[::step, ::step])
         return replace(background, raw=raw, camera=background.camera.scaled(step))
 
-    def _with_bystander(self, rng: np.random.Generator, background: Background, up: np.ndarray) -> Background:
-        """Often a person is drawn into the background; hands are placed before or on it as on recorded surfaces."""
+    def _with_things(self, rng: np.random.Generator, background: Background, up: np.ndarray) -> Background:
+        """Often a person and clutter are drawn into the background; hands are placed as in a recorded one."""
         person = sample_bystander(rng, _bodies(), background, up)
-        if person is None:
-            return background
+        clutter = sample_clutter(rng, background)
+        meshes = clutter.meshes + ([person.mesh] if person else [])
         depth = background.raw * np.float32(background.unit)
-        self._draw_person(rng, background, depth, person.mesh)
+        draw_things(rng, background, depth, meshes, clutter.robot, self.difficulty)
         return replace(background, raw=np.round(depth / background.unit).astype(np.uint16))
 
     def _placed(
@@ -200,7 +200,7 @@ class ComposedImages:
         bank, size = renderer.bank, hands.scale[i]
         vertices = hands.skinned.numpy()[i] * size
         surfaces = [vertices] + ([one.held.vertices] if one.held else [])
-        surfaces += [placement[:3, 3:].T + (placement[:3, :3] @ _CORNERS).T for _, placement in one.worn.primitives]
+        surfaces += [one.worn.corners]
         region = ImageRegion.around(camera, _apply(one.to_camera, np.concatenate(surfaces)))
         if region is None:
             return 0.0
@@ -218,40 +218,9 @@ class ComposedImages:
             renderer.draw_meshes(
                 rendered, focal, [one.held.mesh], np.zeros(1, int), (to_view @ one.held.to_wrist)[None]
             )
-        whole, inside = self._merge(rng, background, depth, region, rendered)
+        whole, inside = merge_region(rng, background, depth, region, rendered, self.difficulty)
         silhouette = own.numpy()[0] < FAR
         return float((silhouette & (own.numpy()[0] <= whole) & inside).sum() / max(silhouette.sum(), 1))
-
-    def _draw_person(
-        self, rng: np.random.Generator, background: Background, depth: np.ndarray, person: Mesh
-    ) -> None:  # fmt: skip
-        """Draw a person, whose mesh is in the camera's frame, into `depth`, in place."""
-        region = ImageRegion.around(background.camera, person.vertices)
-        if region is None:
-            return
-        renderer = shared_renderer()
-        rendered = renderer.empty(1, region.side)
-        focal = wp.array([background.camera.fx], dtype=float, device="cpu")
-        renderer.draw_meshes(rendered, focal, [person], np.zeros(1, int), region.to_view[None])
-        self._merge(rng, background, depth, region, rendered)
-
-    def _merge(
-        self, rng: np.random.Generator, background: Background, depth: np.ndarray, region: ImageRegion,
-        rendered: wp.array,
-    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        """Merge a rendered region into `depth`, in place; returns its perfect depth, and which pixels are inside."""
-        recorded, inside = region.cut(depth)
-        focal = wp.array([background.camera.fx], dtype=float, device="cpu")
-        scale = background.camera.fx * np.array([sensor_pixel(background)])
-        out, whole = merge(
-            rng, rendered, focal, recorded[None], [background.sensor], scale, np.zeros(1), self.difficulty
-        )
-        region.paste(depth, out[0])
-        return whole[0], inside
-
-
-_CORNERS = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3), axis=-1).reshape(-1, 3).T
-"""(3, 8) corners of a primitive's unit frame."""
 
 
 def _place(

@@ -1,6 +1,7 @@
 """Collections of spheres, boxes and cylinders, and the random directions that place them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -22,6 +23,22 @@ class Primitives:
         placement[:3, :3] = (np.eye(3) if rotation is None else rotation) * np.asarray(half_sizes, float)
         placement[:3, 3] = centre
         self.primitives.append((kind, placement))
+
+    def transformed(self, rotation: np.ndarray, translation: np.ndarray) -> Self:
+        """A copy with each point p moved to `rotation` @ p + `translation`."""
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = rotation, translation
+        return replace(self, primitives=[(kind, matrix @ placement) for kind, placement in self.primitives])
+
+    @property
+    def corners(self) -> np.ndarray:
+        """(8 n, 3) the corners of the primitives' bounding boxes."""
+        boxes = [placement[:3, 3] + _CORNERS @ placement[:3, :3].T for _, placement in self.primitives]
+        return np.concatenate([np.empty((0, 3)), *boxes])
+
+
+_CORNERS = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3), axis=-1).reshape(-1, 3)
+"""(8, 3) corners of a primitive's unit frame."""
 
 
 def stacked(scenes: list[Primitives]) -> tuple[np.ndarray, np.ndarray]:
