@@ -41,6 +41,9 @@ class ClassifierNetwork(nn.Module):
 
     WIDTHS = (24, 40, 64, 96)
 
+    DROPOUT = 0.2
+    """Fraction of the hidden features that are left out in training."""
+
     def __init__(self):
         super().__init__()
         self.context, self.detail = self._trunk(), self._trunk()
@@ -66,7 +69,8 @@ class ClassifierNetwork(nn.Module):
             unit length.
         """
         features = torch.cat([self.context(context).flatten(1), self.detail(detail).flatten(1)], dim=1)
-        output = self.output(functional.relu(self.hidden(features)))
+        hidden = functional.dropout(functional.relu(self.hidden(features)), self.DROPOUT, self.training)
+        output = self.output(hidden)
         return output[:, 0], output[:, 1:4], output[:, 4:]
 
 

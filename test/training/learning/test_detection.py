@@ -102,19 +102,6 @@ def test_the_buffer_keeps_the_newest_and_draws_the_requested_mix():
     assert np.abs(batch["crop"] * 10 - np.round(batch["crop"] * 10)).max() < 0.05
 
 
-def test_drawn_samples_are_mirrored_with_their_labels():
-    buffer, rng = ReplayBuffer(10, {"crop": 4}), np.random.default_rng(0)
-    crop = rng.uniform(-1, 1, (1, 4, 4)).astype(np.float32)
-    labels = {"label": np.ones(1), "offset": np.array([[0.1, 0.2, 0.3]]), "direction": np.array([[0.6, -0.8, 0]])}
-    buffer.add({"crop": crop, **labels})
-    batch = buffer.draw(rng, 100, 0.5)
-    mirrored = batch["offset"][:, 0] < 0
-    assert 0.3 < mirrored.mean() < 0.7 and (batch["direction"][mirrored, 0] < 0).all()
-    assert np.allclose(batch["crop"][mirrored], crop[:, :, ::-1], atol=0.01)
-    assert np.allclose(batch["crop"][~mirrored], crop, atol=0.01)
-    assert np.allclose(batch["offset"][:, 1:], (0.2, 0.3)) and np.allclose(batch["direction"][:, 1], -0.8)
-
-
 def test_networks_take_any_number_of_crops():
     logits, offsets = ProposalNetwork().eval()(torch.zeros(3, 1, 24, 24))
     assert logits.shape == (3,) and offsets.shape == (3, 3)

@@ -30,7 +30,7 @@ class ReplayBuffer:
         self.count = min(self.count + n, self._capacity)
 
     def draw(self, rng: np.random.Generator, count: int, positive_fraction: float) -> dict[str, np.ndarray]:
-        """`count` random samples, half of them mirrored, of which about `positive_fraction` are positive.
+        """`count` random samples, of which about `positive_fraction` are positive.
 
         Crops are float32 from -1 to 1.
         """
@@ -40,9 +40,4 @@ class ReplayBuffer:
         index = rng.choice(self.count, count, p=weights / weights.sum())
         batch = {name: stored[index] for name, stored in self._labels.items()}
         batch |= {name: stored[index].astype(np.float32) / 127.5 - 1 for name, stored in self._crops.items()}
-        mirrored = rng.uniform(size=count) < 0.5
-        for name in self._crops:
-            batch[name][mirrored] = batch[name][mirrored, :, ::-1]
-        for name in ("offset", "direction"):
-            batch[name][mirrored, 0] *= -1
         return batch

@@ -22,6 +22,7 @@ from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE
 from fingerpose_ros.perception.detection.detector import HandDetector
 from fingerpose_ros.perception.detection.network import detection_networks, load_detection_networks
 from fingerpose_ros.perception.detection.prediction import (
+    CONTEXT_HALF,
     CONTEXT_SIZE,
     DETAIL_HALF,
     DETAIL_SIZE,
@@ -36,6 +37,7 @@ from training.learning.precision import is_faster_in_bf16
 from training.rendering.backgrounds import TRAINING, part_for_thresholds
 from training.rendering.composed_images import FARTHEST, NEAREST, ComposedImages
 
+from .augmentation import augmented
 from .buffer import ReplayBuffer
 from .inference import Proposer
 from .samples import MINED, classifier_samples, proposal_samples
@@ -201,11 +203,13 @@ class DetectionTrainer:
             group["lr"] = rate * min(1, self.progress.samples / 100)
         self.network.train()
         for _ in range(config.steps):
-            batch = _tensors(buffers["proposal"].draw(rng, config.proposal_batch, config.positive_fraction))
+            drawn = buffers["proposal"].draw(rng, config.proposal_batch, config.positive_fraction)
+            batch = _tensors(augmented(rng, drawn, {"crop": PROPOSAL_HALF}))
             with self.autocast:
                 logits, offsets = self.network["proposal"](batch["crop"])
             first, first_parts = _loss(logits, offsets, PROPOSAL_HALF, batch)
-            batch = _tensors(buffers["classifier"].draw(rng, config.classifier_batch, config.positive_fraction))
+            drawn = buffers["classifier"].draw(rng, config.classifier_batch, config.positive_fraction)
+            batch = _tensors(augmented(rng, drawn, {"context": CONTEXT_HALF, "detail": DETAIL_HALF}))
             with self.autocast:
                 logits, offsets, directions = self.network["classifier"](batch["context"], batch["detail"])
             second, second_parts = _loss(logits, offsets, DETAIL_HALF, batch)
