@@ -3,8 +3,6 @@
 They are in both images of a pair, so what a hand might hold does not tell that there is a hand.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from .backgrounds import Background
@@ -34,31 +32,18 @@ LEAST_ROBOT = 0.12
 """Robots of which anything is nearer are left out: they would fill the image, metres."""
 
 
-@dataclass
-class Clutter:
-    """Things in the camera's optical frame.
-
-    Attributes:
-        meshes: one a loose object.
-        robot: primitives of a robot arm; may be empty.
-    """
-
-    meshes: list[Mesh] = field(default_factory=list)
-    robot: Primitives = field(default_factory=Primitives)
-
-
-def sample_clutter(rng: np.random.Generator, background: Background) -> Clutter:
-    """Random things on and before the surfaces of a recorded image; often none."""
-    clutter = Clutter()
+def sample_clutter(rng: np.random.Generator, background: Background) -> list[Mesh | Primitives]:
+    """Random things on and before the surfaces of a recorded image, in the camera's optical frame; often none."""
+    clutter: list[Mesh | Primitives] = []
     for _ in range(rng.choice(list(OBJECTS), p=list(OBJECTS.values()))):
         mesh = _bundle(rng) if rng.uniform() < BUNDLE_FRACTION else _object(rng)
         placement = _place(rng, background, mesh)
         if placement:
-            clutter.meshes.append(mesh.transformed(placement.rotation, placement.translation))
+            clutter.append(mesh.transformed(placement.rotation, placement.translation))
     if rng.uniform() < ROBOT_FRACTION:
         robot = _robot(rng, background)
         if robot.primitives and robot.corners[:, 2].min() > LEAST_ROBOT:
-            clutter.robot = robot
+            clutter.append(robot)
     return clutter
 
 

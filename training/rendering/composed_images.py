@@ -15,7 +15,7 @@ from .backgrounds import TRAINING, Background, shared_backgrounds
 from .bodies import BodyBank, Posed, Wrist
 from .clutter import sample_clutter
 from .composed_people import at_other_wrist, is_pair, sample_body, sample_bystander, sample_up
-from .composed_things import draw_things, merge_region
+from .composed_things import draw_thing, merge_region
 from .hand_free_images import HandFreeImages
 from .hand_sampling import SampledHands, sample_hands
 from .hands import ADULT_LENGTH
@@ -131,7 +131,7 @@ class ComposedImages:
         placed, bodies = self._placed(rng, background, up, hands, held)
         without = background.raw * np.float32(background.unit)
         for body in bodies:
-            draw_things(rng, background, without, [body.mesh], Primitives(), self.difficulty)
+            draw_thing(rng, background, without, body.mesh, self.difficulty)
         depth, visible = without.copy(), []
         for one in placed:
             visible.append(self._draw(rng, background, depth, hands, one))
@@ -158,9 +158,9 @@ class ComposedImages:
         """Often a person and clutter are drawn into the background; hands are placed as in a recorded one."""
         person = sample_bystander(rng, _bodies(), background, up)
         clutter = sample_clutter(rng, background)
-        meshes = clutter.meshes + ([person.mesh] if person else [])
         depth = background.raw * np.float32(background.unit)
-        draw_things(rng, background, depth, meshes, clutter.robot, self.difficulty)
+        for thing in clutter + ([person.mesh] if person else []):
+            draw_thing(rng, background, depth, thing, self.difficulty)
         return replace(background, raw=np.round(depth / background.unit).astype(np.uint16))
 
     def _placed(

@@ -1,7 +1,5 @@
 """Draws rendered surfaces into whole recorded depth images."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import warp as wp
 
@@ -13,29 +11,27 @@ from .primitives import Primitives, stacked
 from .renderer import shared_renderer
 
 
-def draw_things(
-    rng: np.random.Generator, background: Background, depth: np.ndarray, meshes: Sequence[Mesh],
-    primitives: Primitives, difficulty: float,
+def draw_thing(
+    rng: np.random.Generator, background: Background, depth: np.ndarray, thing: Mesh | Primitives, difficulty: float
 ) -> None:  # fmt: skip
-    """Draw meshes and primitives, both in the camera's frame, into `depth`, in place.
+    """Draw a thing, which is in the camera's frame, into `depth`, in place.
 
     Args:
-        background: whose camera and sensor they get.
+        background: whose camera and sensor it gets.
         depth: (height, width) metres, 0 for invalid pixels.
         difficulty: of the simulated sensor noise, 0 to 1.
     """
-    region = ImageRegion.around(
-        background.camera, np.concatenate([primitives.corners, *(mesh.vertices for mesh in meshes)])
-    )
+    region = ImageRegion.around(background.camera, thing.corners if isinstance(thing, Primitives) else thing.vertices)
     if region is None:
         return
     renderer = shared_renderer()
     rendered = renderer.empty(1, region.side)
     focal = wp.array([background.camera.fx], dtype=float, device="cpu")
-    to_view = np.repeat(region.to_view[None], len(meshes), axis=0)
-    renderer.draw_meshes(rendered, focal, list(meshes), np.zeros(len(meshes), int), to_view)
-    kinds, placements = stacked([primitives])
-    renderer.draw_primitives(rendered, focal, kinds, region.to_view @ placements)
+    if isinstance(thing, Primitives):
+        kinds, placements = stacked([thing])
+        renderer.draw_primitives(rendered, focal, kinds, region.to_view @ placements)
+    else:
+        renderer.draw_meshes(rendered, focal, [thing], np.zeros(1, int), region.to_view[None])
     merge_region(rng, background, depth, region, rendered, difficulty)
 
 
