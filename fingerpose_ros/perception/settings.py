@@ -42,7 +42,7 @@ class EstimatorSettings:
     smoothing_beta: float = 40.0
     max_sigma: float = 0.03
     min_detection_confidence: float = 0.55
-    min_tracking_confidence: float = 0.4
+    min_tracking_confidence: float = 0.5
 
     def __post_init__(self):
         if self.handedness not in ("both", RIGHT, LEFT):
