@@ -10,8 +10,8 @@ DOMAINS = range(1, 101)
 """Ids that may be chosen: not 0, which is ROS's default. With higher ones, ports collide with those of the system."""
 
 LOCK, PARTICIPANTS = 2, range(10, 30, 2)
-"""Of the 250 UDP ports of a domain, which begin at 7400 + 250 x id (RTPS 2.5, 9.6.2): one that RTPS leaves unused, and
-whose binding reserves the domain; and those that a domain's first ten participants bind."""
+"""UDP ports of a domain, counted from 7400 + 250 x id (RTPS 2.5, 9.6.2): one that RTPS leaves unused, whose binding
+reserves the domain; and those that its first ten participants bind."""
 
 _reserved: dict[int, socket.socket] = {}
 """The domains of this process, each with the bound socket that other processes notice. It ends with the process."""
