@@ -93,8 +93,8 @@ def replay_bag(
     """
     if not (math.isfinite(rate) and rate > 0):
         raise CommandError(f"--rate is {rate}; it must be a positive number")
-    isolate()
     try:
+        isolate()
         truth = recorded_hands(path, truth_topic or TRUTH_TOPIC)
         if truth is None and truth_topic:
             raise CommandError(f"the bag {path} has no topic {truth_topic}")

@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     path, out = arguments.bag or share_folder() / SAMPLE, arguments.out
-    isolate()
     try:
+        isolate()
         robot = read_settings(arguments.robot)
         truth = recorded_hands(path, TRUTH_TOPIC) or {}
         with DepthBag(path) as bag:

@@ -21,7 +21,6 @@ from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import Image
 from stand_in import FAILING, StandIn, stand_in
 
-from fingerpose_ros.isolation import fast_dds_profile, isolate
 from fingerpose_ros.node.node import HandPoseNode
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.skeleton import JOINTS
@@ -269,28 +268,6 @@ def test_play_bag_rejects_invalid_arguments_with_a_message(ros_context, argument
     command = [sys.executable, "-m", "fingerpose_ros.replay.player", *arguments]
     played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert played.returncode == 2 and message in played.stderr and "Traceback" not in played.stderr
-
-
-@pytest.mark.parametrize("robot_domain", [None, *range(102)])
-def test_a_replay_uses_another_domain_than_the_robot(robot_domain):
-    environment = {} if robot_domain is None else {"ROS_DOMAIN_ID": str(robot_domain)}
-    isolate(environment)
-    assert environment["ROS_DOMAIN_ID"] not in ("0", str(robot_domain))
-    assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
-
-
-@pytest.mark.parametrize(
-    ("given", "name"),
-    [
-        ({}, "FASTRTPS_DEFAULT_PROFILES_FILE"),
-        ({"ROS_DISTRO": "jazzy"}, "FASTRTPS_DEFAULT_PROFILES_FILE"),
-        ({"ROS_DISTRO": "kilted"}, "FASTDDS_DEFAULT_PROFILES_FILE"),
-        ({"FASTRTPS_DEFAULT_PROFILES_FILE": "/my/own.xml"}, None),
-        ({"FASTDDS_DEFAULT_PROFILES_FILE": "/my/own.xml"}, None),
-    ],
-)
-def test_fast_dds_gets_the_profile_under_the_name_that_it_reads(given, name):
-    assert fast_dds_profile(given) == ({name: str(ROOT / "config" / "fastdds.xml")} if name else {})
 
 
 # A node that is killed

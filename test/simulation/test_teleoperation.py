@@ -41,10 +41,9 @@ def robot(tmp_path) -> RobotSettings:
     )  # fmt: skip
 
 
-def test_the_person_in_a_recording_moves_the_robot(robot, tmp_path, monkeypatch):
+def test_the_person_in_a_recording_moves_the_robot(ros_context, robot, tmp_path, monkeypatch):
     pytest.importorskip("dex_retargeting", reason="dex-retargeting is not installed")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]))
-    monkeypatch.setenv("ROS_DOMAIN_ID", "88")
     with DepthBag(write_bag(tmp_path / "bag", [depth_frame(i) for i in range(60)])) as bag:
         record = teleoperate(bag, robot, tmp_path, command=STAND_IN)
     assert len(record.images) == 60 and record.poses and record.poses[0][2]

@@ -7,12 +7,12 @@ rendering needs no body model. Anny's code is Apache-2.0, its mesh data (MakeHum
 import argparse
 from pathlib import Path
 
-import anny
 import numpy as np
 import torch
 
 from fingerpose_ros.files import write_arrays
 
+from .body_model import load_body_model
 from .hands import BANK, BONES
 
 TIP_VERTICES = (2664, 1911, 2103, 2298, 2487)
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=BANK)
     args = parser.parse_args(argv)
 
-    model = anny.create_fullbody_model(local_changes="all", triangulate_faces=True, all_phenotypes=True)
+    model = load_body_model()
     names = [f"{bone}.R" for bone in BONES]
     bones = [model.bone_labels.index(name) for name in names]
 

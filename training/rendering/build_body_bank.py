@@ -8,13 +8,14 @@ Apache-2.0, its mesh data (MakeHuman) CC0.
 import argparse
 from pathlib import Path
 
-import anny
 import numpy as np
 import torch
 import warp as wp
 
 from fingerpose_ros.files import write_arrays
+from training.progress import counter
 
+from .body_model import load_body_model
 from .body_shapes import BANK, BONES, PARENT, UNIT
 from .decimation import cap, decimate
 
@@ -62,6 +63,7 @@ def sample_phenotypes(model, kind: str, count: int, rng: np.random.Generator) ->
 def sample_bodies(model, kind: str, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (count, V, 3) and bone heads (count, bones, 3) at rest of bodies with a permitted height."""
     vertices, heads = [], []
+    shown = counter(f"bodies: {kind}", count, "bodies")
     while len(vertices) < count:
         phenotypes, changes = sample_phenotypes(model, kind, 16, rng)
         with torch.no_grad():
@@ -72,6 +74,8 @@ def sample_bodies(model, kind: str, count: int, rng: np.random.Generator) -> tup
         for i in np.flatnonzero((height > HEIGHTS[kind][0]) & (height < HEIGHTS[kind][1])):
             vertices.append(points[i])
             heads.append(rest["rest_bone_poses"].numpy()[i, :, :3, 3].astype(np.float64))
+        shown.update(min(len(vertices), count) - shown.n)
+    shown.close()
     return np.stack(vertices[:count]), np.stack(heads[:count])
 
 
@@ -190,7 +194,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=BANK)
     args = parser.parse_args(argv)
 
-    model = anny.create_fullbody_model(local_changes="all", triangulate_faces=True, all_phenotypes=True)
+    model = load_body_model()
     rng = np.random.default_rng(args.seed)
     counts = {"woman": args.women, "man": args.men, "child": args.children}
     kinds = [kind for kind, count in counts.items() for _ in range(count)]

@@ -8,6 +8,8 @@ import heapq
 
 import numpy as np
 
+from training.progress import counter
+
 BORDER_WEIGHT = 50.0
 """Weight of the planes that keep an open border in place."""
 
@@ -48,6 +50,7 @@ def decimate(vertices: np.ndarray, faces: np.ndarray, target: int, importance: n
     for a, b in _edges(faces)[0].tolist():
         push(a, b)
         push(b, a)
+    shown = counter("decimation", max(len(faces) - target, 0), "triangles")
     while len(alive) > target and queue:
         _, gone, kept, version_gone, version_kept = heapq.heappop(queue)
         if version[gone] != version_gone or version[kept] != version_kept or not faces_at[gone]:
@@ -73,6 +76,8 @@ def decimate(vertices: np.ndarray, faces: np.ndarray, target: int, importance: n
         for v in neighbours(kept):
             push(v, kept)
             push(kept, v)
+        shown.update(min(len(shared), shown.total - shown.n))
+    shown.close()
     return np.array(list(alive.values()), np.int32)
 
 

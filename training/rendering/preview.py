@@ -14,6 +14,7 @@ from fingerpose_ros.files import write_image
 from fingerpose_ros.perception.drawing import FINGER_COLOURS
 from fingerpose_ros.perception.pose.crop import BACKGROUND
 from fingerpose_ros.perception.skeleton import FINGERS, PARENTS
+from training.progress import counter
 
 from .composed_batches import OBJECTS, ComposedBatches
 from .rendered_batches import MOSTLY_STEREO, RenderedBatches
@@ -21,6 +22,8 @@ from .scene_sampling import BACKGROUNDS
 from .sensors import KINDS, SENSORS
 
 COLUMNS = 8
+BATCH = 2 * COLUMNS
+"""Samples that are rendered at a time."""
 
 
 def draw_crop(
@@ -53,14 +56,34 @@ def sheet(tiles: list[np.ndarray], columns: int = COLUMNS) -> np.ndarray:
     return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
 
 
-def _batch(args: argparse.Namespace) -> tuple[dict[str, np.ndarray], list[str]]:
-    """A batch, and each sample's background or held object."""
-    if not args.backgrounds:
+def _tiles(args: argparse.Namespace) -> list[np.ndarray]:
+    """The samples' pictures, each with its hand, background or held object, sensor and distance."""
+    if args.backgrounds:
+        batches = ComposedBatches(args.size, BATCH, args.seed, tuple(args.backgrounds), args.difficulty)
+    else:
         sensors = tuple(args.sensor or MOSTLY_STEREO)
-        batch = RenderedBatches(args.size, args.count, args.seed, args.difficulty, sensors=sensors)[0]
-        return batch, [BACKGROUNDS[k] for k in batch["background"]]
-    batch = ComposedBatches(args.size, args.count, args.seed, tuple(args.backgrounds), args.difficulty)[0]
-    return batch, [OBJECTS[k] if k >= 0 else "" for k in batch["object"]]
+        batches = RenderedBatches(args.size, BATCH, args.seed, args.difficulty, sensors=sensors)
+    tiles: list[np.ndarray] = []
+    shown = counter("rendering", args.count)
+    while len(tiles) < args.count:
+        batch = batches[len(tiles) // BATCH]
+        for i in range(min(BATCH, args.count - len(tiles))):
+            tiles.append(_tile(batch, i))
+            shown.update()
+    shown.close()
+    return tiles
+
+
+def _tile(batch: dict[str, np.ndarray], i: int) -> np.ndarray:
+    present = batch["present"][i]
+    tile = draw_crop(batch["image"][i, 0], batch["uvd"][i] if present else None, batch["visible"][i])
+    hand = "R" if batch["right"][i] else "L" if present else "-"
+    if "background" in batch:
+        scene = BACKGROUNDS[batch["background"][i]]
+    else:
+        scene = OBJECTS[batch["object"][i]] if batch["object"][i] >= 0 else ""
+    sensor = list(SENSORS)[batch["sensor"][i]]
+    return caption(tile, f"{hand} {scene} {sensor} {batch['distance'][i]:.2f}")
 
 
 def main(argv: list[str]) -> None:
@@ -77,19 +100,14 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--backgrounds", nargs="+", type=Path, metavar="DIR", help="recordings to compose hands into")
     args = parser.parse_args(argv)
+    if args.count < 1:
+        parser.error(f"--count is {args.count}; it must be at least 1")
     if args.backgrounds and args.sensor:
         parser.error("--sensor is for rendered scenes: recorded ones have the sensor of their camera")
     try:
-        batch, scenes = _batch(args)
+        tiles = _tiles(args)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    tiles = []
-    for i in range(args.count):
-        shown = batch["present"][i]
-        tile = draw_crop(batch["image"][i, 0], batch["uvd"][i] if shown else None, batch["visible"][i])
-        hand = "R" if batch["right"][i] else "L" if shown else "-"
-        sensor = list(SENSORS)[batch["sensor"][i]]
-        tiles.append(caption(tile, f"{hand} {scenes[i]} {sensor} {batch['distance'][i]:.2f}"))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     try:
         write_image(args.out, sheet(tiles))

@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from fingerpose_ros.files import write_arrays
 from fingerpose_ros.perception.anatomy import CUPPING, FLEXION_LIMITS, THUMB_ROLL_LIMITS
 from fingerpose_ros.recording.frame_folder import natural_order
+from training.progress import progress
 
 from . import poses
 from .hands import ADULT_LENGTH, FINGERS, MCPS, METACARPALS, THUMB, Angles, HandBank
@@ -247,7 +248,7 @@ class Fit:
             ends = (self.ends(self._pose(columns)) - self.targets) * weights
             return np.concatenate([ends.reshape(-1, 5, 9), columns * prior], axis=2)
 
-        for _ in range(STEPS):
+        for _ in progress(range(STEPS), "fitting", "steps"):
             now = residuals(columns)
             slopes = [(residuals(columns + STEP_ANGLE * unit) - now) / STEP_ANGLE for unit in np.eye(5)]
             jacobian = np.stack(slopes, axis=3)  # (n, 5, 14, 5)

@@ -78,6 +78,7 @@ class ModelFile(GraphFile):
                 from other weights than those at `path`.
         """
         path = model_path(path)
+        _require(path, "export")  # also for int8, so that the message names the path given
         keys = {"fingerposenet", "input_size", "calibration"}
         if precision == "int8":
             path, weights = int8_path(path), path
@@ -106,6 +107,13 @@ def int8_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}_int8{path.suffix}")
 
 
+def _require(path: Path, tool: str) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no model at {path}; give the path of a file that ./run training {tool} wrote"
+        )
+
+
 def checked_header(path: Path, keys: set[str], tool: str) -> dict[str, str]:
     """The header's metadata of an exported file whose checksum is right and which has all `keys`.
 
@@ -116,10 +124,7 @@ def checked_header(path: Path, keys: set[str], tool: str) -> dict[str, str]:
         FileNotFoundError: there is no such file, or no checksum beside it.
         ValueError: its checksum differs, or `tool` did not write it.
     """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no model at {path}; give the path of a file that ./run training {tool} wrote"
-        )
+    _require(path, tool)
     verify(path)
     try:
         with safe_open(path, "np") as file:

@@ -28,9 +28,10 @@ def copy(tmp_path, model):
     return path
 
 
-def test_a_missing_model_is_rejected_with_its_path(tmp_path):
+@pytest.mark.parametrize("precision", ["f32", "int8"])
+def test_a_missing_model_is_rejected_with_its_path(tmp_path, precision):
     with pytest.raises(FileNotFoundError, match=r"no model at .*none\.safetensors"):
-        backends.create_backend("openvino", "cpu", tmp_path / "none.safetensors")
+        backends.create_backend("openvino", "cpu", tmp_path / "none.safetensors", precision)
 
 
 @pytest.mark.parametrize("position", [0.0, 0.3, 0.6, 0.999])

@@ -236,12 +236,13 @@ def test_two_hands_of_one_side_are_no_body(bank):
         pose_body(rng, bank, [], UP)
 
 
-def test_decimation_keeps_the_shape_and_caps_close_it():
+def test_decimation_keeps_the_shape_and_caps_close_it(capsys):
     ball = revolve(np.stack([np.sin(np.linspace(0, np.pi, 17)).round(9), np.linspace(-1, 1, 17)], axis=1), 24)
     vertices = ball.vertices.astype(float)
     upper = ball.faces[(vertices[ball.faces][:, :, 1] > -0.01).all(1)]
     coarse = decimate(vertices, upper, 120, np.ones(len(vertices)))
     assert len(coarse) <= 120
+    assert f"{len(upper) - 120}/{len(upper) - 120}" in capsys.readouterr().err
     closed = np.concatenate([coarse, cap(coarse, vertices)])
     edges = {(a, b) for face in closed.tolist() for a, b in zip(face, (*face[1:], face[0]), strict=True)}
     assert all((b, a) in edges for a, b in edges)
