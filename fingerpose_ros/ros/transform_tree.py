@@ -111,7 +111,7 @@ class TransformTree:
         known = {*self._edges, *(edge.parent for edge in self._edges.values())}
         for frame in frames:
             if frame not in known:
-                raise TransformUnavailable(f"no transform of a frame {frame!r} has arrived; is it spelt correctly?")
+                raise TransformUnavailable(f"no transform of a frame {frame!r} has arrived; check its spelling")
 
     def _ancestors(self, frame: str) -> list[str]:
         """The frame, its parent, and so on to the root."""

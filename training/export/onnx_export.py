@@ -42,6 +42,7 @@ from fingerpose_ros.perception.pose.model_file import ModelFile, checksum
 from fingerpose_ros.perception.pose.network import load_network
 from fingerpose_ros.perception.skeleton import JOINTS
 from training.learning.losses import HALF_CUBE_MM
+from training.progress import counter
 
 from .agreement import synthetic_crops
 
@@ -110,11 +111,15 @@ def export(model: Path | str, detector: Path | str, out: Path) -> dict:
         FileNotFoundError, ValueError: a file cannot be used, or ONNX Runtime and OpenVINO do not agree.
     """
     model_file, detector_file = ModelFile.open(model), DetectorFile.open(detector)
-    pose, others = pose_network(model_file), detector_networks(detector_file)
-    measured = {
-        "fingerposenet": pose_difference(pose, model_file, synthetic_crops(model_file.input_size, CROPS)),
-        "detector": detector_difference(others, detector_file),
-    }
+    with counter("conversion and comparison", 4, "steps") as shown:
+        pose = pose_network(model_file)
+        shown.update()
+        others = detector_networks(detector_file)
+        shown.update()
+        measured = {"fingerposenet": pose_difference(pose, model_file, synthetic_crops(model_file.input_size, CROPS))}
+        shown.update()
+        measured["detector"] = detector_difference(others, detector_file)
+        shown.update()
     if differing := disagreements(measured):
         raise ValueError(f"nothing is written: ONNX Runtime and OpenVINO differ: {'; '.join(differing)}")
     described = conventions(model_file, detector_file, (pose, *others.values())) | {"difference": measured}

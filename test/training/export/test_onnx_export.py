@@ -143,7 +143,9 @@ def test_nothing_is_written_if_the_engines_disagree(models, tmp_path, monkeypatc
     with pytest.raises(SystemExit) as exit_code:
         onnx_export.main(["--model", str(models[0]), "--detector", str(models[1]), "--out", str(tmp_path)])
     assert exit_code.value.code == 1
-    assert re.search(r"nothing is written: .*fingerposenet in position_mm by .*limit 0\.1", capsys.readouterr().err)
+    error = capsys.readouterr().err
+    assert re.search(r"nothing is written: .*fingerposenet in position_mm by .*limit 0\.1", error)
+    assert "4/4" in error
     assert list(tmp_path.iterdir()) == []
 
 
