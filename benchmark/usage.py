@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from fingerpose_ros.replay.node_process import cpu_seconds
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -30,9 +32,8 @@ class Usage:
     @staticmethod
     def of(pid: int) -> "Usage":
         process = Path(f"/proc/{pid}")
-        after_name = process.joinpath("stat").read_text().rpartition(")")[2].split()
         status = dict(line.split(":", 1) for line in process.joinpath("status").read_text().splitlines())
-        cpu = (int(after_name[11]) + int(after_name[12])) / _TICKS
+        cpu = cpu_seconds(pid)
         return Usage(
             cpu=cpu,
             others=_busy_time() - cpu - (0 if pid == os.getpid() else time.process_time()),

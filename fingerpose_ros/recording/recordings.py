@@ -42,19 +42,23 @@ def depth_frames(bag: DepthBag, distortion: str = AUTO) -> Iterator[DepthFrame]:
     """The images of a bag in order, without those that the node would reject."""
     for recorded in bag.images():
         try:
-            frame = depth_frame(bag, recorded, distortion)
+            frame = depth_frame(recorded, bag.transport, distortion)
         except Rejected:
             continue
         yield frame
 
 
-def depth_frame(bag: DepthBag, recorded: RecordedImage, distortion: str = AUTO) -> DepthFrame:
-    """Decode one image of `bag`; `distortion` as the node's parameter of that name.
+def depth_frame(recorded: RecordedImage, transport: str, distortion: str = AUTO) -> DepthFrame:
+    """Decode one image.
+
+    Args:
+        transport: "raw" or "compressedDepth".
+        distortion: as the node's parameter of that name.
 
     Raises:
         Rejected: the node would reject the image or its camera info.
     """
-    if bag.transport == "raw":
+    if transport == "raw":
         image = from_image(deserialize_message(recorded.image, Image))
     else:
         image = from_compressed(deserialize_message(recorded.image, CompressedImage))

@@ -1,6 +1,7 @@
 """Running the node in a process of its own, as on a robot."""
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -51,6 +52,10 @@ class NodeProcess:
         if code is not None:
             raise NodeFailed(f"the node ended with code {code}:\n{self.log_tail()}")
 
+    def cpu_seconds(self) -> float:
+        """CPU time since its start; see `cpu_seconds`."""
+        return cpu_seconds(self.pid)
+
     def stop(self) -> None:
         """Stop the node as Ctrl-C would, and kill it if it does not stop."""
         if self._process.poll() is None:
@@ -64,6 +69,12 @@ class NodeProcess:
     def log_tail(self) -> str:
         """The end of the node's output."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and its threads since its start, seconds. FileNotFoundError: it has ended."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _end_with_parent() -> None:

@@ -64,7 +64,7 @@ def write_sheet(path: Path, bag: DepthBag, answers: Hands, truth: Hands | None, 
     for index, recorded in enumerate(bag.images()):
         if index in chosen:
             with suppress(Rejected):  # the node rejected it, too
-                tiles.append(_tile(index, depth_frame(bag, recorded, distortion), answers, truth))
+                tiles.append(_tile(index, depth_frame(recorded, bag.transport, distortion), answers, truth))
     write_image(path, grid(tiles or [np.zeros((TILE_WIDTH, TILE_WIDTH, 3), np.uint8)], COLUMNS))
 
 

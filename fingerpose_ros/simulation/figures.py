@@ -10,7 +10,7 @@ from fingerpose_ros.perception.skeleton import FINGER_JOINTS
 
 from .robot import SimulatedRobot
 from .settings import RobotSettings
-from .teleoperation import Positions, Teleoperation
+from .supervisor import Positions, Teleoperation
 
 PINCHED, APART = 0.03, 0.06
 """Distances of the tips of the person's thumb and index finger: a pinch below, none above. Metres."""
@@ -38,6 +38,7 @@ class Timing:
         rate: commands per second while the robot is commanded.
         image_to_pose, image_to_command, added: medians, seconds; `added` from the hand poses to the command.
         tracking_error: RMS of the robot's joints from the last command: radians, or metres of sliding joints.
+        load: share of a core that the retarget node took.
     """
 
     images: int
@@ -48,6 +49,7 @@ class Timing:
     image_to_command: float
     added: float
     tracking_error: float
+    load: float
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def timing(record: Teleoperation) -> Timing:
         images=len(sent), answered=len(poses), commands=len(commands), rate=1 / _mean(gaps[gaps < COMMANDED]),
         image_to_pose=_median(answers - images), image_to_command=_median((following - images)[commanded]),
         added=_median((following - answers)[commanded]), tracking_error=_tracking_error(record),
+        load=record.load,
     )  # fmt: skip
 
 

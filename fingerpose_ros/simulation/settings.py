@@ -68,6 +68,8 @@ def read_settings(robot: str) -> RobotSettings:
     for file in (settings.urdf, settings.parameters):
         if not file.is_file():
             raise FileNotFoundError(f"{path} names {file}, which does not exist")
+    if "/**:" not in settings.parameters.read_text():
+        raise ValueError(f"{settings.parameters} must have its parameters under /**, as config/retarget.yaml has")
     return settings
 
 

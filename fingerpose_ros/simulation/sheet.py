@@ -1,5 +1,6 @@
 """A sheet of moments of a teleoperation: the depth image with the person's skeleton, and beside it the robot."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from fingerpose_ros.recording.recordings import DepthFrame, depth_frame
 from fingerpose_ros.replay.report import MAX_DRAWN_DEPTH, grid
 from fingerpose_ros.ros.rejection import Rejected
 
+from .live import LiveImages
 from .rendering import RobotPictures
 from .settings import RobotSettings
-from .teleoperation import Teleoperation
+from .supervisor import Teleoperation
 
 COLUMNS, MOMENTS = 4, 12
 
@@ -27,10 +29,15 @@ SHOWN_RADIUS = 0.17
 """Of what is shown around the palm, metres."""
 
 
-def write_sheet(path: Path, bag: DepthBag, record: Teleoperation, settings: RobotSettings, lag: float) -> None:
+def write_sheet(
+    path: Path, source: DepthBag | LiveImages, stamps: Iterable[int], record: Teleoperation, settings: RobotSettings,
+    lag: float,
+) -> None:  # fmt: skip
     """Write a sheet of moments at which the person's hand is seen, evenly over the recording.
 
     Args:
+        source: of the images.
+        stamps: of the images that it has.
         lag: seconds after an image at which the robot is shown beside it.
 
     Raises:
@@ -40,18 +47,19 @@ def write_sheet(path: Path, bag: DepthBag, record: Teleoperation, settings: Robo
     sent = dict(record.images)
     seen = [
         stamp
-        for stamp in sent
-        if any(hand.handedness == settings.handedness and hand.valid.all() for hand in hands.get(stamp, []))
+        for stamp in stamps
+        if stamp in sent
+        and any(hand.handedness == settings.handedness and hand.valid.all() for hand in hands.get(stamp, []))
     ]
     chosen = {seen[i] for i in np.linspace(0, len(seen) - 1, min(len(seen), MOMENTS)).round().astype(int)}
     times = np.array([at for at, _ in record.states])
     tiles = []
     with RobotPictures(settings.urdf.read_text(), settings.base, settings.view, SIZE) as pictures:
-        for recorded in bag.images():
+        for recorded in source.images():
             if recorded.stamp not in chosen:
                 continue
             with suppress(Rejected):  # the node rejected it, too
-                person = _person(depth_frame(bag, recorded), hands[recorded.stamp], settings.handedness)
+                person = _person(depth_frame(recorded, source.transport), hands[recorded.stamp], settings.handedness)
                 state = min(int(np.searchsorted(times, sent[recorded.stamp] + lag)), len(times) - 1)
                 second = sent[recorded.stamp] - record.images[0][1]
                 tiles.append(

@@ -32,6 +32,7 @@ def robot(tmp_path):
     [
         (["nosuch", "--robot", "ROBOT"], "nosuch does not exist"),
         (["--robot", "nosuch"], "no robot 'nosuch'; give one of allegro, panda"),
+        (["mine", "--topic", "/depth/image"], "give either the recording mine or --topic /depth/image, not both"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_written(options, message, robot, tmp_path, monkeypatch, capsys):
@@ -50,16 +51,18 @@ def test_a_robot_that_cannot_be_simulated_is_reported_with_the_end_of_its_log(ro
 
 
 def test_the_table_says_what_was_measured_and_what_was_not():
-    times = Timing(300, 290, 400, 50.4, 0.013, 0.016, 0.003, 0.0512)
+    times = Timing(300, 290, 400, 50.4, 0.013, 0.016, 0.003, 0.0512, 0.123)
     like = Agreement(120, 110, 0.21, 0.951, 0.9, 1.4, 20, 0.95, 80, 1.0)
     table = describe(times, like, {"hand_lost": 2, "jump": 1})
     for text in (
-        "290 of 300", "400, 50 a second", "13.0 ms", "16.0 ms, 3.0 ms", "0.051", "3: 2 hand lost, 1 jump",
+        "290 of 300", "400, 50 a second",
+        "13.0 ms", "16.0 ms, 3.0 ms", "0.051", "0.12 of a core", "3: 2 hand lost, 1 jump",
         "110 of 120", "0.21 s", "correlation 0.95", "95% of 20", "100% of 80",
     ):  # fmt: skip
         assert text in table
-    nothing = describe(Timing(3, 0, 0, *[np.nan] * 5), Agreement(0), {})
+    nothing = describe(Timing(3, 0, 0, *[np.nan] * 6), Agreement(0), {})
     assert "nan" not in nothing and "not compared" in nothing
+    assert "person" not in nothing and "true hand" not in describe(times, None, {})
 
 
 def test_the_sample_shows_fists_pointing_and_a_pinch_with_each_finger_and_then_two_hands():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,22 @@ def test_a_lost_hand_holds_then_eases_to_the_rest_pose_then_disables(enabled):
     wait(0.5)
     assert len(enabled.commands) == count
     assert enabled.enable().success
+
+
+def test_a_lost_hand_is_followed_no_longer_than_0_3_s(before):
+    """It is lost while the gripper is on its way to the hand's opening."""
+    operator = before(max_linear_velocity=0.02, ramp_time=0.0, rest_pose=["finger_1=0.0"], hold_time=0.5)
+    operator.hands = [make_hand(AT, bend=-0.5)]  # wider than the gripper is
+    wait(0.3)
+    assert operator.enable().success
+    wait(0.4)
+    gone, operator.hands = time.monotonic(), []
+    operator.wait_for("disabled: the operator's hand (track 1) is not in view; the robot is in its rest pose")
+    before_it = np.array([position[0] for at, position in operator.commands if at < gone])
+    after = np.array([position[0] for at, position in operator.commands if at > gone + 0.3])
+    assert np.ptp(before_it) > 0.002 and after[0] < 0.039  # it moved, and had not arrived
+    assert (after[:5] == after[0]).all()  # held
+    assert (np.diff(after) <= 0).all() and after[-1] == 0  # then eased to the rest pose
 
 
 def test_a_hand_that_comes_back_in_time_is_followed_again(enabled):
@@ -252,7 +269,8 @@ def test_the_dead_man_switch_is_needed(before):
     operator.wait_for("paused: the dead-man switch is not held")
 
 
-def test_a_killed_pose_node_holds(before, ros_context):
+@pytest.mark.parametrize("fault", ["the pose node is killed", "the images stop"])
+def test_without_answers_of_a_real_pose_node_it_holds(before, ros_context, fault):
     """A real `hand_pose_node` process with a stand-in estimator, fed with images."""
     operator = before()
     operator.hands = None
@@ -265,14 +283,17 @@ def test_a_killed_pose_node_holds(before, ros_context):
         infos.publish(camera_info(depth.shape[1], depth.shape[0], stamp))
         images.publish(image(depth, stamp))
 
-    camera.create_timer(1 / 30, show)
+    timer = camera.create_timer(1 / 30, show)
     support = Path(__file__).parents[1] / "support"
     process = subprocess.Popen([sys.executable, support / "stand_in_node.py"], cwd=support)
     try:
         with spinning(camera):
             assert wait_until(lambda: operator.enable().success, 20)
             operator.wait_for("following")
-            process.kill()
+            if fault == "the images stop":
+                timer.cancel()
+            else:
+                process.kill()
             held(operator, "no hand pose arrives")
     finally:
         process.kill()

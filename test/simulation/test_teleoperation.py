@@ -15,30 +15,23 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("fingerpose_ros.simulation.robot", reason="MuJoCo is not installed (requirements/test.txt)")
 
 from bags import depth_frame, write_bag
-from robots import MAPPING, MOTORS, hand_urdf
+from robots import MOTORS, hand_urdf
 from stand_in import make_hand
+from teleoperated import STAND_IN, three_fingers
 
 from fingerpose_ros.recording.bag_reader import DepthBag
 from fingerpose_ros.simulation.figures import agreement, timing
 from fingerpose_ros.simulation.robot import SimulatedRobot
 from fingerpose_ros.simulation.settings import RobotSettings
-from fingerpose_ros.simulation.teleoperation import Teleoperation, teleoperate
+from fingerpose_ros.simulation.supervisor import Teleoperation
+from fingerpose_ros.simulation.teleoperation import teleoperate
 
-STAND_IN = (sys.executable, str(Path(__file__).parents[1] / "support" / "stand_in_node.py"))
 LAG = 0.2
 
 
 @pytest.fixture
 def robot(tmp_path) -> RobotSettings:
-    (tmp_path / "hand.urdf").write_text(hand_urdf())
-    (tmp_path / "mapping.yml").write_text(MAPPING)
-    (tmp_path / "parameters.yaml").write_text(
-        "/**: {ros__parameters: {hand_link: hand, ramp_time: 0.1, mapping: %s}}" % (tmp_path / "mapping.yml")
-    )
-    return RobotSettings(
-        tmp_path / "hand.urdf", tmp_path / "parameters.yaml", "right", "hand", (0, 0), ("thumb_tip", "fore_tip"),
-        ("fore_inner", "fore_outer"),
-    )  # fmt: skip
+    return three_fingers(tmp_path)
 
 
 def test_the_person_in_a_recording_moves_the_robot(ros_context, robot, tmp_path, monkeypatch):
@@ -57,7 +50,7 @@ def test_the_person_in_a_recording_moves_the_robot(ros_context, robot, tmp_path,
     assert {name: state[name] for name in last} == pytest.approx(last, abs=0.02)
     assert np.ptp([command["fore_inner"] for _, command in record.commands]) > 0.05
     figures = timing(record)
-    assert 20 < figures.rate < 100
+    assert 20 < figures.rate < 100 and 0 < figures.load < 1
     assert 0 < figures.added < figures.image_to_command < 0.5
 
 
