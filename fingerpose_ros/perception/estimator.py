@@ -9,6 +9,7 @@ image after its first prediction. Images that come slowly leave the time to sear
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -23,7 +24,7 @@ from .pose.prediction import Backend
 from .settings import EstimatorSettings
 from .sphere import Sphere, within_any
 from .tracking.association import Seen, associate, one_track_a_hand
-from .tracking.poses import Pairs, first_in_line, is_promising, predict_poses
+from .tracking.poses import Pairs, crops_of, first_in_line, is_promising, predict_poses
 from .tracking.rejections import Rejections
 from .tracking.tracks import Track
 
@@ -59,6 +60,7 @@ class HandPoseEstimator:
 
     def __init__(self, backend: Backend, detector: Detector, settings: EstimatorSettings):
         self._backend, self._detector, self._settings = backend, detector, settings
+        self._threads = ThreadPoolExecutor(1, "poses") if backend.concurrent else None
         self._next_id = 1
         self.reset()
 
@@ -103,16 +105,10 @@ class HandPoseEstimator:
         self.finish()
         elapsed = np.inf if self._stamp is None else stamp - self._stamp
         self._stamp = stamp
-        distances = self._settings.min_distance, self._settings.max_distance
-        expected = np.array([track.predict_palm(stamp) for track in self._tracks]).reshape(-1, 3)
-        detections = [
-            detection
-            for detection in self._detector.detect(depth_m, camera, distances, expected)
-            if not within_any(detection.palm, ignored)
-        ]
+        predictor = CropPredictor(self._backend, self._settings.cube_half_size, depth_m, camera)
+        detections = [one for one in self._detect(predictor) if not within_any(one.palm, ignored)]
         assigned, unassigned = associate(self._tracks, detections, stamp)
         pairs: Pairs = list(zip(self._tracks, assigned, strict=True))
-        predictor = CropPredictor(self._backend, self._settings.cube_half_size, depth_m, camera)
         likely = [pair for pair in pairs if self._is_likely(pair[0])]
         unsure = [pair for pair in pairs if not self._is_likely(pair[0])]
         unsure += [(self._new_track(detection), detection) for detection in self._possible_hands(unassigned)]
@@ -138,6 +134,17 @@ class HandPoseEstimator:
         rest, self._rest = self._rest, None
         if rest:
             rest()
+
+    def _detect(self, predictor: CropPredictor) -> list[Detection]:
+        """Detect hands. Meanwhile, tracks are predicted where they should be; few are detected elsewhere."""
+        distances = self._settings.min_distance, self._settings.max_distance
+        expected = np.array([track.predict_palm(self._stamp) for track in self._tracks]).reshape(-1, 3)
+        image = predictor.depth_m, predictor.camera
+        if not self._threads:
+            return self._detector.detect(*image, distances, expected)
+        likely: Pairs = [(track, None) for track in self._tracks if self._is_likely(track)]
+        with predictor.ahead(crops_of(predictor, likely, self._settings, self._stamp), self._threads):
+            return self._detector.detect(*image, distances, expected)
 
     def _is_likely(self, track: Track) -> bool:
         """Whether an image's result waits for it: it is tracked, or probably will be after its second prediction."""

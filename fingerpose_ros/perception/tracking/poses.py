@@ -6,6 +6,7 @@ import numpy as np
 
 from ..detection.confidence import mean_probability
 from ..detection.detector import Detection
+from ..pose.crop import Crop
 from ..pose.crop_predictor import CropPrediction, CropPredictor
 from ..settings import EstimatorSettings
 from .tracks import Track
@@ -28,17 +29,22 @@ def predict_poses(
 ) -> list[CropPrediction | None]:
     """The pose of each track at `stamp` seconds, all in one request. The tracks' handedness is updated."""
     sides = [_sides(track, settings) for track, _ in pairs]
-    crops = [
-        predictor.crop(_place(track, detection, stamp), side, track.direction)
-        for (track, detection), of_track in zip(pairs, sides, strict=True)
-        for side in of_track
-    ]
+    crops = crops_of(predictor, pairs, settings, stamp)
     predicted = iter(predictor.predict(crops))
     of_sides = [[next(predicted) for _ in of_track] for of_track in sides]
     return [
         _likelier(track, predictions, settings, stamp)
         for (track, _), predictions in zip(pairs, of_sides, strict=True)
     ]  # fmt: skip
+
+
+def crops_of(predictor: CropPredictor, pairs: Pairs, settings: EstimatorSettings, stamp: float) -> list[Crop | None]:
+    """The crops that `predict_poses` needs. Few depend on the detection, see `ELSEWHERE`."""
+    return [
+        predictor.crop(_place(track, detection, stamp), side, track.direction)
+        for track, detection in pairs
+        for side in _sides(track, settings)
+    ]
 
 
 def is_promising(prediction: CropPrediction | None) -> bool:
