@@ -40,7 +40,8 @@ LONG_INTERVAL = 0.15
 """Seconds between two images beyond which no search is postponed. There is time, and a second hand would be late."""
 
 SEARCH_INTERVAL = 0.06
-"""Seconds between two searches that are postponed: every second image at 30 Hz, so that they leave time."""
+"""Seconds between two searches that are postponed, so that they leave time: every second image at 30 Hz. When images
+come more slowly, also every second one, as the computer may be busy."""
 
 MAX_UNSEEN = 0.3
 """Seconds after which a track ends that is not seen. Until then the hand is absent; seen again, it is the same."""
@@ -117,7 +118,7 @@ class HandPoseEstimator:
             seen += self._search(predictor, unsure, ignored)
             return self._end_image(seen, likely + unsure, [], ignored)
         hands = self._end_image(seen, likely, unsure, ignored)
-        if unsure and stamp - self._searched >= SEARCH_INTERVAL:
+        if unsure and stamp - self._searched >= max(SEARCH_INTERVAL, 1.5 * elapsed):
             self._searched = stamp
             self._rest = partial(self._search_in_part, predictor, unsure, seen, ignored)
         return hands
