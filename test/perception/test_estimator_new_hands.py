@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from oracle import LEFT, RIGHT, estimator, left_at, right_at, see
 
-from fingerpose_ros.perception.estimator import LONG_INTERVAL, TENTATIVE_IMAGES
+from fingerpose_ros.perception.estimator import LONG_INTERVAL, TENTATIVE_IMAGES, WORTHWHILE
 from fingerpose_ros.perception.kinematics import palm_position
 from fingerpose_ros.perception.tracking.rejections import FIRST_WAIT, SURER
 
@@ -101,8 +101,13 @@ def test_a_second_hand_is_reported_at_once_in_an_image_in_which_the_tracked_one_
     assert hand.handedness == "left"
 
 
-def test_beside_a_tracked_hand_places_that_are_no_hand_are_predicted_ever_more_rarely(oracle):
+@pytest.mark.parametrize(("present", "requests"), [(0.9 * WORTHWHILE, 1), (1.1 * WORTHWHILE, 2)])
+def test_beside_a_tracked_hand_places_that_are_no_hand_are_predicted_ever_more_rarely(
+    oracle, monkeypatch, present, requests
+):
     follow, tries = estimator(oracle), []
+    original = oracle.predict
+    monkeypatch.setattr(oracle, "predict", lambda crop: (*original(crop)[:3], max(present, original(crop)[3] - 0.03)))
     see(follow, oracle, [right_at(0.16)], 0.0)
     oracle.false = [(-0.2, 0.1, 0.7)]
     for i in range(1, 61):
@@ -111,8 +116,8 @@ def test_beside_a_tracked_hand_places_that_are_no_hand_are_predicted_ever_more_r
         follow.finish()
         assert oracle.batches[0] == 1
         tries += [i / 30] if len(oracle.batches) > 1 else []
-    assert tries[0] == 1 / 30 and len(tries) % 2 == 0  # a place is predicted twice each time
-    waits = np.array(tries[2::2]) - tries[1:-1:2]
+    assert tries[0] == 1 / 30 and len(tries) % requests == 0
+    waits = np.array(tries[requests::requests]) - tries[requests - 1 : -1 : requests]
     assert (waits >= FIRST_WAIT).all() and (np.diff(waits) > -1e-6).all() and 3 <= len(waits) <= 6
 
 
