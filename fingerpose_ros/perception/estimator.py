@@ -3,9 +3,9 @@
 In every image: detect, associate the detections with tracks, predict the poses of tracked hands, then those of new
 hands, update the tracks. A new hand is accepted in `HandPoseEstimator._confirm`.
 
-A possible new hand takes several predictions, and is mostly none. So while a tracked hand is seen and images come fast,
-the image's result does not wait for it, and each image is searched in one small request: a second hand is reported one
-image after its first prediction. Images that come slowly leave the time to search them completely.
+A possible new hand takes several predictions, and is mostly none. So while a tracked hand is seen, the image's result
+does not wait for it. Every second image is searched then, in one small request, and a second hand is reported in one of
+the next images. Images that come slowly leave the time to search them completely.
 """
 
 from collections.abc import Callable, Sequence
