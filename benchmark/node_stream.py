@@ -40,7 +40,7 @@ class Window:
         seconds: duration.
         sent: stamp in nanoseconds of each image -> `time.monotonic()` when it was sent.
         answers: seconds from sending an image to its answer, for each answer.
-        hands: number of hands in all answers.
+        hands, most: number of hands in all answers, and the most in one.
         before, after: the node's resource usage.
     """
 
@@ -48,6 +48,7 @@ class Window:
     sent: dict[int, float] = field(default_factory=dict)
     answers: list[float] = field(default_factory=list)
     hands: int = 0
+    most: int = 0
     before: Usage | None = None
     after: Usage | None = None
 
@@ -73,16 +74,14 @@ class NodeStream:
         self._node = Node("camera", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
+        self._compressed = compressed
+        self.show(self.messages(frames))
         if compressed:
-            self._frames = [compressed_depth(Header(), depth) for depth in frames]
-            for message in self._frames:
-                message.data = array.array("B", message.data)  # the only type that rclpy sends quickly
             parameters = parameters | {"image_transport": "compressedDepth"}
             self._images = self._node.create_publisher(
                 CompressedImage, TOPIC + TRANSPORT_SUFFIX, qos_profile_sensor_data
             )
         else:
-            self._frames = [to_image(DepthImage(Header(), depth)) for depth in frames]
             self._images = self._node.create_publisher(Image, TOPIC, qos_profile_sensor_data)
         self._infos = self._node.create_publisher(CameraInfo, "depth/camera_info", qos_profile_sensor_data)
         self._node.create_subscription(HandPoseArray, "hand_poses", self._on_answer, 100)
@@ -103,6 +102,19 @@ class NodeStream:
         rclpy.try_shutdown(context=self._context)
         self._folder.cleanup()
 
+    def messages(self, frames: Sequence[np.ndarray]) -> list[Image] | list[CompressedImage]:
+        """The messages of depth images (height, width) uint16 millimetres."""
+        if not self._compressed:
+            return [to_image(DepthImage(Header(), depth)) for depth in frames]
+        messages = [compressed_depth(Header(), depth) for depth in frames]
+        for message in messages:
+            message.data = array.array("B", message.data)  # the only type that rclpy sends quickly
+        return messages
+
+    def show(self, messages: list[Image] | list[CompressedImage]) -> None:
+        """Send these from now on, as many as before, from that which follows the last one."""
+        self._frames = messages
+
     def first_pose(self) -> float:
         """Send images at 30 Hz until an answer has a hand. Returns the seconds from the node's start to this answer.
 
@@ -110,17 +122,17 @@ class NodeStream:
             NodeFailed: the node has ended.
             TimeoutError: there is none within `STARTUP_TIMEOUT`.
         """
-        self.stream(STARTUP_TIMEOUT, 30.0, until_hand=True)
+        self.stream(STARTUP_TIMEOUT, 30.0, until_hands=1)
         self.process.check()
         if not self._window.hands:
             raise TimeoutError(f"no hand after {STARTUP_TIMEOUT:.0f} s:\n{self.process.log_tail()}")
         return time.monotonic() - self._started
 
-    def stream(self, seconds: float, rate: float, until_hand: bool = False) -> Window:
-        """Send images at `rate` Hz for `seconds`, or until an answer has a hand."""
+    def stream(self, seconds: float, rate: float, until_hands: int | None = None) -> Window:
+        """Send images at `rate` Hz for `seconds`, or until an answer has so many hands."""
         window = self._window = Window(before=Usage.of(self.process.pid))
         begin = time.monotonic()
-        while (now := time.monotonic()) - begin < seconds and not (until_hand and window.hands):
+        while (now := time.monotonic()) - begin < seconds and (until_hands is None or window.most < until_hands):
             if now - begin >= len(window.sent) / rate:
                 self._send(now)
             due = begin + len(window.sent) / rate - time.monotonic()
@@ -160,3 +172,4 @@ class NodeStream:
         if sent_at is not None:
             self._window.answers.append(time.monotonic() - sent_at)
             self._window.hands += len(message.hands)
+            self._window.most = max(self._window.most, len(message.hands))

@@ -1,5 +1,7 @@
 """The estimator tracking hands; an oracle replaces the network (see `oracle`)."""
 
+from threading import Event
+
 import numpy as np
 import pytest
 from oracle import TABLE, estimator, left_at, right_at, see
@@ -203,3 +205,47 @@ def test_the_confidence_of_a_tracked_hand_follows_its_evidence(oracle):
     assert confidence[30] == pytest.approx(0.99, abs=0.01) and 0.7 < confidence[31] < 0.97
     assert confidence[-1] == pytest.approx(0.7, abs=0.03)
     assert (np.diff(confidence[1:31]) >= -1e-9).all() and (np.diff(confidence[31:]) <= 1e-9).all()
+
+
+def test_tracked_hands_are_predicted_while_the_detector_runs_with_the_same_results(oracle, monkeypatch):
+    detect, infer, predicting = oracle.detect, oracle.infer, Event()
+    together = []
+
+    def slow_detect(*arguments):
+        together.append(predicting.wait(1.0))
+        predicting.clear()
+        return detect(*arguments)
+
+    def announced_infer(images):
+        predicting.set()
+        return infer(images)
+
+    results = []
+    for oracle.concurrent in (False, True):
+        follow = estimator(oracle)
+        if oracle.concurrent:
+            monkeypatch.setattr(oracle, "detect", slow_detect)
+            monkeypatch.setattr(oracle, "infer", announced_infer)
+        oracle.batches.clear()
+        scenes = [right_at(0.01 * i) for i in range(4)] + [right_at(0.12)]  # detected elsewhere in the last image
+        hands = [see(follow, oracle, [scene], i / 30) for i, scene in enumerate(scenes)]
+        results.append(np.array([hand.positions for (hand,) in hands]))
+    np.testing.assert_array_equal(*results)
+    assert together == [False] + [True] * 4
+    assert oracle.batches == [2, 2, 1, 1, 1, 1, 1]
+
+
+def test_an_error_of_the_detector_does_not_disturb_the_next_image(oracle, monkeypatch):
+    oracle.concurrent = True
+    follow, detect = estimator(oracle), oracle.detect
+    see(follow, oracle, [right_at()], 0.0)
+
+    def failing(*arguments):
+        raise RuntimeError("no detection")
+
+    monkeypatch.setattr(oracle, "detect", failing)
+    with pytest.raises(RuntimeError, match="no detection"):
+        see(follow, oracle, [right_at()], 1 / 30)
+    monkeypatch.setattr(oracle, "detect", detect)
+    (hand,) = see(follow, oracle, [right_at()], 2 / 30)
+    assert hand.track_id == 1

@@ -157,7 +157,7 @@ def test_a_prediction_that_is_not_finite_is_an_error(oracle):
 class RandomNetworks:
     """Pose network and detector's networks with random predictions."""
 
-    input_size, description = 16, "random"
+    input_size, description, concurrent = 16, "random", False
 
     def __init__(self, seed):
         self.random = np.random.default_rng(seed)

@@ -33,6 +33,7 @@ class Oracle:
         undetected: palms (3,) near which nothing is detected.
         false: palms (3,) that are detected besides, with this `logit`.
         batches: sizes of the batches so far.
+        concurrent: whether tracked hands are predicted while the detector runs.
         crops: the bytes of a crop's image -> the crop.
     """
 
@@ -46,6 +47,7 @@ class Oracle:
     confidence: Confidence = Confidence(0.0, 1.0, 0.0, 0.0)
     logit: float = 7.0
     input_size: int = 32
+    concurrent: bool = False
     description: str = "oracle"
     batches: list = field(default_factory=list)
     crops: dict = field(default_factory=dict)

@@ -23,7 +23,7 @@ class ReferenceBackend:
     """
 
     def __init__(self, network: FingerPoseNet, size: int, bf16: bool = False):
-        self.network, self.input_size = network, size
+        self.network, self.input_size, self.concurrent = network, size, False
         self.precision = "bf16" if bf16 else "f32"
         self.description = "PyTorch as on a GPU, bf16 in software" if bf16 else "reference backend"
         self._bf16 = bf16

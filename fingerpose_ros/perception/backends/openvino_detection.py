@@ -5,7 +5,7 @@ import openvino as ov
 
 from ..detection.model_file import CLASSIFIER_BATCH, PROPOSAL_BATCH, DetectorFile
 from ..detection.prediction import Classification
-from .openvino_backend import compile_options, shared_core, start
+from .openvino_backend import LANES, compile_options, shared_core, start
 
 
 class OpenVinoDetectionNetworks:
@@ -16,11 +16,12 @@ class OpenVinoDetectionNetworks:
 
     Args:
         model: both networks.
-        threads: number of CPU threads; None leaves it to OpenVINO.
+        threads: number of CPU threads of the pose network; None leaves it to OpenVINO. This network takes one lane's
+            share of them, as both run at the same time.
     """
 
     def __init__(self, model: DetectorFile, threads: int | None = None):
-        core, options = shared_core(), compile_options(threads)
+        core, options = shared_core(), compile_options(threads and max(1, threads // LANES))
         weights = ov.Tensor(model.graph_weights())  # a copy, as the file is small
         self._proposal, self._classifier = (
             start(core, core.read_model(model.graph(name), weights), options) for name in ("proposal", "classifier")

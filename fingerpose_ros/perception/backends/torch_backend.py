@@ -40,7 +40,7 @@ class TorchBackend:
             raise ValueError("precision bf16: backend torch computes in f32 on a CPU; use precision f32, or openvino")
         if threads is not None:
             torch.set_num_threads(threads)
-        self.input_size = model.input_size
+        self.input_size, self.concurrent = model.input_size, False  # detector and network would share all threads
         self._calibration = model.calibration
         torch.backends.cudnn.allow_tf32 = False  # TF32 would make f32 less exact than it claims
         self._bf16 = on_gpu and (precision == "bf16" or (precision == "auto" and _has_bf16()))

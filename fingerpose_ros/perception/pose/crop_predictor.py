@@ -1,5 +1,8 @@
 """Predicting crops: cut crops out of a depth image, run the network on them, and convert its output to metres."""
 
+from collections.abc import Iterator
+from concurrent.futures import Executor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -122,6 +125,7 @@ class CropPredictor:
     def __init__(self, backend: Backend, half_size: float, depth_m: np.ndarray, camera: Camera):
         self._backend, self._half_size = backend, half_size
         self.depth_m, self.camera = depth_m, camera
+        self._known: dict[bytes, CropPrediction] = {}
 
     def crop(self, centre: np.ndarray, handedness: str, direction: np.ndarray | None = None) -> Crop | None:
         """The crop around `centre` (3,), metres; None if the cube would not be in front of the camera.
@@ -136,25 +140,54 @@ class CropPredictor:
         crop = Crop(centre, self._half_size, mirrored=handedness == LEFT)
         return crop if direction is None else crop.upright(direction)
 
+    @contextmanager
+    def ahead(self, crops: list[Crop | None], threads: Executor) -> Iterator[None]:
+        """Predict crops in another thread during this context. After it, `predict` need not predict them again.
+
+        Raises:
+            RuntimeError: the network's output is not finite.
+        """
+        cut = self._cut(crops)
+        running = threads.submit(self._infer, cut)
+        try:
+            yield
+        finally:
+            wait([running])
+        self._known = running.result()
+
     def predict(self, crops: list[Crop | None]) -> list[CropPrediction | None]:
         """Predict all crops in one batch; None for a crop that is None or shows less surface than `MIN_SURFACE`.
 
         Raises:
             RuntimeError: the network's output is not finite.
         """
+        cut = self._cut([crop for crop in crops if crop and _key(crop) not in self._known])
+        known = self._known | self._infer(cut)
+        return [known.get(_key(crop)) if crop else None for crop in crops]
+
+    def _cut(self, crops: list[Crop | None]) -> list[tuple[Crop, np.ndarray]]:
+        """The crops that show enough surface, with their images."""
         size = self._backend.input_size
-        images = [None if crop is None else crop.image(self.depth_m, self.camera, size) for crop in crops]
-        used = [i for i, image in enumerate(images) if image is not None and (image < BACKGROUND).mean() > MIN_SURFACE]
-        predictions: list[CropPrediction | None] = [None] * len(crops)
-        if not used:
-            return predictions
-        batch = self._backend.infer(np.stack([images[i] for i in used])[:, None])
+        cut = [(crop, crop.image(self.depth_m, self.camera, size)) for crop in crops if crop]
+        return [(crop, image) for crop, image in cut if (image < BACKGROUND).mean() > MIN_SURFACE]
+
+    def _infer(self, cut: list[tuple[Crop, np.ndarray]]) -> dict[bytes, CropPrediction]:
+        """The prediction for each `_key` of a crop."""
+        if not cut:
+            return {}
+        batch = self._backend.infer(np.stack([image for _, image in cut])[:, None])
         for name in ("uvd", "sigma", "right", "present"):
             if not np.isfinite(getattr(batch, name)).all():
                 raise RuntimeError(f"the network's {name} is not finite ({self._backend.description})")
-        for n, i in enumerate(used):
-            right = 1 - float(batch.right[n]) if crops[i].mirrored else float(batch.right[n])
-            predictions[i] = CropPrediction(
-                crops[i], images[i], batch.uvd[n], batch.sigma[n], right, float(batch.present[n])
+        predictions = {}
+        for n, (crop, image) in enumerate(cut):
+            right = 1 - float(batch.right[n]) if crop.mirrored else float(batch.right[n])
+            predictions[_key(crop)] = CropPrediction(
+                crop, image, batch.uvd[n], batch.sigma[n], right, float(batch.present[n])
             )
         return predictions
+
+
+def _key(crop: Crop) -> bytes:
+    """The same for crops that show the same."""
+    return crop.centre.tobytes() + crop.to_crop.tobytes()

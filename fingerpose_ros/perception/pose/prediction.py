@@ -29,11 +29,13 @@ class Backend(Protocol):
     Attributes:
         input_size: the side S of its input images, pixels.
         precision: of the network: "f32", "bf16" or "int8".
+        concurrent: whether `infer` is meant to run in another thread while the detector runs.
         description: engine, device and precision, as a text for people.
     """
 
     input_size: int
     precision: str
+    concurrent: bool
     description: str
 
     def infer(self, images: np.ndarray) -> Prediction:

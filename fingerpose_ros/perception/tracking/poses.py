@@ -6,12 +6,16 @@ import numpy as np
 
 from ..detection.confidence import mean_probability
 from ..detection.detector import Detection
+from ..pose.crop import Crop
 from ..pose.crop_predictor import CropPrediction, CropPredictor
 from ..settings import EstimatorSettings
 from .tracks import Track
 
 MIN_FIRST_PRESENCE = 0.005
-"""A new hand is predicted again, centred and turned upright, if its first prediction is at least so probable a hand."""
+"""A new hand is predicted again, centred and upright, if its first prediction is at least so probable a hand."""
+
+SEARCHED = 2
+"""Crops for a postponed search, in each image: one possible hand and its mirror image."""
 
 ELSEWHERE = 0.06
 """A track whose detection is farther from where its palm should be, in metres, is predicted where it is detected."""
@@ -23,22 +27,41 @@ Pairs = list[tuple[Track, Detection | None]]
 def predict_poses(
     predictor: CropPredictor, pairs: Pairs, settings: EstimatorSettings, stamp: float
 ) -> list[CropPrediction | None]:
-    """The pose of each track at `stamp` seconds, all in one request; those of new hands once more, centred and upright.
+    """The pose of each track at `stamp` seconds, all in one request. The tracks' handedness is updated."""
+    sides = [_sides(track, settings) for track, _ in pairs]
+    crops = crops_of(predictor, pairs, settings, stamp)
+    predicted = iter(predictor.predict(crops))
+    of_sides = [[next(predicted) for _ in of_track] for of_track in sides]
+    return [
+        _likelier(track, predictions, settings, stamp)
+        for (track, _), predictions in zip(pairs, of_sides, strict=True)
+    ]  # fmt: skip
 
-    The tracks' handedness is updated.
-    """
-    tracks = [track for track, _ in pairs]
-    centres = [_place(track, detection, stamp) for track, detection in pairs]
-    poses = _predicted(predictor, tracks, centres, [track.direction for track in tracks], settings, stamp)
-    again = {
-        i: pose for i, pose in enumerate(poses) if not tracks[i].images and pose and pose.present >= MIN_FIRST_PRESENCE
-    }
-    found = again.values()
-    centres, directions = [pose.centre for pose in found], [pose.direction for pose in found]
-    upright = _predicted(predictor, [tracks[i] for i in again], centres, directions, settings, stamp)
-    for i, pose in zip(again, upright, strict=True):
-        poses[i] = pose
-    return poses
+
+def crops_of(predictor: CropPredictor, pairs: Pairs, settings: EstimatorSettings, stamp: float) -> list[Crop | None]:
+    """The crops that `predict_poses` needs. Few depend on the detection, see `ELSEWHERE`."""
+    return [
+        predictor.crop(_place(track, detection, stamp), side, track.direction)
+        for track, detection in pairs
+        for side in _sides(track, settings)
+    ]
+
+
+def is_promising(prediction: CropPrediction | None) -> bool:
+    """Whether a new hand with this first prediction is worth a second one, centred and upright."""
+    return prediction is not None and prediction.present >= MIN_FIRST_PRESENCE
+
+
+def first_in_line(pairs: Pairs, settings: EstimatorSettings) -> tuple[Pairs, Pairs]:
+    """Split possible hands into the first ones, of `SEARCHED` crops together, and the others."""
+    crops = np.cumsum([len(_sides(track, settings)) for track, _ in pairs])
+    count = int(np.searchsorted(crops, SEARCHED, side="right"))
+    return pairs[:count], pairs[count:]
+
+
+def _sides(track: Track, settings: EstimatorSettings) -> tuple[str, ...]:
+    """The handedness, or both, for which a track's crops are predicted."""
+    return track.sides if settings.handedness == "both" else (settings.handedness,)
 
 
 def _place(track: Track, detection: Detection | None, stamp: float) -> np.ndarray:
@@ -46,23 +69,6 @@ def _place(track: Track, detection: Detection | None, stamp: float) -> np.ndarra
     if detection and np.linalg.norm(detection.palm - track.predict_palm(stamp)) > ELSEWHERE:
         return track.centre + detection.palm - track.palm
     return track.predict_centre(stamp)
-
-
-def _predicted(
-    predictor: CropPredictor, tracks: list[Track], centres: list[np.ndarray], directions: list[np.ndarray],
-    settings: EstimatorSettings, stamp: float,
-) -> list[CropPrediction | None]:  # fmt: skip
-    """The poses of tracks in crops with these centres and directions, in one request."""
-    both = settings.handedness == "both"
-    sides = [track.sides if both else (settings.handedness,) for track in tracks]
-    crops = [
-        predictor.crop(centre, side, direction)
-        for centre, direction, of_track in zip(centres, directions, sides, strict=True)
-        for side in of_track
-    ]
-    predicted = iter(predictor.predict(crops))
-    of_sides = [[next(predicted) for _ in of_track] for of_track in sides]
-    return [_likelier(track, predictions, settings, stamp) for track, predictions in zip(tracks, of_sides, strict=True)]
 
 
 def _likelier(

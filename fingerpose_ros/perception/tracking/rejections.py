@@ -9,6 +9,9 @@ from ..detection.detector import APART, Detection
 FIRST_WAIT, LONGEST_WAIT = 0.1, 0.8
 """Seconds until a place is predicted again. The time doubles each time that it is rejected again."""
 
+MEMORY = 1.0
+"""Seconds for which a place is remembered at least, so that its time doubles although others are predicted first."""
+
 SURER = 2.0
 """A place is predicted again at once if the detector's logit has risen by so much."""
 
@@ -38,7 +41,7 @@ class Rejections:
         self._rejections: list[Rejection] = []
 
     def add(self, detections: list[Detection], stamp: float) -> None:
-        """Note the rejected places of an image, and forget those that no image has shown for twice their time."""
+        """Note the rejected places of an image, and forget those that were not rejected again for twice their time."""
         new = []
         for detection in detections:
             waits = [before.wait for before in self._rejections if before.at(detection)]
@@ -46,7 +49,8 @@ class Rejections:
         self._rejections = new + [
             before
             for before in self._rejections
-            if stamp - before.stamp < 2 * before.wait and not any(before.at(detection) for detection in detections)
+            if stamp - before.stamp < max(2 * before.wait, MEMORY)
+            and not any(before.at(detection) for detection in detections)
         ]
 
     def hold(self, detection: Detection, stamp: float) -> bool:
@@ -57,3 +61,7 @@ class Rejections:
             and detection.logit < before.detection.logit + SURER
             for before in self._rejections
         )
+
+    def last(self, detection: Detection) -> float:
+        """When this place was rejected last, seconds; minus infinity if it was not, as far as is remembered."""
+        return max((before.stamp for before in self._rejections if before.at(detection)), default=-np.inf)

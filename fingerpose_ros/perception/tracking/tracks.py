@@ -41,13 +41,14 @@ class Track:
         confidence: probability that it is a hand, by the last image and by `evidence`.
         detector_logit: of the detection in the last image that it was looked for in.
         last_seen: seconds, of the last observation.
-        images: in which it was looked for.
+        images: in which it was looked for, but for a first prediction that only centres its crop.
+        centred: whether `centre` and `direction` are predicted, not only detected.
         model: makes its bones keep their lengths, and smooths its pose; None without `hand_model`.
         filter: smooths its pose; None without smoothing or with a `model`.
     """
 
     def __init__(self, palm: np.ndarray, centre: np.ndarray, direction: np.ndarray, stamp: float):
-        self.id, self.images, self.last_seen = 0, 0, stamp
+        self.id, self.images, self.last_seen, self.centred = 0, 0, stamp, False
         self.palm, self.centre, self.direction = palm, centre, direction
         self.handedness: str | None = None
         self.evidence = self.confidence = self.detector_logit = 0.0
@@ -59,6 +60,11 @@ class Track:
     def confirmed(self) -> bool:
         """Whether it counts as a hand."""
         return self.id > 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is a new hand that was predicted only once, see `begin`."""
+        return self.centred and not self.images
 
     @property
     def handedness_score(self) -> float:
@@ -87,6 +93,13 @@ class Track:
         step, limit = self._velocity * elapsed, max(MAX_STEP, MAX_SPEED * min(elapsed, MAX_EXTRAPOLATION))
         return step * min(1, limit / max(float(np.linalg.norm(step)), 1e-9))
 
+    def begin(self, centre: np.ndarray, direction: np.ndarray, confidence: float) -> None:
+        """Take over the first prediction of a new hand, which was not centred yet; see `observe` for the arguments.
+
+        Its palm remains where it was detected. So a later detection tells how far the hand has moved.
+        """
+        self.centre, self.direction, self.confidence, self.centred = centre, direction, confidence, True
+
     def weigh(self, detector_logit: float, evidence: float, stamp: float) -> None:
         """Average in the evidence of an image, that of the detector included; call it before `observe`.
 
@@ -102,7 +115,7 @@ class Track:
         elapsed = stamp - self.last_seen
         if elapsed > 0:
             self._velocity = 0.5 * self._velocity + 0.5 * (centre - self.centre) / elapsed
-        self.palm, self.centre, self.last_seen = palm, centre, stamp
+        self.palm, self.centre, self.last_seen, self.centred = palm, centre, stamp, True
         sine_times_lengths = np.linalg.norm(np.cross(direction, centre))
         if sine_times_lengths > MIN_SINE_TO_SIGHT * np.linalg.norm(direction) * np.linalg.norm(centre):
             self.direction = direction

@@ -83,14 +83,16 @@ def test_a_prediction_does_not_depend_on_the_batch(engines, images, name):
 
 
 @pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
-def test_openvino_predicts_two_images_in_one_request_as_one_by_one(both, images, precision):
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_openvino_predicts_images_at_the_same_time_as_one_by_one(both, images, threads, precision):
     try:
-        engine = backends.create_backend("openvino", "cpu", both, precision, threads=1)
+        engine = backends.create_backend("openvino", "cpu", both, precision, threads=threads)
     except ValueError as error:
         assert precision == "bf16"
         pytest.skip(str(error))
+    assert engine.concurrent == (threads > 1)
     single = [engine.infer(images[i : i + 1]) for i in range(3)]
-    for count in (2, 3, 2):  # also after requests of another size
+    for count in (2, 3, 2):
         batch = engine.infer(images[:count])
         for field in FIELDS:
             separate = np.concatenate([getattr(prediction, field) for prediction in single[:count]])

@@ -24,7 +24,7 @@ JOINTS = np.stack([placed(at=(0.02, 0, 0.6)), placed(at=(-0.15, 0.05, 0.7), turn
 class ConstantBackend:
     """Predicts the same for every crop: a hand in its middle, present with probability `present`."""
 
-    input_size, description = 32, "stand-in"
+    input_size, description, concurrent = 32, "stand-in", False
 
     def __init__(self, present: float):
         self.present = present
