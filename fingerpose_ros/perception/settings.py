@@ -41,7 +41,7 @@ class EstimatorSettings:
     smoothing_min_cutoff: float = 1.0
     smoothing_beta: float = 40.0
     max_sigma: float = 0.03
-    min_detection_confidence: float = 0.55
+    min_detection_confidence: float = 0.65
     min_tracking_confidence: float = 0.5
 
     def __post_init__(self):

@@ -36,7 +36,7 @@ from . import confidence_fit
 from .model_export import sixteen_bit
 from .openvino_graph import add_graphs, detection_graphs
 
-THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95)
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95)
 
 MAX_DIFFERENCE = 0.02
 """Allowed difference of a logit between the engines."""
