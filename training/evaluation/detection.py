@@ -15,10 +15,8 @@ Each image is estimated separately. With `--followed` the images of a set are a 
 
 "Found" and "false" are those at the thresholds given, by default the estimator's. The curve of recall against false
 hands, average precision and calibration need all scores. So single images are estimated a second time, with the
-thresholds 0.01 and up to 8 hands; the two with the highest scores count. The present estimator accepts a new hand by
-two figures: presence, which is the score, and the expected fraction of well placed joints, which is not part of it. So
-its curve is that of presence alone, and "found" and "false" at its defaults are not a point of this curve. A second
-curve, `curve_of_accepted`, therefore holds the hands accepted at the thresholds given, with stricter scores. Followed
+thresholds 0.01 and up to 8 hands; the two with the highest scores count. A second curve,
+`curve_of_accepted`, holds the hands accepted at the thresholds given, with stricter scores. Followed
 images have this curve only, because low thresholds change what is tracked.
 
 Means over sets weigh each set equally. Recall at a rate of false hands is the mean over sets with hands. Its score is
