@@ -28,6 +28,7 @@ from fingerpose_ros.node.loading import load_estimator  # noqa: E402
 from fingerpose_ros.node.publishers import Publishers  # noqa: E402
 from fingerpose_ros.node.statistics import Statistics  # noqa: E402
 from fingerpose_ros.perception.estimator import HandPoseEstimator  # noqa: E402
+from fingerpose_ros.perception.pose import crop_predictor  # noqa: E402
 from fingerpose_ros.perception.pose.crop_predictor import CropPredictor  # noqa: E402
 from fingerpose_ros.ros import hand_messages  # noqa: E402
 from fingerpose_ros.ros.depth_image import DepthImage  # noqa: E402
@@ -111,6 +112,7 @@ def main() -> int:
     timed(HandPoseEstimator, "estimate", "estimate")
     timed(HandPoseEstimator, "_hand", "smoothing")
     timed(CropPredictor, "predict", "poses")
+    timed(crop_predictor, "wait", "pose network after detection")
     timed(hand_messages, "hand_pose_array", "message")
     timed(Publishers, "publish_poses", "message and publishing")
     timed(Publishers, "publish_views", "views")
