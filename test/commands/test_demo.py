@@ -114,10 +114,10 @@ def test_a_node_that_cannot_be_configured_ends_the_replay_with_its_error_message
 def test_a_rejected_image_is_left_out_of_the_sheet(bag, tmp_path, monkeypatch):
     read = recordings.depth_frame
 
-    def reject_the_third(opened, recorded, distortion):
+    def reject_the_third(recorded, transport, distortion):
         if recorded.stamp == rejected:
             raise Rejected("corrupt", "not a PNG")
-        return read(opened, recorded, distortion)
+        return read(recorded, transport, distortion)
 
     with DepthBag(bag) as opened:
         rejected = [recorded.stamp for recorded in opened.images()][2]
