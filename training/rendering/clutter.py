@@ -15,11 +15,8 @@ from .robots import sample_robot
 OBJECTS = {0: 0.4, 1: 0.15, 2: 0.15, 3: 0.1, 5: 0.1, 8: 0.1}
 """Probabilities of the count of loose objects in an image."""
 
-ROBOT_FRACTION = 0.2
-"""Fraction of images with a robot arm."""
-
-OWN_ROBOT_FRACTION = 0.25
-"""Fraction of robot arms that carry the camera: their tool reaches into the image from its border."""
+ROBOT_FRACTION = 0.15
+"""Fraction of images for which a robot arm is sampled."""
 
 BUNDLE_FRACTION, RESTING_FRACTION, STANDING_FRACTION, BEHIND_FRACTION = 0.12, 0.75, 0.6, 0.3
 """Fractions of loose objects: bundles; those that rest on a surface; of these, those that stand as they do in use; and
@@ -78,13 +75,7 @@ def _place(rng: np.random.Generator, background: Background, mesh: Mesh) -> Plac
 
 
 def _robot(rng: np.random.Generator, background: Background) -> Primitives:
-    robot, camera = sample_robot(rng), background.camera
-    if rng.uniform() < OWN_ROBOT_FRACTION:
-        border = np.array([rng.uniform(0, camera.width), rng.choice([0.02, 0.98]) * camera.height])
-        place = camera.back_project(border, np.array(rng.uniform(0.15, 0.35)))
-        turn = basis(direction_near(rng, np.array([0, 0, 1.0]), 30), rng)
-        return robot.transformed(turn, place)
-    placement = place_floating(rng, background, np.zeros(3), NEAREST, FARTHEST)
+    robot, placement = sample_robot(rng), place_floating(rng, background, np.zeros(3), NEAREST, FARTHEST)
     if placement is None:
         return Primitives()
     # An arm seldom points at the camera.

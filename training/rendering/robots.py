@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from .body_posing import pick
 from .primitives import Primitives, basis, direction_near, unit
 from .renderer import BOX, CYLINDER, SPHERE
 
 TOOLS = {"parallel": 0.4, "fingers": 0.3, "suction": 0.15, "none": 0.15}
 """Probabilities of the tools: a parallel gripper, two to three jointed fingers, a suction cup, a bare flange."""
 
-LINKS = (2, 5)
+LINKS = (3, 5)
 """Least and largest count of the arm's links."""
 
 _X, _Y, _Z = np.eye(3)
@@ -20,7 +21,6 @@ def sample_robot(rng: np.random.Generator) -> Primitives:
     The origin is in the middle of the tool's body, the tool points along y and the arm leads to the other side.
     """
     robot = Primitives()
-    names = list(TOOLS)
     radius, half = rng.uniform(0.025, 0.055), rng.uniform(0.015, 0.06)
     if rng.uniform() < 0.6:
         width = np.array([radius * rng.uniform(1, 1.8), half, rng.uniform(0.015, 0.04)])
@@ -28,9 +28,13 @@ def sample_robot(rng: np.random.Generator) -> Primitives:
     else:
         width = np.array([radius, half, radius])
         robot.add(CYLINDER, np.zeros(3), width)
-    {"parallel": _jaws, "fingers": _fingers, "suction": _suction, "none": lambda *_: None}[
-        names[rng.choice(len(names), p=list(TOOLS.values()))]
-    ](rng, robot, width)
+    tool = pick(rng, TOOLS)
+    if tool == "parallel":
+        _jaws(rng, robot, width)
+    elif tool == "fingers":
+        _fingers(rng, robot, width)
+    elif tool == "suction":
+        _suction(rng, robot, width)
     _arm(rng, robot, half)
     return robot
 
@@ -78,7 +82,7 @@ def _suction(rng: np.random.Generator, robot: Primitives, body: np.ndarray) -> N
 def _arm(rng: np.random.Generator, robot: Primitives, half: float) -> None:
     """Links from the tool's body on, with a housing at each joint."""
     start, along, radius = -half * _Y, -_Y, rng.uniform(0.03, 0.06)
-    for k in range(rng.integers(*LINKS) + 1):
+    for k in range(rng.integers(LINKS[0], LINKS[1] + 1)):
         length = rng.uniform(0.05, 0.14) if k < 2 else rng.uniform(0.15, 0.4)
         middle, end = start + along * length / 2, start + along * length
         kind = BOX if rng.uniform() < 0.2 else CYLINDER

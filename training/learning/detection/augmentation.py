@@ -24,7 +24,8 @@ def augmented(
     batch = dict(batch)
     count = len(batch["offset"])
     mirrored, shift = rng.uniform(size=count) < 0.5, rng.normal(0, DEPTH_SHIFT, count).astype(np.float32)
-    sign = np.where(mirrored, -1, 1)[:, None] * np.array([1, 0, 0]) + np.array([0, 1, 1])
+    sign = np.ones((count, 3), np.float32)
+    sign[mirrored, 0] = -1
     for name, half in halves.items():
         crops = batch[name].astype(np.float32)
         crops[mirrored] = crops[mirrored, :, ::-1]
