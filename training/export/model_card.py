@@ -1,6 +1,6 @@
 """Fill the tables of the model card and of the history from measured results, so that no number is typed by hand.
 
-The card is `models/README.md`. The learning curve is in `training/HISTORY.md`.
+The card is `models/README.md`. The learning curve and the errors on version 18 are in `training/HISTORY.md`.
 
     ./run training model_card --export models/export.json --log runs/full/tensorboard \
         --synthetic synthetic.json --frames truth.json detector.json --hand-free hand_free.json
@@ -162,7 +162,8 @@ def hand_free_table(report: dict) -> str:
 
 
 TABLES = {"export": export_table, "synthetic": synthetic_table, "frames": frames_table, "hand_free": hand_free_table}
-"""Table -> the function that makes it from reports."""
+HISTORY_TABLES = {"composed": synthetic_table}
+"""Table of the card, and of the history -> the function that makes it from reports."""
 
 
 def main(argv: list[str]) -> None:
@@ -171,25 +172,29 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--export", type=Path, nargs=1)
     parser.add_argument("--log", type=Path, nargs="+")
-    parser.add_argument("--synthetic", type=Path, nargs=1)
+    parser.add_argument("--synthetic", type=Path, nargs=1, help="of version 17")
+    parser.add_argument("--composed", type=Path, nargs=1, help="of version 18")
     parser.add_argument("--frames", type=Path, nargs="+")
     parser.add_argument("--hand-free", type=Path, nargs=1)
     parser.add_argument("--card", type=Path, default=CARD)
     parser.add_argument("--history", type=Path, default=HISTORY)
     arguments = parser.parse_args(argv)
-    files = {name: paths for name in TABLES if (paths := getattr(arguments, name))}
+    files = {name: paths for name in (*TABLES, *HISTORY_TABLES) if (paths := getattr(arguments, name))}
     try:
         reports = {name: [json.loads(path.read_text()) for path in paths] for name, paths in files.items()}
         models = {str(report.get("sha256")) for several in reports.values() for report in several}
         if len(models) > 1:
             parser.error(f"the reports are of different models, with the SHA-256 {', '.join(sorted(models))}")
-        card = arguments.card.read_text()
+        card, history = arguments.card.read_text(), arguments.history.read_text()
         for name, several in reports.items():
-            card = fill(card, name, TABLES[name](*several))
+            if name in TABLES:
+                card = fill(card, name, TABLES[name](*several))
+            else:
+                history = fill(history, name, HISTORY_TABLES[name](*several))
         if arguments.log:
-            history = fill(arguments.history.read_text(), "curve", curve_table(*arguments.log))
+            history = fill(history, "curve", curve_table(*arguments.log))
     except (OSError, ValueError) as error:
         parser.error(str(error))
     write_text(arguments.card, card)
-    if arguments.log:
+    if arguments.log or arguments.composed:
         write_text(arguments.history, history)

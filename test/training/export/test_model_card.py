@@ -116,6 +116,16 @@ def test_the_curve_is_filled_into_the_history(tmp_path):
     assert "| 7,654,321 | 12.50 |" in history.read_text() and card.read_text() == model_card.CARD.read_text()
 
 
+def test_the_errors_on_composed_hands_are_filled_into_the_history(tmp_path):
+    card, history, report = (tmp_path / name for name in ("README.md", "HISTORY.md", "composed.json"))
+    card.write_text(model_card.CARD.read_text())
+    history.write_text(model_card.HISTORY.read_text())
+    report.write_text(json.dumps(SYNTHETIC))
+    model_card.main(["--composed", str(report), "--card", str(card), "--history", str(history)])
+    part = history.read_text().split("<!-- table: composed -->")[1].split("<!-- end -->")[0]
+    assert "| all | 8.25 (8.00 to 8.50) |" in part and card.read_text() == model_card.CARD.read_text()
+
+
 def test_a_missing_log_is_rejected(tmp_path):
     with pytest.raises(ValueError, match="holds no log"):
         model_card.curve_table(tmp_path)
