@@ -18,7 +18,7 @@ from fingerpose_ros.perception.pose.prediction import Backend
 from fingerpose_ros.perception.settings import EstimatorSettings
 from training.progress import progress
 from training.rendering.backgrounds import part_for_thresholds
-from training.rendering.composed_images import ComposedImages
+from training.rendering.composed_images import BARE, ComposedImages
 
 FIT_SEED, CHECK_SEED = 20_261_201, 20_261_202
 
@@ -93,15 +93,17 @@ def collect(
     for index in progress(range(count), "confidence"):
         image = images[index]
         shown = image.visible >= MIN_VISIBLE
-        for depth, palms, unclear in (
-            (image.depth, image.palms[shown], image.palms[~shown]), (image.without, image.palms[:0], image.palms[:0])
-        ):  # fmt: skip
+        none = image.palms[:0]
+        for depth, palms, unclear, bare in (
+            (image.depth, image.palms[shown], image.palms[~shown], image.bare),
+            (image.without, none, none, image.bare_without),
+        ):
             depth = np.asarray(depth, np.float32)
             for precision, estimator in estimators.items():
                 estimator.reset()
                 for track, prediction in estimator.observe(depth, image.camera, 0.0):
                     right = _near(track.palm, palms, NEAR)
-                    if right or not _near(track.palm, unclear, UNCLEAR):
+                    if right or not (_near(track.palm, unclear, UNCLEAR) or _near(track.palm, bare, BARE)):
                         present, placed = logit(prediction.present), logit(prediction.placed)
                         rows[precision].append((track.detector_logit, present, placed, right, len(sources)))
             sources.append(image.source)

@@ -14,18 +14,20 @@ from fingerpose_ros.perception.kinematics import palm_position
 from .backgrounds import TRAINING, Background, shared_backgrounds
 from .bodies import BodyBank, Posed, Wrist
 from .clutter import sample_clutter
-from .composed_people import at_other_wrist, is_pair, sample_body, sample_bystander, sample_up
+from .composed_people import at_other_wrist, is_pair, sample_body, sample_bystander, sample_up, wrist_of
 from .composed_things import draw_thing, merge_region
 from .hand_free_images import HandFreeImages
 from .hand_sampling import SampledHands, sample_hands
 from .hands import ADULT_LENGTH
 from .holding import Held, give_objects
 from .image_region import ImageRegion
+from .meshes import Mesh
 from .objects import add_clothes
 from .placing import Placement, place_floating, place_resting, resting_contact
 from .primitives import Primitives, direction_near, stacked
 from .renderer import CYLINDER, FAR, shared_renderer
 from .sensors import SENSORS
+from .workplaces import sample_worker, sample_workplace
 
 HANDS = (0.5, 0.4, 0.1)
 """Probabilities of one, two and three hands in an image."""
@@ -33,8 +35,11 @@ HANDS = (0.5, 0.4, 0.1)
 SAME_HANDS = 4
 """Images in a row that show the same hands with the same objects, elsewhere and from elsewhere: grips take time."""
 
+WORKPLACE_FRACTION = 0.35
+"""Fraction of images of one person at a rendered workplace."""
+
 RENDERED_FRACTION = 0.35
-"""Fraction of images whose background is rendered instead of recorded."""
+"""Fraction of the others whose background is rendered instead of recorded."""
 
 RESTING_FRACTION, BEHIND_FRACTION, HELD_FRACTION, REAL_FRACTION = 0.4, 0.15, 0.45, 0.4
 """Fractions of hands that rest on a surface, that are beside one, that hold an object, and that take a tracked real
@@ -48,6 +53,13 @@ NEAREST, FARTHEST = 0.2, 1.5
 
 APART = 0.1
 """Least distance between two palms, metres."""
+
+AT_WRIST = 0.03
+"""A body's arm this near to a hand's wrist ends in that hand, metres."""
+
+BARE = 0.2
+"""Nothing nearer than this to a bare wrist is an example of no hand, metres. The bodies' forearms end before the wrist.
+Real arms end in hands, whose fingers are often merged: a round end must stay a sign of a hand."""
 
 SEED_OF_ROOMS = 20_261_130
 """Seed of the rendered backgrounds."""
@@ -65,6 +77,8 @@ class ComposedImage:
         joints: (n, 21, 3) their joints.
         left: (n,) bool: they are left hands.
         visible: (n,) visible fraction of each hand's silhouette; 0 outside the image.
+        bare, bare_without: (m, 3) wrists of people's arms that end without a hand, with and without the hands; see
+            `BARE`.
     """
 
     source: str
@@ -75,6 +89,8 @@ class ComposedImage:
     joints: np.ndarray
     left: np.ndarray
     visible: np.ndarray
+    bare: np.ndarray
+    bare_without: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -125,10 +141,14 @@ class ComposedImages:
 
     def __getitem__(self, index: int) -> ComposedImage:
         rng = np.random.default_rng((self.seed, index, 78))
-        up = sample_up(rng)
-        background = self._with_things(rng, self._background(rng), up)
         hands, held = _hands(self.seed, index // SAME_HANDS, self.difficulty)
-        placed, bodies = self._placed(rng, background, up, hands, held)
+        if rng.uniform() < WORKPLACE_FRACTION:
+            background, placed, bodies = self._at_workplace(rng, hands, held)
+            bystander = None
+        else:
+            up = sample_up(rng)
+            background, bystander = self._with_things(rng, self._background(rng), up)
+            placed, bodies = self._placed(rng, background, up, hands, held)
         without = background.raw * np.float32(background.unit)
         for body in bodies:
             draw_thing(rng, background, without, body.mesh, self.difficulty)
@@ -138,9 +158,14 @@ class ComposedImages:
         joints = [_apply(one.to_camera, hands.joints[one.index]) for one in placed]
         joints = np.array(joints).reshape(-1, 21, 3)
         left = np.array([np.linalg.det(one.to_camera[:3, :3]) < 0 for one in placed], bool)
+        wrists = [posed.wrists for posed in bodies + ([bystander] if bystander else [])]
+        bare_without = np.concatenate([np.zeros((0, 3)), *wrists])
+        hands_at = np.array([one.to_camera[:3, 3] for one in placed]).reshape(-1, 3)
+        ends_bare = np.linalg.norm(bare_without[:, None] - hands_at, axis=2).min(1, initial=np.inf) > AT_WRIST
         return ComposedImage(
-            background.source, background.camera, depth, without, palm_position(joints), joints, left, np.array(visible)
-        )
+            background.source, background.camera, depth, without, palm_position(joints), joints, left,
+            np.array(visible), bare_without[ends_bare], bare_without,
+        )  # fmt: skip
 
     def _background(self, rng: np.random.Generator) -> Background:
         if rng.uniform() < RENDERED_FRACTION:
@@ -154,12 +179,29 @@ class ComposedImages:
         raw = np.ascontiguousarray(background.raw[::step, ::step])
         return replace(background, raw=raw, camera=background.camera.scaled(step))
 
-    def _with_things(self, rng: np.random.Generator, background: Background, up: np.ndarray) -> Background:
+    def _at_workplace(
+        self, rng: np.random.Generator, hands: SampledHands, held: list[Held | None]
+    ) -> tuple[Background, list[_Placed], list[Posed]]:  # fmt: skip
+        """A workplace with the first two hands, and the body that they belong to."""
+        workplace = sample_workplace(rng, self.min_focal)
+        background = self._drawn(rng, workplace.background, sample_clutter(rng, workplace.background))
+        places, body = sample_worker(rng, _bodies(), workplace, hands, held[:2])
+        placed = [_Placed(i, place, held[i], _worn(rng, hands, i, False)) for i, place in enumerate(places)]
+        return background, placed, [body] if body else []
+
+    def _with_things(
+        self, rng: np.random.Generator, background: Background, up: np.ndarray
+    ) -> tuple[Background, Posed | None]:
         """Often a person and clutter are drawn into the background; hands are placed as in a recorded one."""
         person = sample_bystander(rng, _bodies(), background, up)
-        clutter = sample_clutter(rng, background)
+        things = sample_clutter(rng, background) + ([person.mesh] if person else [])
+        return self._drawn(rng, background, things), person
+
+    def _drawn(
+        self, rng: np.random.Generator, background: Background, things: list[Mesh | Primitives]
+    ) -> Background:  # fmt: skip
         depth = background.raw * np.float32(background.unit)
-        for thing in clutter + ([person.mesh] if person else []):
+        for thing in things:
             draw_thing(rng, background, depth, thing, self.difficulty)
         return replace(background, raw=np.round(depth / background.unit).astype(np.uint16))
 
@@ -181,7 +223,7 @@ class ComposedImages:
                 if placement is None:
                     continue
                 to_camera = _to_camera(placement, left)
-                wrist = _wrist(to_camera, hands, i)
+                wrist = wrist_of(to_camera, hands, i)
                 body = sample_body(rng, _bodies(), background.camera, wrist, up)
             one = _Placed(i, to_camera, held[i], _worn(rng, hands, i, upper_arm=not (paired or body)))
             palm = _palm(hands, one)
@@ -257,12 +299,6 @@ def _apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def _palm(hands: SampledHands, one: _Placed) -> np.ndarray:
     return palm_position(_apply(one.to_camera, hands.joints[one.index]))
-
-
-def _wrist(to_camera: np.ndarray, hands: SampledHands, i: int) -> Wrist:
-    turn = to_camera[:3, :3]
-    right = bool(np.linalg.det(turn) > 0)
-    return Wrist(to_camera[:3, 3], turn @ hands.arms[i], right, float(hands.length[i]), turn[:, 2])
 
 
 def _worn(rng: np.random.Generator, hands: SampledHands, i: int, upper_arm: bool) -> Primitives:

@@ -6,6 +6,7 @@ from fingerpose_ros.perception.camera import Camera
 
 from .backgrounds import Background
 from .bodies import BodyBank, Posed, Wrist, pose_body, pose_bystander
+from .hand_sampling import SampledHands
 
 BYSTANDER_FRACTION = 0.4
 """Fraction of images with a bystander."""
@@ -62,7 +63,7 @@ def sample_bystander(
             head = camera.back_project(np.array([column, row], float), np.array(distance))
             facing = -head if rng.uniform() < FACING_FRACTION else None
             posed = pose_bystander(rng, bank, head, up, facing, np.zeros(3))
-            if not _too_near(camera, posed):
+            if not too_near(camera, posed):
                 return posed
     return None
 
@@ -74,7 +75,7 @@ def sample_body(
     if rng.uniform() >= BODY_FRACTION:
         return None
     posed = pose_body(rng, bank, [wrist], up, camera=np.zeros(3))
-    return posed if posed.cost < MAX_COST and not _too_near(camera, posed) else None
+    return posed if posed.cost < MAX_COST and not too_near(camera, posed) else None
 
 
 def is_pair(rng: np.random.Generator, wrist: Wrist, hand_length: float) -> bool:
@@ -91,21 +92,28 @@ def at_other_wrist(posed: Posed, wrist: Wrist, arm: np.ndarray) -> np.ndarray:
     """
     side = 1 - int(wrist.right)
     mirror = np.diag([1.0, 1.0, 1.0 if side else -1.0])
-    own = _frame(mirror @ arm, mirror[:, 2])
+    own = frame(mirror @ arm, mirror[:, 2])
     matrix = np.eye(4)
-    matrix[:3, :3] = _frame(posed.arms[side], posed.thumbs[side]) @ own.T @ mirror
+    matrix[:3, :3] = frame(posed.arms[side], posed.thumbs[side]) @ own.T @ mirror
     matrix[:3, 3] = posed.wrists[side]
     return matrix
 
 
-def _too_near(camera: Camera, posed: Posed) -> bool:
+def wrist_of(to_camera: np.ndarray, hands: SampledHands, i: int) -> Wrist:
+    """Hand `i` as a body's wrist. `to_camera` (4, 4): from the wrist frame, mirrored for left hands."""
+    turn = to_camera[:3, :3]
+    right = bool(np.linalg.det(turn) > 0)
+    return Wrist(to_camera[:3, 3], turn @ hands.arms[i], right, float(hands.length[i]), turn[:, 2])
+
+
+def too_near(camera: Camera, posed: Posed) -> bool:
     points = posed.mesh.vertices
     points = points[(points[:, 2] > 0) & (points[:, 2] < NEAREST_PERSON)]
     pixels = camera.project(points)
     return bool(((pixels > 0) & (pixels < (camera.width, camera.height))).all(1).any())
 
 
-def _frame(arm: np.ndarray, thumb: np.ndarray) -> np.ndarray:
+def frame(arm: np.ndarray, thumb: np.ndarray) -> np.ndarray:
     """Axes (3, 3): up the forearm, to the side across it that is nearest to `thumb`, and across both."""
     across = thumb - (thumb @ arm) * arm
     across /= np.linalg.norm(across)

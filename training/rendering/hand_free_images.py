@@ -59,7 +59,7 @@ def passes(rays: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
     return np.linalg.norm(np.cross(rays, centre), axis=-1) < radius
 
 
-def _add_object(rng: np.random.Generator, scene: HandFreeScene, foot: np.ndarray, up: np.ndarray):
+def add_object(rng: np.random.Generator, scene: HandFreeScene, foot: np.ndarray, up: np.ndarray):
     """Add a ball, box or cylinder that stands or lies with its lowest point at `foot`."""
     kind = int(rng.choice([SPHERE, BOX, CYLINDER]))
     half = rng.uniform(0.01, 0.12, 3) if rng.uniform() < 0.7 else rng.uniform(0.008, 0.03, 3) * (1, 5, 1)
@@ -80,7 +80,7 @@ def _table(rng: np.random.Generator, scene: HandFreeScene, objects: int) -> tupl
     rotation = basis(up, rng)
     scene.add(BOX, middle - 0.02 * up, extent, rotation)
     for _ in range(objects):
-        _add_object(rng, scene, middle + rotation[:, [0, 2]] @ rng.uniform(-0.35, 0.35, 2), up)
+        add_object(rng, scene, middle + rotation[:, [0, 2]] @ rng.uniform(-0.35, 0.35, 2), up)
     return middle, up
 
 
@@ -129,7 +129,7 @@ def sample_scene(rng: np.random.Generator, kind: str) -> HandFreeScene:
         scene.add(BOX, (0, 0, distance), (3, 0.01, 3), basis(facing, rng))
         for _ in range(rng.integers(0, 8)):  # shelves, frames, handles, pipes
             place = np.array([*rng.uniform(-0.4, 0.4, 2) * distance, distance * rng.uniform(0.7, 1)])
-            _add_object(rng, scene, place, facing if rng.uniform() < 0.5 else -DOWN)
+            add_object(rng, scene, place, facing if rng.uniform() < 0.5 else -DOWN)
     if kind == "body":
         _person(rng, scene)
         if rng.uniform() < 0.5:
@@ -147,7 +147,7 @@ def sample_scene(rng: np.random.Generator, kind: str) -> HandFreeScene:
     if kind == "clutter":
         for _ in range(rng.integers(3, 16)):
             place = np.array([*rng.uniform(-0.5, 0.5, 2), 1]) * rng.uniform(0.35, 1.5)
-            _add_object(rng, scene, place, random_direction(rng))
+            add_object(rng, scene, place, random_direction(rng))
     return scene
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from fingerpose_ros.perception.detection.prediction import PROPOSAL_HALF
 from training.learning.detection import augmentation
 from training.learning.detection.augmentation import augmented
 
-COUNT, HALF = 400, 0.12
+COUNT, HALF = 400, PROPOSAL_HALF
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def batch():
 def test_half_of_the_samples_are_mirrored_with_their_labels(batch, monkeypatch):
     monkeypatch.setattr(augmentation, "COVERED_FRACTION", 0.0)
     monkeypatch.setattr(augmentation, "DEPTH_SHIFT", 0.0)
-    changed = augmented(np.random.default_rng(0), batch, {"crop": HALF})
+    changed = augmented(np.random.default_rng(0), batch)
     mirrored = changed["offset"][:, 0] < 0
     assert 0.4 < mirrored.mean() < 0.6
     np.testing.assert_array_equal(changed["direction"][mirrored, 0] < 0, True)
@@ -36,7 +37,7 @@ def test_half_of_the_samples_are_mirrored_with_their_labels(batch, monkeypatch):
 
 def test_a_shifted_centre_moves_the_surface_and_the_palm_alike(batch, monkeypatch):
     monkeypatch.setattr(augmentation, "COVERED_FRACTION", 0.0)
-    changed = augmented(np.random.default_rng(1), batch, {"crop": HALF})
+    changed = augmented(np.random.default_rng(1), batch)
     mirrored = changed["offset"][:, 0] < 0
     before = np.where(mirrored[:, None, None], batch["crop"][:, :, ::-1], batch["crop"])
     moved = (changed["crop"] - before)[:, 1:].mean((1, 2)) * HALF
@@ -47,7 +48,7 @@ def test_a_shifted_centre_moves_the_surface_and_the_palm_alike(batch, monkeypatc
 
 def test_some_samples_are_partly_covered_and_the_batch_given_stays(batch):
     given = {name: values.copy() for name, values in batch.items()}
-    changed = augmented(np.random.default_rng(2), batch, {"crop": HALF})
+    changed = augmented(np.random.default_rng(2), batch)
     covered = (np.abs(changed["crop"][:, 1:]) == 1).any((1, 2))
     assert 0.15 < covered.mean() < 0.35
     share = (np.abs(changed["crop"][covered, 1:]) == 1).mean((1, 2))
@@ -60,5 +61,5 @@ def test_samples_without_a_hand_keep_empty_labels(batch):
     batch["label"][:] = 0
     batch["offset"][:] = 0
     batch["direction"][:] = 0
-    changed = augmented(np.random.default_rng(3), batch, {"crop": HALF})
+    changed = augmented(np.random.default_rng(3), batch)
     assert not changed["offset"].any() and not changed["direction"].any()

@@ -89,7 +89,7 @@ def test_clutter_is_in_both_images_of_a_pair(room, monkeypatch):
     """Without clutter the image without hands is the recorded one; with it, it is not, and both images have it."""
     dataset = ComposedImages(11, (room,))
     monkeypatch.setattr(clutter, "OBJECTS", {8: 1.0})
-    images = [image for image in map(dataset.__getitem__, range(12)) if image.source == "room"]
+    images = [image for image in map(dataset.__getitem__, range(20)) if image.source == "room"]
     recorded = table() * np.float32(0.001)
     assert len(images) > 3
     for image in images:

@@ -62,7 +62,7 @@ def test_hands_do_not_overlap_and_come_in_both_kinds(images):
 
 
 def test_backgrounds_are_recorded_or_rendered_and_images_are_reproducible(images, room):
-    assert {image.source for image in images} == {"room", "rendered"}
+    assert {image.source for image in images} == {"room", "rendered", "workplace"}
     again = ComposedImages(3, (room,))[5]
     assert np.array_equal(again.depth, images[5].depth) and np.array_equal(again.palms, images[5].palms)
     coarse = ComposedImages(3, (room,), min_focal=150)[5]

@@ -5,16 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fingerpose_ros.perception.detection.detector import CANDIDATES, best_candidates
-from fingerpose_ros.perception.detection.prediction import (
-    CONTEXT_HALF,
-    CONTEXT_SIZE,
-    DETAIL_HALF,
-    DETAIL_SIZE,
-    PROPOSAL_SIZE,
-)
+from fingerpose_ros.perception.detection.prediction import PROPOSAL_SIZE
 from fingerpose_ros.perception.detection.surface import metric_crops
 from fingerpose_ros.perception.kinematics import hand_direction
-from training.rendering.composed_images import NEAREST, ComposedImage
+from training.rendering.composed_images import BARE, NEAREST, ComposedImage
+
+from .crop_changes import STORED_CROPS
 
 POSITIVE, NEGATIVE = 0.06, 0.09
 """A point nearer than this to a palm is positive, one farther than this from all is negative, metres."""
@@ -56,15 +52,17 @@ class Samples:
 def _labelled(points: np.ndarray, image: ComposedImage, with_hands: bool) -> tuple[Samples, np.ndarray]:
     """Labels of points (n, 3); and which of them (n,) are clearly positive or negative."""
     n = len(points)
+    bare = image.bare if with_hands else image.bare_without
+    ends = np.linalg.norm(points[:, None] - bare, axis=2).min(1, initial=np.inf) < BARE
     if not with_hands or not len(image.palms):
         zero = np.zeros((n, 3), np.float32)
-        return Samples(points, np.zeros(n, np.float32), zero, zero), np.ones(n, bool)
+        return Samples(points, np.zeros(n, np.float32), zero, zero), ~ends
     distances = np.linalg.norm(points[:, None] - image.palms, axis=2)
     nearest = distances.argmin(1)
     distance = distances[np.arange(n), nearest]
     seen = image.visible[nearest] >= MIN_VISIBLE
     positive = (distance < POSITIVE) & seen
-    clear = positive | (distance > NEGATIVE)
+    clear = positive | ((distance > NEGATIVE) & ~ends)
     directions = hand_direction(image.joints)
     directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     mask = positive[:, None]
@@ -135,8 +133,8 @@ def proposal_samples(
 
 def classifier_samples(
     rng: np.random.Generator, image: ComposedImage, candidates: np.ndarray, candidates_without: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, Samples]:
-    """Crops (n, 64, 64) for context and for detail, and their labels.
+) -> tuple[dict[str, np.ndarray], Samples]:
+    """The `STORED_CROPS` (n, size, size) of the classifier's samples, and their labels.
 
     Args:
         candidates, candidates_without: (m, 3) what the proposal network proposes in the image with and without hands.
@@ -146,7 +144,7 @@ def classifier_samples(
     positives = positives + rng.normal(0, JITTER, positives.shape)
     # The same places in the image without the hands are the negatives that differ in nothing but the hand.
     pairs = shown + rng.normal(0, JITTER, shown.shape)
-    context, detail, labels = [], [], []
+    crops, labels = [], []
     for depth, with_hands, centres in (
         (image.depth, True, np.concatenate([positives, candidates])),
         (image.without, False, np.concatenate([pairs, candidates_without])),
@@ -154,10 +152,10 @@ def classifier_samples(
         centres = centres[centres[:, 2] > NEAREST / 2].astype(np.float32)
         found, clear = _labelled(centres, image, with_hands)
         index = np.flatnonzero(clear)
-        context.append(metric_crops(depth, image.camera, centres[index], CONTEXT_HALF, CONTEXT_SIZE))
-        detail.append(metric_crops(depth, image.camera, centres[index], DETAIL_HALF, DETAIL_SIZE))
+        each = [metric_crops(depth, image.camera, centres[index], half, size) for size, half in STORED_CROPS.values()]
+        crops.append(each)
         labels.append(_taken(found, index))
-    return np.concatenate(context), np.concatenate(detail), _merged(labels)
+    return dict(zip(STORED_CROPS, map(np.concatenate, zip(*crops, strict=True)), strict=True)), _merged(labels)
 
 
 def _taken(samples: Samples, index: np.ndarray) -> Samples:

@@ -21,14 +21,7 @@ from fingerpose_ros.perception.backends.torch_detection import TorchDetectionNet
 from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE
 from fingerpose_ros.perception.detection.detector import HandDetector
 from fingerpose_ros.perception.detection.network import detection_networks, load_detection_networks
-from fingerpose_ros.perception.detection.prediction import (
-    CONTEXT_HALF,
-    CONTEXT_SIZE,
-    DETAIL_HALF,
-    DETAIL_SIZE,
-    PROPOSAL_HALF,
-    PROPOSAL_SIZE,
-)
+from fingerpose_ros.perception.detection.prediction import DETAIL_HALF, PROPOSAL_HALF, PROPOSAL_SIZE
 from fingerpose_ros.perception.detection.surface import WORKING_FOCAL
 from fingerpose_ros.perception.pose.network.weights import save_tensors
 from training.learning.checkpoint import Average, Progress, load_checkpoint, save_checkpoint
@@ -39,6 +32,7 @@ from training.rendering.composed_images import FARTHEST, NEAREST, ComposedImages
 
 from .augmentation import augmented
 from .buffer import ReplayBuffer
+from .crop_changes import STORED_CROPS, changed
 from .inference import Proposer
 from .samples import MINED, classifier_samples, proposal_samples
 
@@ -111,10 +105,10 @@ class ImageSamples:
         image = self.images[index]
         proposed = [self.proposer.propose(rng, depth, image.camera) for depth in (image.depth, image.without)]
         crops, labels = proposal_samples(rng, image, *proposed)
-        context, detail, classified = classifier_samples(rng, image, *(each.candidates(MINED) for each in proposed))
+        stored, classified = classifier_samples(rng, image, *(each.candidates(MINED) for each in proposed))
         return {
             "proposal": {"crop": crops, **_labels(labels)},
-            "classifier": {"context": context, "detail": detail, **_labels(classified)},
+            "classifier": {**stored, **_labels(classified)},
         }
 
 
@@ -164,7 +158,7 @@ class DetectionTrainer:
         rng = np.random.default_rng((config.seed, self.progress.samples))
         buffers = {
             "proposal": ReplayBuffer(4 * config.buffer, {"crop": PROPOSAL_SIZE}),
-            "classifier": ReplayBuffer(config.buffer, {"context": CONTEXT_SIZE, "detail": DETAIL_SIZE}),
+            "classifier": ReplayBuffer(config.buffer, {name: crop.size for name, crop in STORED_CROPS.items()}),
         }
         dataset = ImageSamples(self.training, self.out / WEIGHTS)
         batches = loader(dataset, range(self.progress.samples, config.images), config.workers)
@@ -204,12 +198,12 @@ class DetectionTrainer:
         self.network.train()
         for _ in range(config.steps):
             drawn = buffers["proposal"].draw(rng, config.proposal_batch, config.positive_fraction)
-            batch = _tensors(augmented(rng, drawn, {"crop": PROPOSAL_HALF}))
+            batch = _tensors(augmented(rng, drawn))
             with self.autocast:
                 logits, offsets = self.network["proposal"](batch["crop"])
             first, first_parts = _loss(logits, offsets, PROPOSAL_HALF, batch)
             drawn = buffers["classifier"].draw(rng, config.classifier_batch, config.positive_fraction)
-            batch = _tensors(augmented(rng, drawn, {"context": CONTEXT_HALF, "detail": DETAIL_HALF}))
+            batch = _tensors(changed(rng, drawn))
             with self.autocast:
                 logits, offsets, directions = self.network["classifier"](batch["context"], batch["detail"])
             second, second_parts = _loss(logits, offsets, DETAIL_HALF, batch)
