@@ -36,6 +36,9 @@ TRIES = 8
 
 UP = np.array([0.0, 0, 1])
 
+AMID_HANDS = np.array([0.0, 0.15, 0.1, 1.0])
+"""A point among the hands, metres. It is within range of the sensor."""
+
 
 @dataclass(frozen=True)
 class Workplace:
@@ -60,10 +63,11 @@ def sample_workplace(rng: np.random.Generator, min_focal: float) -> Workplace:
     Args:
         min_focal: see `composed_images.ComposedImages`.
     """
-    sensor = str(rng.choice(list(SENSORS)))
+    renderer, to_camera = shared_renderer(), _camera_pose(rng)
+    distance = to_camera[2] @ AMID_HANDS
+    sensor = str(rng.choice([name for name, one in SENSORS.items() if one.near < distance < 1.1 * one.far]))
     camera = camera_of(sensor)
     camera = camera.scaled(decimation(camera.fx, min_focal))
-    renderer, to_camera = shared_renderer(), _camera_pose(rng)
     size, focal = camera.width, wp.array([camera.fx], dtype=float, device="cpu")
     depth = renderer.empty(1, size)
     kinds, placements = zip(*_scene(rng).primitives, strict=True)
