@@ -32,7 +32,7 @@ def main() -> int:
     arguments = parser.parse_args()
     windows: list[dict] = []
     sent = answered = 0
-    with NodeStream(*sample_frames(1), {"precision": arguments.precision}) as stream:
+    with NodeStream(*sample_frames(1), {"precision": arguments.precision}, timed=False) as stream:
         stream.first_pose()
         while len(windows) * WINDOW < arguments.minutes * 60:
             window = stream.stream(WINDOW, 30.0)

@@ -23,7 +23,7 @@ from fingerpose_ros.isolation import isolate
 from fingerpose_ros.node.graph import TRANSPORT_SUFFIX
 from fingerpose_ros.perception.camera import Camera
 from fingerpose_ros.recording.bag_writer import camera_info, compressed_depth
-from fingerpose_ros.replay.node_process import NodeProcess
+from fingerpose_ros.replay.node_process import NODE, NodeProcess
 from fingerpose_ros.ros.depth_image import DepthImage, to_image
 
 STARTUP_TIMEOUT, ANSWER_TIMEOUT = 90.0, 1.0
@@ -61,11 +61,13 @@ class NodeStream:
         camera: of these images.
         parameters: the node's parameters.
         compressed: whether to send compressed images.
+        timed: whether the node takes its parts' times, which it keeps in memory until its end.
     """
 
     def __init__(
-        self, frames: Sequence[np.ndarray], camera: Camera, parameters: dict[str, object], compressed: bool = False
-    ):
+        self, frames: Sequence[np.ndarray], camera: Camera, parameters: dict[str, object], compressed: bool = False,
+        timed: bool = True,
+    ):  # fmt: skip
         isolate()
         self._folder = tempfile.TemporaryDirectory()
         self._times = Path(self._folder.name) / "times.json"
@@ -89,8 +91,10 @@ class NodeStream:
         self._window = Window()
         self.description = ""
         self._started = time.monotonic()
-        command = (sys.executable, str(Path(__file__).with_name("timed_node.py")), str(self._times))
-        self.process = NodeProcess(parameters, Path(self._folder.name) / "node.log", command)
+        log, command = Path(self._folder.name) / "node.log", NODE
+        if timed:
+            command = (sys.executable, str(Path(__file__).with_name("timed_node.py")), str(self._times))
+        self.process = NodeProcess(parameters, log, command)
 
     def __enter__(self) -> "NodeStream":
         return self
