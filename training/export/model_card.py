@@ -3,10 +3,12 @@
 The card is `models/README.md`. The learning curve and the errors on version 18 are in `training/HISTORY.md`.
 
     ./run training model_card --export models/export.json --log runs/full/tensorboard \
-        --synthetic synthetic.json --frames truth.json detector.json --hand-free hand_free.json
+        --synthetic synthetic.json --composed composed.json --frames truth.json detector.json \
+        --hand-free hand_free.json
 
 `./run training export` writes the first file and `./run training train` the log. `./run training evaluate` with
-`--json` writes the others, with the commands `synthetic`, `frames` and `hand_free`. Tables without a given file stay
+`--json` writes the others, with the commands `synthetic` (for the composed test set with `--backgrounds`), `frames` and
+`hand_free`. Tables without a given file stay
 unchanged.
 """
 

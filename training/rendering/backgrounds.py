@@ -33,10 +33,10 @@ GRID_GAIN = 0.08
 
 @dataclass(frozen=True)
 class Background:
-    """One recorded image.
+    """One recorded or rendered image.
 
     Attributes:
-        source: name of the recording.
+        source: name of the recording, or of the kind of rendering.
         raw: (height, width) uint16, in steps of `unit` metres, 0 for invalid pixels.
         unit: metres a step.
         camera: that took it.
@@ -48,6 +48,11 @@ class Background:
     unit: float
     camera: Camera
     sensor: str
+
+    @classmethod
+    def rendered(cls, source: str, depth: np.ndarray, camera: Camera, sensor: str) -> "Background":
+        """A rendered image (height, width) in metres, 0 for invalid pixels, in steps of a millimetre."""
+        return cls(source, np.round(np.minimum(depth, 65) * 1000).astype(np.uint16), 0.001, camera, sensor)
 
     def point(self, row: int, column: int) -> np.ndarray:
         """The surface point (3,) at a pixel, metres in the camera's optical frame; depth 0 for an invalid pixel."""

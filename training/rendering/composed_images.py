@@ -172,8 +172,7 @@ class ComposedImages:
             index = int(rng.integers(2**31))
             rooms = _rooms(decimation(SENSORS[_rooms(1).sensor(index)].image_focal, self.min_focal))
             _, camera, depth = rooms[index]
-            raw = np.round(np.minimum(depth, 65) * 1000).astype(np.uint16)
-            return Background("rendered", raw, 0.001, camera, rooms.sensor(index))
+            return Background.rendered("rendered", depth, camera, rooms.sensor(index))
         background = shared_backgrounds(self.backgrounds, self.part).sample(rng)
         step = decimation(background.camera.fx, self.min_focal)
         raw = np.ascontiguousarray(background.raw[::step, ::step])

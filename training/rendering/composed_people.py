@@ -91,12 +91,22 @@ def at_other_wrist(posed: Posed, wrist: Wrist, arm: np.ndarray) -> np.ndarray:
         arm: (3,) unit vector up the forearm in the wrist frame of the hand to be placed.
     """
     side = 1 - int(wrist.right)
-    mirror = np.diag([1.0, 1.0, 1.0 if side else -1.0])
-    own = frame(mirror @ arm, mirror[:, 2])
     matrix = np.eye(4)
-    matrix[:3, :3] = frame(posed.arms[side], posed.thumbs[side]) @ own.T @ mirror
+    matrix[:3, :3] = wrist_rotation(arm, posed.arms[side], posed.thumbs[side], right=bool(side))
     matrix[:3, 3] = posed.wrists[side]
     return matrix
+
+
+def wrist_rotation(own_arm: np.ndarray, arm: np.ndarray, thumb: np.ndarray, right: bool) -> np.ndarray:
+    """A rotation (3, 3) of a right hand's wrist frame, mirrored for a left hand.
+
+    Args:
+        own_arm: (3,) unit vector up the forearm in the wrist frame.
+        arm: (3,) unit vector to which it is turned.
+        thumb: (3,) direction to which the thumb's side is turned as far as that allows.
+    """
+    mirror = np.diag([1.0, 1.0, 1.0 if right else -1.0])
+    return _frame(arm, thumb) @ _frame(mirror @ own_arm, mirror[:, 2]).T @ mirror
 
 
 def wrist_of(to_camera: np.ndarray, hands: SampledHands, i: int) -> Wrist:
@@ -107,13 +117,14 @@ def wrist_of(to_camera: np.ndarray, hands: SampledHands, i: int) -> Wrist:
 
 
 def too_near(camera: Camera, posed: Posed) -> bool:
+    """Whether anything of a person in the image is nearer than `NEAREST_PERSON`."""
     points = posed.mesh.vertices
     points = points[(points[:, 2] > 0) & (points[:, 2] < NEAREST_PERSON)]
     pixels = camera.project(points)
     return bool(((pixels > 0) & (pixels < (camera.width, camera.height))).all(1).any())
 
 
-def frame(arm: np.ndarray, thumb: np.ndarray) -> np.ndarray:
+def _frame(arm: np.ndarray, thumb: np.ndarray) -> np.ndarray:
     """Axes (3, 3): up the forearm, to the side across it that is nearest to `thumb`, and across both."""
     across = thumb - (thumb @ arm) * arm
     across /= np.linalg.norm(across)

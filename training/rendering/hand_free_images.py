@@ -46,6 +46,15 @@ def camera_of(sensor: str) -> Camera:
     return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
 
 
+def measured(
+    rng: np.random.Generator, depth: wp.array, focal: float, sensor: str, angle: float = 0.0
+) -> np.ndarray:  # fmt: skip
+    """Perfect depth (1, size, size) as a sensor measures it: (size, size) metres, 0 for invalid; see `view`."""
+    scale, focals = np.full(1, focal / SENSORS[sensor].focal), wp.array([focal], dtype=float, device=depth.device)
+    noise = sample_sensor_noise([sensor], scale, rng, difficulty=1.0, angle=angle)
+    return simulate_sensors(depth, focals, noise, rng.integers(0, 2**31 - 64, 1)).numpy()[0]
+
+
 def cut_away(depth: np.ndarray, camera: Camera, centre: np.ndarray, radius: float) -> np.ndarray:
     """Depth (height, width) set to 0 where the line of sight passes `centre` (3,) within `radius` metres."""
     u, v = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
@@ -188,9 +197,7 @@ class HandFreeImages:
             self._draw_arm(rng, depth, focals, turn, wrist, along)
         kinds, placements = zip(*scene.primitives, strict=True)
         self._renderer.draw_primitives(depth, focals, np.array([kinds]), turn @ np.array([placements]))
-        scale = focal / SENSORS[sensor].focal
-        sensor_noise = sample_sensor_noise([sensor], np.full(1, scale), rng, difficulty=1.0, angle=angle)
-        return simulate_sensors(depth, focals, sensor_noise, rng.integers(0, 2**31 - 64, 1)).numpy()[0]
+        return measured(rng, depth, focal, sensor, angle)
 
     def _draw_arm(self, rng: np.random.Generator, depth: wp.array, focal: wp.array, turn: np.ndarray, wrist, along):
         bank = self._renderer.bank

@@ -14,14 +14,14 @@ from fingerpose_ros.perception.kinematics import palm_position
 
 from .backgrounds import Background
 from .bodies import BodyBank, Posed, pose_body
-from .composed_people import MAX_COST, frame, too_near, wrist_of
-from .hand_free_images import HandFreeScene, add_object, camera_of
+from .body_posing import pick
+from .composed_people import MAX_COST, too_near, wrist_of, wrist_rotation
+from .hand_free_images import HandFreeScene, add_object, camera_of, measured
 from .hand_sampling import SampledHands
 from .holding import Held
 from .primitives import unit
 from .renderer import BOX, shared_renderer
-from .sensor_simulation import simulate_sensors
-from .sensors import SENSORS, sample_sensor_noise
+from .sensors import SENSORS
 
 VIEWS = {"own": 0.5, "across": 0.25, "above": 0.15, "side": 0.1}
 """Probabilities of the camera's place: near the person's head, beyond the table, above it, and beside it."""
@@ -72,11 +72,9 @@ def sample_workplace(rng: np.random.Generator, min_focal: float) -> Workplace:
     depth = renderer.empty(1, size)
     kinds, placements = zip(*_scene(rng).primitives, strict=True)
     renderer.draw_primitives(depth, focal, np.array([kinds]), to_camera @ np.array([placements]))
-    noise = sample_sensor_noise([sensor], np.full(1, camera.fx / SENSORS[sensor].focal), rng, difficulty=1.0)
-    seen = simulate_sensors(depth, focal, noise, rng.integers(0, 2**31 - 64, 1)).numpy()[0]
+    seen = measured(rng, depth, camera.fx, sensor)
     top = (camera.width - camera.height) // 2
-    raw = np.round(np.minimum(seen[top : top + camera.height], 65) * 1000).astype(np.uint16)
-    return Workplace(Background("workplace", raw, 0.001, camera, sensor), to_camera)
+    return Workplace(Background.rendered("workplace", seen[top : top + camera.height], camera, sensor), to_camera)
 
 
 def sample_worker(
@@ -123,7 +121,7 @@ def _scene(rng: np.random.Generator) -> HandFreeScene:
 
 def _camera_pose(rng: np.random.Generator) -> np.ndarray:
     """A random camera's (4, 4) workplace frame -> optical frame."""
-    view = str(rng.choice(list(VIEWS), p=list(VIEWS.values())))
+    view = pick(rng, VIEWS)
     upwards = UP + np.array([0.0, 1, 0])
     if view == "own":
         eye = rng.uniform((-0.25, -0.3, 0.45), (0.25, 0.2, 1.0))
@@ -154,9 +152,8 @@ def _hand(rng: np.random.Generator, hands: SampledHands, i: int, held: Held | No
     # The thumb points to the other hand where the palm looks down, and often higher.
     roll = np.radians(rng.normal(25, 40))
     thumb = np.array([-side * np.cos(roll), 0, np.sin(roll)])
-    mirror = np.diag([1.0, 1, side])
     matrix = np.eye(4)
-    matrix[:3, :3] = frame(unit(elbow - wrist), thumb) @ frame(mirror @ hands.arms[i], mirror[:, 2]).T @ mirror
+    matrix[:3, :3] = wrist_rotation(hands.arms[i], unit(elbow - wrist), thumb, right=side > 0)
     vertices = hands.skinned.numpy()[i] * hands.scale[i]
     vertices = vertices[np.linalg.norm(vertices - hands.joints[i].mean(0), axis=1) < 0.25]
     if held is not None:
