@@ -3,11 +3,15 @@
     ./run python benchmark/latency.py                                  # every row, ten minutes
     ./run python benchmark/latency.py --isa vnni --precision int8 f32  # as on a processor without AMX and AVX512-BF16
     ./run python benchmark/latency.py --rows network detector node30 busy --threads 1 2 --seconds 60
+    ./run python benchmark/latency.py --rows estimator --peer mediapipe  # beside MediaPipe Hands, see `peer`
 
 Each row runs in a process of its own, on all cores that this command may use. The camera of the node's rows runs on the
 same cores. `cores` is the CPU time of the network's process, `others` that of everything else but the camera. It should
 be near 0, except beside busy cores. `ratio` is a row's median divided by the sum of those of network and detector, of
 the same engine and run. The second table is the median time of each part of the node, in milliseconds.
+
+`--peer mediapipe` adds a table of one hand tracked by the estimator and by MediaPipe Hands in turns. It installs
+MediaPipe into .work/mediapipe/, and renders the pictures of both, which needs the packages for training.
 
 The images are those of the sample recording that show one hand, or both, completely, played forward and backward.
 `--frames FOLDER` (depth/*.png, meta.json) replaces them. Only the node's rows need ROS.
@@ -25,6 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the node does
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
+from peer import PEERS, compare  # noqa: E402
 from rows import ROWS, Setup  # noqa: E402
 from usage import conditions  # noqa: E402
 
@@ -45,18 +50,28 @@ def main() -> int:
     for name in names:
         for precision in arguments.precision:
             for threads in arguments.threads:
-                setup = Setup(
-                    arguments.backend, arguments.device, precision, threads, arguments.models, arguments.frames,
-                    arguments.seconds,
-                )  # fmt: skip
+                setup = setup_of(arguments, precision, threads)
                 print(f"measuring: {ROWS[name][0]}, {engine(precision, threads)}", file=sys.stderr, flush=True)
                 row = measured(name, setup)
                 report["rows"].append({"row": name, "precision": precision, "threads": threads} | row)
+    if arguments.peer:
+        engines = [(precision, threads) for precision in arguments.precision for threads in arguments.threads]
+        setups = [setup_of(arguments, *one) for one in engines]
+        report["peer"] = compare(arguments.peer, setups, arguments.seconds)
     add_ratios(report["rows"])
-    print(f"{table(report)}\n\n{profile_table(report)}" if any_profile(report) else table(report))
+    tables = [table(report)]
+    tables += [profile_table(report)] if any_profile(report) else []
+    tables += [peer_table(report["peer"])] if arguments.peer else []
+    print("\n\n".join(tables))
     if arguments.json:
         write_text(arguments.json, json.dumps(report, indent=1) + "\n")
     return 0
+
+
+def setup_of(arguments: argparse.Namespace, precision: str, threads: int) -> Setup:
+    return Setup(
+        arguments.backend, arguments.device, precision, threads, arguments.models, arguments.frames, arguments.seconds
+    )
 
 
 def parsed() -> argparse.Namespace:
@@ -70,6 +85,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--frames", type=Path, help="folder of depth images instead of the sample")
     parser.add_argument("--backend", choices=backends.BACKENDS, default="auto")
     parser.add_argument("--device", choices=backends.DEVICES, default="auto")
+    parser.add_argument("--peer", choices=PEERS, help="measure it, too, on pictures of the same moving hand")
     parser.add_argument("--json", type=Path, help="file for the report with all figures")
     return parser.parse_args()
 
@@ -125,6 +141,19 @@ def profile_table(report: dict) -> str:
     heads = [f"{ROWS[row['row']][0]}; {engine(row['precision'], row['threads'])}" for row in rows]
     parts = [(part, *(_text(row["profile_ms"].get(part), 2) for row in rows)) for part in rows[0]["profile_ms"]]
     return markdown([("part", *heads), *parts])
+
+
+def peer_table(rows: list[dict]) -> str:
+    """The peer, and the estimator in each of its settings."""
+    columns = ("one hand, each image when the last is done", "tracked", "p50", "p95", "p99", "cores", "times as fast")
+    lines = [
+        (
+            row["engine"], f"{row['tracked']:.1%}", *(_text(row["ms"][p], 1) for p in ("p50", "p95", "p99")),
+            _text(row["cores"], 2), _text(row["ratio"], 2),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return markdown([columns, *lines])
 
 
 def markdown(rows: list[tuple[str, ...]]) -> str:

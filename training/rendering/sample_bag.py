@@ -164,34 +164,60 @@ def scene(bank: HandBank, recording: Recording) -> list[dict[str, tuple]]:
     return images
 
 
+@dataclass(frozen=True)
+class PerfectImages:
+    """Depth images (n, WIDTH, WIDTH) of a perfect sensor, metres along z. The `ROWS` of them count.
+
+    Attributes:
+        hands: of the hands and forearms alone; far away where there are none (`Renderer.empty`).
+        whole: of the whole scene, on Warp's device.
+        focal: (n,) the focal length, pixels, on Warp's device.
+    """
+
+    hands: np.ndarray
+    whole: wp.array
+    focal: wp.array
+
+
+ROWS = slice((WIDTH - HEIGHT) // 2, (WIDTH + HEIGHT) // 2)
+"""Rows of a `PerfectImages` that are in the image."""
+
+
+def perfect(renderer: Renderer, images: list[dict[str, tuple]]) -> PerfectImages:
+    """The images of a `scene`, at least one of which shows a hand."""
+    n = len(images)
+    depth = renderer.empty(n, WIDTH)
+    focal = wp.array(np.full(n, CAMERA.fx), dtype=float, device=renderer.device)
+    kinds, placements = np.zeros((n, 5), int), np.broadcast_to(np.eye(4), (n, 5, 4, 4)).copy()
+    kinds[:, :3] = SPHERE, SPHERE, BOX
+    placements[:, 0] = placement_of(TORSO, (0.2, 0.42, 0.11))
+    placements[:, 1] = placement_of(HEAD, (0.08, 0.11, 0.1))
+    placements[:, 2] = placement_of(TABLE, (0.28, 0.02, 0.15))
+    shown = [(i, name, hand) for i, image in enumerate(images) for name, hand in image.items()]
+    for i, name, (*_, elbow) in shown:
+        k = 3 + (name == LEFT)
+        kinds[i, k] = CYLINDER
+        placements[i, k] = upper_arm(elbow, np.array(SHOULDER) * ((-1 if name == LEFT else 1), 1, 1))
+    shapes, transforms, placed = (np.array([hand[j] for _, _, hand in shown]) for j in range(3))
+    index, zeros = np.array([i for i, *_ in shown]), np.zeros(len(shown))
+    vertices = renderer.skin(shapes, transforms)
+    renderer.draw_hands(depth, focal, vertices, index, placed, zeros, zeros + len(renderer.bank.faces))
+    hands = depth.numpy().copy()
+    renderer.draw_primitives(depth, focal, kinds, placements)
+    return PerfectImages(hands, depth, focal)
+
+
 def render(bank: HandBank, images: list[dict[str, tuple]], seed: int, max_range: float):
     """Yields each depth image, (HEIGHT, WIDTH) uint16 millimetres; 0 beyond `max_range` (metres)."""
     renderer, rng = Renderer(bank), np.random.default_rng(seed)
     sensor_noise = sample_sensor_noise([SENSOR], np.ones(1), rng, difficulty=0.5)
-    top = (WIDTH - HEIGHT) // 2
     for begin in range(0, len(images), _CHUNK):
-        chunk = images[begin : begin + _CHUNK]
-        n = len(chunk)
-        depth = renderer.empty(n, WIDTH)
-        focal = wp.array(np.full(n, CAMERA.fx), dtype=float, device=renderer.device)
-        kinds, placements = np.zeros((n, 5), int), np.broadcast_to(np.eye(4), (n, 5, 4, 4)).copy()
-        kinds[:, :3] = SPHERE, SPHERE, BOX
-        placements[:, 0] = placement_of(TORSO, (0.2, 0.42, 0.11))
-        placements[:, 1] = placement_of(HEAD, (0.08, 0.11, 0.1))
-        placements[:, 2] = placement_of(TABLE, (0.28, 0.02, 0.15))
-        shown = [(i, name, hand) for i, image in enumerate(chunk) for name, hand in image.items()]
-        for i, name, (*_, elbow) in shown:
-            k = 3 + (name == LEFT)
-            kinds[i, k] = CYLINDER
-            placements[i, k] = upper_arm(elbow, np.array(SHOULDER) * ((-1 if name == LEFT else 1), 1, 1))
-        shapes, transforms, placed = (np.array([hand[j] for _, _, hand in shown]) for j in range(3))
-        index, zeros = np.array([i for i, *_ in shown]), np.zeros(len(shown))
-        vertices = renderer.skin(shapes, transforms)
-        renderer.draw_hands(depth, focal, vertices, index, placed, zeros, zeros + len(bank.faces))
-        renderer.draw_primitives(depth, focal, kinds, placements)
-        seen = simulate_sensors(depth, focal, sensor_noise.repeated(n), rng.integers(0, 2**31 - 64, n)).numpy()
+        clean = perfect(renderer, images[begin : begin + _CHUNK])
+        n = len(clean.hands)
+        noise = sensor_noise.repeated(n)
+        seen = simulate_sensors(clean.whole, clean.focal, noise, rng.integers(0, 2**31 - 64, n)).numpy()
         seen[seen > max_range] = 0
-        yield from np.round(seen[:, top : top + HEIGHT] * 1000).astype(np.uint16)
+        yield from np.round(seen[:, ROWS] * 1000).astype(np.uint16)
 
 
 def main(argv: list[str]) -> int:
