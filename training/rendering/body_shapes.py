@@ -49,6 +49,7 @@ class BodyBank:
         height, hand_length: (bodies,) metres; the length as in `HandBank`.
         child, woman: (bodies,) bool.
         scalp: (V,) 0 to 1 where hair grows. along_arm, along_leg: (V,) 0 on the trunk, 1 at the cut or the ankle.
+        beard, eyes: (V,) bool where a beard grows, and around the eyes.
         head_centre, head_size: (bodies, 3) centre, and half the extent of the head without neck.
     """
 
@@ -75,6 +76,10 @@ class BodyBank:
         relative = ((self.vertices - self.head_centre[:, None]) / self.head_size[:, None]).mean(0)
         scalp = np.clip((relative[:, 2] + 0.9 * relative[:, 1] - 0.35) / 0.25, 0, 1)
         self.scalp = (scalp * np.clip(self.weights[:, [HEAD, NECK]].sum(1) * 2 - 1, 0, 1)).astype(np.float32)
+        x, y, z = relative.T
+        ahead = (self.weights[:, HEAD] > 0.7) & (y < -0.2)
+        self.beard = ahead & (z < -0.35) & (z > -0.95)
+        self.eyes = ahead & (np.abs(z - 0.05) < 0.17) & (np.abs(np.abs(x) - 0.42) < 0.3)
         mean, joints = self.vertices[~self.child].mean(0), self.joints[~self.child].mean(0)
         self.along_arm, self.along_leg = np.zeros(len(mean), np.float32), np.zeros(len(mean), np.float32)
         for out, chain in (

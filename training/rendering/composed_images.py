@@ -16,6 +16,7 @@ from .bodies import BodyBank, Posed, Wrist
 from .clutter import sample_clutter
 from .composed_people import at_other_wrist, is_pair, sample_body, sample_bystander, sample_up, wrist_of
 from .composed_things import draw_thing, merge_region
+from .hair import sample_unseen
 from .hand_free_images import HandFreeImages
 from .hand_sampling import SampledHands, sample_hands
 from .hands import ADULT_LENGTH
@@ -151,7 +152,7 @@ class ComposedImages:
             placed, bodies = self._placed(rng, background, up, hands, held)
         without = background.raw * np.float32(background.unit)
         for body in bodies:
-            draw_thing(rng, background, without, body.mesh, self.difficulty)
+            draw_thing(rng, background, without, body.mesh, self.difficulty, sample_unseen(rng, _bodies(), body))
         depth, visible = without.copy(), []
         for one in placed:
             visible.append(self._draw(rng, background, depth, hands, one))
@@ -193,15 +194,17 @@ class ComposedImages:
     ) -> tuple[Background, Posed | None]:
         """Often a person and clutter are drawn into the background; hands are placed as in a recorded one."""
         person = sample_bystander(rng, _bodies(), background, up)
-        things = sample_clutter(rng, background) + ([person.mesh] if person else [])
-        return self._drawn(rng, background, things), person
+        return self._drawn(rng, background, sample_clutter(rng, background), person), person
 
     def _drawn(
-        self, rng: np.random.Generator, background: Background, things: list[Mesh | Primitives]
+        self, rng: np.random.Generator, background: Background, things: list[Mesh | Primitives],
+        person: Posed | None = None,
     ) -> Background:  # fmt: skip
         depth = background.raw * np.float32(background.unit)
         for thing in things:
             draw_thing(rng, background, depth, thing, self.difficulty)
+        if person:
+            draw_thing(rng, background, depth, person.mesh, self.difficulty, sample_unseen(rng, _bodies(), person))
         return replace(background, raw=np.round(depth / background.unit).astype(np.uint16))
 
     def _placed(

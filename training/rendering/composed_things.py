@@ -5,14 +5,16 @@ import warp as wp
 
 from .backgrounds import Background
 from .composing import merge, sensor_pixel
+from .hair import lose
 from .image_region import ImageRegion
 from .meshes import Mesh
 from .primitives import Primitives, stacked
-from .renderer import shared_renderer
+from .renderer import FAR, shared_renderer
 
 
 def draw_thing(
-    rng: np.random.Generator, background: Background, depth: np.ndarray, thing: Mesh | Primitives, difficulty: float
+    rng: np.random.Generator, background: Background, depth: np.ndarray, thing: Mesh | Primitives, difficulty: float,
+    unseen: Mesh | None = None,
 ) -> None:  # fmt: skip
     """Draw a thing, which is in the camera's frame, into `depth`, in place.
 
@@ -20,6 +22,7 @@ def draw_thing(
         background: whose camera and sensor it gets.
         depth: (height, width) metres, 0 for invalid pixels.
         difficulty: of the simulated sensor noise, 0 to 1.
+        unseen: part of the thing's surface of which the sensor sees little (`hair`).
     """
     region = ImageRegion.around(background.camera, thing.corners if isinstance(thing, Primitives) else thing.vertices)
     if region is None:
@@ -32,7 +35,14 @@ def draw_thing(
         renderer.draw_primitives(rendered, focal, kinds, region.to_view @ placements)
     else:
         renderer.draw_meshes(rendered, focal, [thing], np.zeros(1, int), region.to_view[None])
-    merge_region(rng, background, depth, region, rendered, difficulty)
+    whole, _ = merge_region(rng, background, depth, region, rendered, difficulty)
+    if unseen:
+        dark = renderer.empty(1, region.side)
+        renderer.draw_meshes(dark, focal, [unseen], np.zeros(1, int), region.to_view[None])
+        dark = dark.numpy()[0]
+        part, _ = region.cut(depth)
+        part[lose(rng, (dark < FAR) & (dark <= whole))] = 0
+        region.paste(depth, part)
 
 
 def merge_region(
