@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from fingerpose_ros.perception.detection.confidence import Confidence, limited, logit, sigmoid
-from fingerpose_ros.perception.detection.detector import Detection, HandDetector
+from fingerpose_ros.perception.detection.detector import HandDetector
 from fingerpose_ros.perception.detection.prediction import DetectionNetworks
 from fingerpose_ros.perception.estimator import HandPoseEstimator
 from fingerpose_ros.perception.pose.prediction import Backend
@@ -57,38 +57,24 @@ class Evidence:
         return sigmoid(confidence.combined(self.detector, self.presence, self.placed))
 
 
-class _DetectedOnce:
-    """A detector for several estimators that get the same images: each image is detected once."""
-
-    confidence = PERMISSIVE
-
-    def __init__(self, networks: DetectionNetworks):
-        self._detector, self._depth = HandDetector(networks, PERMISSIVE), None
-        self._detections: list[Detection] = []
-
-    def detect(self, depth_m: np.ndarray, *arguments) -> list[Detection]:
-        """See `HandDetector.detect`. Images are told apart by identity."""
-        if depth_m is not self._depth:
-            self._depth, self._detections = depth_m, self._detector.detect(depth_m, *arguments)
-        return self._detections
-
-
 def collect(
-    poses: dict[str, Backend], networks: DetectionNetworks, backgrounds: tuple[Path, ...], seed: int, count: int
+    engines: dict[str, tuple[Backend, DetectionNetworks]], backgrounds: tuple[Path, ...], seed: int, count: int
 ) -> dict[str, Evidence]:
     """The evidence of all hands that a permissive estimator reports in `count` composed images and their negatives.
 
     Args:
-        poses: precision -> the pose network in it. All get the same images, which are composed and detected once.
+        engines: precision -> the pose network and the detector's networks in it. All get the same images.
 
     Returns:
         The evidence for each precision.
     """
-    detector = _DetectedOnce(networks)
     settings = EstimatorSettings(max_hands=8, min_detection_confidence=0.01, min_tracking_confidence=0.01)
-    estimators = {precision: HandPoseEstimator(pose, detector, settings) for precision, pose in poses.items()}
+    estimators = {
+        precision: HandPoseEstimator(pose, HandDetector(networks, PERMISSIVE), settings)
+        for precision, (pose, networks) in engines.items()
+    }
     images = ComposedImages(seed, backgrounds, part_for_thresholds(backgrounds))
-    rows: dict[str, list[tuple]] = {precision: [] for precision in poses}
+    rows: dict[str, list[tuple]] = {precision: [] for precision in engines}
     sources: list[str] = []
     for index in progress(range(count), "confidence"):
         image = images[index]
@@ -136,16 +122,18 @@ def check(confidence: Confidence, evidence: Evidence, thresholds: tuple[float, .
     """Calibration error, and false hands, also by source.
 
     Returns:
-        `calibration_error`: expected calibration error of `BINS` bins; `by_source` the same, and the hand-free images
-        with a false hand at the default threshold;
+        `found`: the right hands at the default threshold; `calibration_error`: expected calibration error of `BINS`
+        bins; `by_source` the same, and the hand-free images with a false hand at the default threshold;
         `thresholds`: for each, the fraction of right hands kept and of hand-free images with a false hand.
     """
     p, right = evidence.probabilities(confidence), evidence.right
     sources = np.array(evidence.sources)
     of_hand = sources[evidence.image]
     hand_free = np.arange(len(sources)) % 2 == 1
-    accepted = set(evidence.image[p >= EstimatorSettings().min_detection_confidence])
-    result = {"hands": len(p), "calibration_error": calibration_error(p, right), "by_source": {}, "thresholds": {}}
+    sure = p >= EstimatorSettings().min_detection_confidence
+    accepted = set(evidence.image[sure])
+    result = {"hands": len(p), "found": int((sure & right).sum()), "calibration_error": calibration_error(p, right)}
+    result |= {"by_source": {}, "thresholds": {}}
     for source in sorted(set(evidence.sources)):
         mine = of_hand == source
         without = hand_free & (sources == source)

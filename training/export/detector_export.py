@@ -2,12 +2,13 @@
 
     ./run training export_detector --weights runs/detection/detector.safetensors --out models --backgrounds DIR...
 
-The tool rounds the weights to 16 bits and adds OpenVINO graphs. It fits the confidence, together with the pose network,
-on composed images of the recordings that choose thresholds (minutes). There is one for float32 and bf16, and one for
-int8 if the pose network has a file for it; both come from the same images. It checks both on other images. It compares
-both engines.
+The tool rounds the weights to 16 bits and adds OpenVINO graphs, also in int8 if the pose network has a file for it. It
+fits the confidence, together with the pose network, on composed images of the recordings that choose thresholds
+(minutes): one for float32 and bf16, and one for int8, from the same images. It checks both on other images. It
+compares both engines.
 
-Only if they agree, `--out` gets `detector.safetensors`, its checksum, and `detector.json` with the measured results.
+Only if they agree, and int8 loses few hands, `--out` gets `detector.safetensors`, its checksum, and `detector.json`
+with the measured results.
 Whenever the pose network changes, run it again.
 """
 
@@ -19,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import torch
 from torch import nn
 
@@ -26,7 +28,7 @@ from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.backends.openvino_detection import OpenVinoDetectionNetworks
 from fingerpose_ros.perception.backends.torch_detection import TorchDetectionNetworks
 from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE, Confidence
-from fingerpose_ros.perception.detection.model_file import CONFIDENCE_INT8, DEFAULT_NAME, DetectorFile
+from fingerpose_ros.perception.detection.model_file import CONFIDENCE_INT8, DEFAULT_NAME, INT8_SUFFIX, DetectorFile
 from fingerpose_ros.perception.detection.network import detection_networks, load_detection_networks
 from fingerpose_ros.perception.detection.prediction import CONTEXT_SIZE, DETAIL_SIZE, PROPOSAL_SIZE
 from fingerpose_ros.perception.pose.model_file import checksum, checksum_file, int8_path, model_path
@@ -35,17 +37,25 @@ from fingerpose_ros.perception.pose.network.weights import load_tensors, save_te
 from . import confidence_fit
 from .model_export import sixteen_bit
 from .openvino_graph import add_graphs, detection_graphs
+from .quantisation import quantised_detection
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95)
 
 MAX_DIFFERENCE = 0.02
 """Allowed difference of a logit between the engines."""
 
+MAX_LOSS = 0.02
+"""Share of the hands found in float32 at the default threshold that int8 may find fewer, both with their confidence."""
 
-def write(path: Path, networks: nn.ModuleDict, confidence: dict[str, Confidence], metadata: dict[str, str]) -> None:
+
+def write(
+    path: Path, networks: nn.ModuleDict, int8: dict[str, ov.Model], confidence: dict[str, Confidence],
+    metadata: dict[str, str],
+) -> None:  # fmt: skip
     """Write a detector's file and its checksum.
 
     Args:
+        int8: the graphs in int8 by name, or none.
         confidence: precision of the pose network, "f32" and maybe "int8" -> confidence.
 
     Raises:
@@ -57,7 +67,7 @@ def write(path: Path, networks: nn.ModuleDict, confidence: dict[str, Confidence]
     stored = sixteen_bit(networks.state_dict())
     networks.load_state_dict(stored)
     save_tensors(path, stored, header)
-    add_graphs(path, detection_graphs(networks))
+    add_graphs(path, detection_graphs(networks) | {name + INT8_SUFFIX: graph for name, graph in int8.items()})
     path.chmod(0o644)  # safetensors makes it readable by the owner only
     checksum_file(path).write_text(f"{checksum(path)}  {path.name}\n")
 
@@ -72,7 +82,7 @@ def export(weights: Path, out: Path, backgrounds: tuple[Path, ...], images: int,
         model: file of the pose network; "" is the packaged one.
 
     Raises:
-        FileNotFoundError, ValueError: the weights cannot be used, or the engines do not agree.
+        FileNotFoundError, ValueError: the weights cannot be used, the engines do not agree, or int8 loses many hands.
     """
     networks = detection_networks().eval()
     load_detection_networks(weights, networks)
@@ -83,14 +93,21 @@ def export(weights: Path, out: Path, backgrounds: tuple[Path, ...], images: int,
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as folder:
         path = Path(folder, DEFAULT_NAME)
-        write(path, networks, {"f32": DETECTOR_ALONE}, source)
-        detection = OpenVinoDetectionNetworks(DetectorFile.open(path))
+        write(path, networks, {}, {"f32": DETECTOR_ALONE}, source)
+        int8 = {}
+        if "int8" in precisions:
+            in_float32 = OpenVinoDetectionNetworks(DetectorFile.open(path))
+            int8 = quantised_detection(detection_graphs(networks), in_float32, backgrounds)
+            write(path, networks, int8, {"f32": DETECTOR_ALONE}, source)
+        file = DetectorFile.open(path)
+        engines = {p: (pose, OpenVinoDetectionNetworks(file, precision=p)) for p, pose in poses.items()}
         print(f"fitting the confidence in {' and '.join(precisions)}", flush=True)
-        evidence = confidence_fit.collect(poses, detection, backgrounds, confidence_fit.FIT_SEED, images)
+        evidence = confidence_fit.collect(engines, backgrounds, confidence_fit.FIT_SEED, images)
         confidence = {precision: confidence_fit.fit(evidence[precision]) for precision in precisions}
-        held_out = confidence_fit.collect(poses, detection, backgrounds, confidence_fit.CHECK_SEED, images)
+        held_out = confidence_fit.collect(engines, backgrounds, confidence_fit.CHECK_SEED, images)
         checks = {p: confidence_fit.check(confidence[p], held_out[p], THRESHOLDS) for p in precisions}
-        write(path, networks, confidence, source)
+        check_loss(checks)
+        write(path, networks, int8, confidence, source)
         report = {"images_seen": int(source.get("images", 0)), "bytes": path.stat().st_size, "sha256": checksum(path)}
         report |= {"confidence": {name: asdict(fitted) for name, fitted in confidence.items()}}
         report |= {"checks": checks, "difference": difference(path)}
@@ -100,6 +117,19 @@ def export(weights: Path, out: Path, backgrounds: tuple[Path, ...], images: int,
         os.replace(checksum_file(path), checksum_file(out / DEFAULT_NAME))
         os.replace(path, out / DEFAULT_NAME)
     return report
+
+
+def check_loss(checks: dict[str, dict]) -> None:
+    """Compare the hands found in int8 with those in float32.
+
+    Raises:
+        ValueError: int8 loses more than `MAX_LOSS`.
+    """
+    found, in_float32 = checks.get("int8", checks["f32"])["found"], checks["f32"]["found"]
+    if found < (1 - MAX_LOSS) * in_float32:
+        raise ValueError(
+            f"nothing is written: int8 finds {found} hands, float32 {in_float32} (at most {MAX_LOSS:.0%} fewer)"
+        )
 
 
 def difference(path: Path) -> float:

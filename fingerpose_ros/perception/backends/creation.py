@@ -70,12 +70,13 @@ def create_detector(
     backend: str = "auto", device: str = "auto", model: Path | str = "", threads: int | None = None,
     precision: str = "f32",
 ) -> HandDetector:  # fmt: skip
-    """The detector, its networks loaded into the engine that `create_backend` would choose, in float32.
+    """The detector, its networks loaded into the engine that `create_backend` would choose.
 
     Args:
         backend, device, threads: as in `create_backend`.
         model: path of a detector's file; "" is the packaged one.
-        precision: of the pose network (`Backend.precision`). The confidence is fitted for each.
+        precision: of the pose network (`Backend.precision`). Beside one in int8, OpenVINO runs the detector in int8,
+            else in float32. The confidence is fitted for each.
 
     Raises:
         FileNotFoundError, ImportError, ValueError: as in `create_backend`.
@@ -92,7 +93,7 @@ def create_detector(
     else:
         from .openvino_detection import OpenVinoDetectionNetworks
 
-        networks = OpenVinoDetectionNetworks(file, threads or _default_threads())
+        networks = OpenVinoDetectionNetworks(file, threads or _default_threads(), precision)
     return HandDetector(networks, file.confidence_in(precision))
 
 

@@ -9,7 +9,7 @@ from .openvino_backend import LANES, compile_options, shared_core, start
 
 
 class OpenVinoDetectionNetworks:
-    """Runs both networks in float32. See `detection.prediction.DetectionNetworks`. Not thread-safe.
+    """Runs both networks. See `detection.prediction.DetectionNetworks`. Not thread-safe.
 
     Each graph is compiled once for a fixed batch, because a dynamic one would be compiled again for each new size. The
     last batch is filled up.
@@ -18,13 +18,18 @@ class OpenVinoDetectionNetworks:
         model: both networks.
         threads: number of CPU threads of the pose network; None leaves it to OpenVINO. This network takes one lane's
             share of them, as both run at the same time.
+        precision: of the pose network. Beside one in int8 these run in int8, else in float32.
+
+    Raises:
+        ValueError: the file has no graphs for int8.
     """
 
-    def __init__(self, model: DetectorFile, threads: int | None = None):
+    def __init__(self, model: DetectorFile, threads: int | None = None, precision: str = "f32"):
         core, options = shared_core(), compile_options(threads and max(1, threads // LANES))
         weights = ov.Tensor(model.graph_weights())  # a copy, as the file is small
         self._proposal, self._classifier = (
-            start(core, core.read_model(model.graph(name), weights), options) for name in ("proposal", "classifier")
+            start(core, core.read_model(model.graph_in(name, precision), weights), options)
+            for name in ("proposal", "classifier")
         )
 
     def propose(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rendered_scene import CAMERA, render
 
+from fingerpose_ros.commands.demo import SAMPLE
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.camera import Camera
+from fingerpose_ros.perception.detection import model_file
 from fingerpose_ros.perception.detection.confidence import DETECTOR_ALONE, Confidence, logit, sigmoid
 from fingerpose_ros.perception.detection.detector import APART, CANDIDATES, HandDetector, best_apart, best_candidates
 from fingerpose_ros.perception.detection.prediction import (
@@ -24,6 +27,9 @@ from fingerpose_ros.perception.detection.prediction import (
     Classification,
 )
 from fingerpose_ros.perception.detection.surface import decimated, metric_crops, surface_points
+from fingerpose_ros.recording.bag_reader import DepthBag
+from fingerpose_ros.recording.recordings import depth_frames
+from fingerpose_ros.share import share_folder
 
 DISTANCES = (0.2, 1.5)
 BALL = np.array([0.05, -0.02, 0.6])
@@ -168,6 +174,24 @@ def test_the_packaged_detector_is_the_same_in_both_engines():
         assert np.allclose(getattr(first, name), getattr(second, name), atol=1e-3)
 
 
+def test_the_packaged_detector_in_int8_is_near_float32():
+    in_float32, in_int8 = (backends.create_detector("openvino", "cpu", "", 1, name) for name in ("f32", "int8"))
+    assert in_float32.confidence != in_int8.confidence
+    with DepthBag(share_folder() / SAMPLE) as bag:
+        frames = list(islice(depth_frames(bag), 30, 90, 20))
+    for frame in frames:
+        one, other = (detector.detect(frame.depth, frame.camera, DISTANCES)[0] for detector in (in_float32, in_int8))
+        assert one.logit > 5 and 0 < abs(one.logit - other.logit) < 0.25 * one.logit
+        assert 0 < np.linalg.norm(one.palm - other.palm) < 0.015
+        assert one.direction @ other.direction > 0.97
+
+
+def test_a_detector_without_graphs_in_int8_is_rejected(monkeypatch):
+    monkeypatch.setattr(model_file, "INT8_SUFFIX", "_missing")
+    with pytest.raises(ValueError, match=r"detector\.safetensors cannot run in int8\. Export it again"):
+        backends.create_detector("openvino", "cpu", "", 1, "int8")
+
+
 SIGNAL_AFTER_RELEASE = """
 import gc, os, signal
 from fingerpose_ros.perception import backends
@@ -194,15 +218,12 @@ def test_a_missing_detector_is_rejected_with_its_path(tmp_path):
 
 
 def test_a_pose_network_is_not_a_detector():
-    from fingerpose_ros.share import share_folder
-
     with pytest.raises(ValueError, match="lacks confidence, detector"):
         backends.create_detector("openvino", "cpu", share_folder() / "models" / "fingerposenet.safetensors")
 
 
 def test_the_detectors_report_belongs_to_its_file():
     from fingerpose_ros.perception.pose.model_file import checksum
-    from fingerpose_ros.share import share_folder
 
     folder = share_folder() / "models"
     report = json.loads((folder / "detector.json").read_text())

@@ -14,10 +14,9 @@ from small_models import random_network, write_int8, write_model
 from fingerpose_ros.perception import backends
 from fingerpose_ros.perception.backends.torch_detection import TorchDetectionNetworks
 from fingerpose_ros.perception.detection.confidence import Confidence, sigmoid
-from fingerpose_ros.perception.detection.detector import HandDetector
 from fingerpose_ros.perception.detection.network import detection_networks
 from fingerpose_ros.perception.pose.network.weights import save_tensors
-from training.export import confidence_fit, detector_export
+from training.export import confidence_fit, detector_export, quantisation
 from training.export.confidence_fit import Evidence
 
 
@@ -62,7 +61,9 @@ def test_both_kinds_of_hands_are_needed():
 
 
 def test_an_exported_detector_is_loaded_by_both_engines(tmp_path, monkeypatch):
-    room = write_recording(tmp_path / "neg_felix_room", [table()], sensor_model="kinect_v1")
+    rooms = tuple(  # one that chooses thresholds, and one for training
+        write_recording(tmp_path / name, [table()], sensor_model="kinect_v1") for name in ("neg_felix_room", "mine")
+    )
     (tmp_path / "pose").mkdir()
     model = write_model(tmp_path / "pose", random_network())
     write_int8(model, random_network())
@@ -70,7 +71,8 @@ def test_an_exported_detector_is_loaded_by_both_engines(tmp_path, monkeypatch):
     save_tensors(weights, detection_networks().state_dict(), {"images": "7"})
     fitted = [Confidence(0.2, 0.5, 0.2, -1.0), Confidence(0.3, 0.5, 0.2, -1.0)]
     monkeypatch.setattr(confidence_fit, "fit", lambda _: fitted.pop(0))
-    report = detector_export.export(weights, tmp_path / "out", (room,), 2, str(model))
+    monkeypatch.setattr(quantisation, "IMAGES", 2)
+    report = detector_export.export(weights, tmp_path / "out", rooms, 2, str(model))
     assert json.loads((tmp_path / "out" / "detector.json").read_text()) == report
     assert report["images_seen"] == 7 and report["bytes"] < 3e6 and set(report["checks"]) == {"f32", "int8"}
     for name in ("openvino", "torch"):
@@ -78,21 +80,29 @@ def test_an_exported_detector_is_loaded_by_both_engines(tmp_path, monkeypatch):
         assert detector.confidence == Confidence(0.2, 0.5, 0.2, -1.0)
         int8 = backends.create_detector(name, "cpu", tmp_path / "out" / "detector.safetensors", 1, "int8")
         assert int8.confidence == Confidence(0.3, 0.5, 0.2, -1.0)
+        if name == "openvino":
+            crops = np.random.default_rng(0).uniform(-1, 1, (70, 24, 24)).astype(np.float32)
+            in_float32, in_int8 = (one.networks.propose(crops)[0] for one in (detector, int8))
+            assert 0 < np.abs(in_int8 - in_float32).mean() < 0.2 * in_float32.std()
     assert "f32" in detector_export.text(report)
 
 
-def test_all_precisions_get_the_same_images_which_are_detected_once(tmp_path, monkeypatch):
+def test_int8_that_loses_hands_is_not_written():
+    detector_export.check_loss({"f32": {"found": 100}, "int8": {"found": 98}})
+    detector_export.check_loss({"f32": {"found": 100}})
+    with pytest.raises(ValueError, match="nothing is written: int8 finds 97 hands, float32 100"):
+        detector_export.check_loss({"f32": {"found": 100}, "int8": {"found": 97}})
+
+
+def test_all_precisions_get_the_same_images(tmp_path):
     room = write_recording(tmp_path / "neg_felix_room", [table()], sensor_model="kinect_v1")
     model = write_model(tmp_path, random_network())
     write_int8(model, random_network())
-    poses = {p: backends.create_backend("openvino", "cpu", model, p, 1) for p in ("f32", "int8")}
-    networks, detected = TorchDetectionNetworks(detection_networks()), []
-    original = HandDetector.detect
-    monkeypatch.setattr(HandDetector, "detect", lambda *a: detected.append(a[1]) or original(*a))
-    together = confidence_fit.collect(poses, networks, (room,), 1, 2)
-    assert len(detected) == 4  # two images, each with its hand-free copy
-    for precision, pose in poses.items():
-        alone = confidence_fit.collect({precision: pose}, networks, (room,), 1, 2)[precision]
+    networks = TorchDetectionNetworks(detection_networks())
+    engines = {p: (backends.create_backend("openvino", "cpu", model, p, 1), networks) for p in ("f32", "int8")}
+    together = confidence_fit.collect(engines, (room,), 1, 2)
+    for precision, engine in engines.items():
+        alone = confidence_fit.collect({precision: engine}, (room,), 1, 2)[precision]
         for one, other in zip(dataclasses.astuple(together[precision]), dataclasses.astuple(alone), strict=True):
             np.testing.assert_array_equal(one, other)
     assert len(together["f32"].right) and not np.array_equal(together["f32"].presence, together["int8"].presence)

@@ -36,7 +36,7 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(2)
     detector = folder / "detector.safetensors"
-    detector_export.write(detector, detection_networks().eval(), {"f32": CONFIDENCE}, {})
+    detector_export.write(detector, detection_networks().eval(), {}, {"f32": CONFIDENCE}, {})
     return write_model(folder, random_network()), detector
 
 
