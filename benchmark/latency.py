@@ -30,7 +30,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the node does
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from peer import PEERS, compare  # noqa: E402
-from rows import ROWS, Setup  # noqa: E402
+from rows import ROWS, Setup, engine  # noqa: E402
 from usage import conditions  # noqa: E402
 
 from fingerpose_ros.files import write_text  # noqa: E402
@@ -46,17 +46,21 @@ def main() -> int:
     if arguments.isa:
         os.environ[RESTRICTION] = ISA[arguments.isa]  # before any process loads OpenVINO
     names = list(ROWS) if arguments.rows is None else [name for name in ROWS if name in arguments.rows]
+    setups = [
+        Setup(
+            arguments.backend, arguments.device, precision, threads, arguments.models, arguments.frames,
+            arguments.seconds,
+        )
+        for precision in arguments.precision
+        for threads in arguments.threads
+    ]  # fmt: skip
     report: dict = {"conditions": conditions(), "rows": []}
     for name in names:
-        for precision in arguments.precision:
-            for threads in arguments.threads:
-                setup = setup_of(arguments, precision, threads)
-                print(f"measuring: {ROWS[name][0]}, {engine(precision, threads)}", file=sys.stderr, flush=True)
-                row = measured(name, setup)
-                report["rows"].append({"row": name, "precision": precision, "threads": threads} | row)
+        for setup in setups:
+            print(f"measuring: {ROWS[name][0]}, {engine(setup.precision, setup.threads)}", file=sys.stderr, flush=True)
+            row = measured(name, setup)
+            report["rows"].append({"row": name, "precision": setup.precision, "threads": setup.threads} | row)
     if arguments.peer:
-        engines = [(precision, threads) for precision in arguments.precision for threads in arguments.threads]
-        setups = [setup_of(arguments, *one) for one in engines]
         report["peer"] = compare(arguments.peer, setups, arguments.seconds)
     add_ratios(report["rows"])
     tables = [table(report)]
@@ -66,12 +70,6 @@ def main() -> int:
     if arguments.json:
         write_text(arguments.json, json.dumps(report, indent=1) + "\n")
     return 0
-
-
-def setup_of(arguments: argparse.Namespace, precision: str, threads: int) -> Setup:
-    return Setup(
-        arguments.backend, arguments.device, precision, threads, arguments.models, arguments.frames, arguments.seconds
-    )
 
 
 def parsed() -> argparse.Namespace:
@@ -106,10 +104,6 @@ def add_ratios(rows: list[dict]) -> None:
     for row in rows:
         parts = [alone.get((part, row["precision"], row["threads"])) for part in ("network", "detector")]
         row["ratio"] = round(row["ms"]["p50"] / sum(parts), 2) if all(parts) else None
-
-
-def engine(precision: str, threads: int) -> str:
-    return f"{precision}, {threads or 'default'} threads"
 
 
 def table(report: dict) -> str:

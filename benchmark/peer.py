@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from rows import Setup, percentiles
+from rows import Setup, engine, percentiles, timed
 from scenes import MAX_FRAMES, forward_and_backward
 
 from fingerpose_ros.perception.camera import Camera
@@ -50,8 +50,7 @@ def compare(peer: str, setups: list[Setup], seconds: float) -> list[dict]:
     runs = {}
     for setup in setups:
         backend, detector = setup.networks()
-        name = f"estimator, {backend.precision}, {setup.threads or 'default'} threads"
-        runs[name] = _Estimator(backend, detector, depths, camera)
+        runs[f"estimator, {engine(backend.precision, setup.threads)}"] = _Estimator(backend, detector, depths, camera)
     with _peer(PEERS[peer], pictures) as other:
         turns: dict[str, list[dict]] = {name: [] for name in (PEERS[peer], *runs)}
         for run in (other, *runs.values()):
@@ -80,19 +79,17 @@ class _Estimator:
 
     def __init__(self, backend, detector, depths: list[np.ndarray], camera: Camera):
         self._estimator = HandPoseEstimator(backend, detector, EstimatorSettings(max_hands=1))
-        self._depths, self._camera, self._count = itertools.cycle(depths), camera, itertools.count()
+        self._depths = itertools.cycle([depth * np.float32(0.001) for depth in depths])
+        self._camera, self._count, self._tracked = camera, itertools.count(), 0
 
     def __call__(self, duration: float) -> dict:
-        seconds, tracked = [], 0
-        cpu, end = time.process_time(), time.monotonic() + duration
-        while time.monotonic() < end:
-            depth = next(self._depths) * np.float32(0.001)
-            begin = time.monotonic()
-            hands = self._estimator.estimate(depth, self._camera, next(self._count) / 30)
-            self._estimator.finish()
-            seconds.append(time.monotonic() - begin)
-            tracked += bool(hands)
-        return {"seconds": seconds, "tracked": tracked, "cpu": time.process_time() - cpu}
+        self._tracked, cpu = 0, time.process_time()
+        seconds = timed(self._track, duration, None)
+        return {"seconds": seconds, "tracked": self._tracked, "cpu": time.process_time() - cpu}
+
+    def _track(self) -> None:
+        self._tracked += bool(self._estimator.estimate(next(self._depths), self._camera, next(self._count) / 30))
+        self._estimator.finish()
 
 
 @contextmanager

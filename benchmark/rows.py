@@ -80,6 +80,11 @@ class Setup:
         return resampled(frames, camera, *size) if size else (frames, camera)
 
 
+def engine(precision: str, threads: int) -> str:
+    """What the tables call a network's precision and number of threads."""
+    return f"{precision}, {threads or 'default'} threads"
+
+
 def network(setup: Setup) -> dict:
     """The pose network alone, on the crop of one hand, without a pause."""
     backend, detector = setup.networks()

@@ -152,7 +152,7 @@ class ComposedImages:
             placed, bodies = self._placed(rng, background, up, hands, held)
         without = background.raw * np.float32(background.unit)
         for body in bodies:
-            draw_thing(rng, background, without, body.mesh, self.difficulty, sample_unseen(rng, _bodies(), body))
+            self._draw_person(rng, background, without, body)
         depth, visible = without.copy(), []
         for one in placed:
             visible.append(self._draw(rng, background, depth, hands, one))
@@ -204,8 +204,13 @@ class ComposedImages:
         for thing in things:
             draw_thing(rng, background, depth, thing, self.difficulty)
         if person:
-            draw_thing(rng, background, depth, person.mesh, self.difficulty, sample_unseen(rng, _bodies(), person))
+            self._draw_person(rng, background, depth, person)
         return replace(background, raw=np.round(depth / background.unit).astype(np.uint16))
+
+    def _draw_person(
+        self, rng: np.random.Generator, background: Background, depth: np.ndarray, person: Posed
+    ) -> None:  # fmt: skip
+        draw_thing(rng, background, depth, person.mesh, self.difficulty, sample_unseen(rng, _bodies(), person))
 
     def _placed(
         self, rng: np.random.Generator, background: Background, up: np.ndarray, hands: SampledHands,

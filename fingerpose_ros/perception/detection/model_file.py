@@ -65,8 +65,10 @@ class DetectorFile(GraphFile):
         Raises:
             ValueError: the file has none for it.
         """
+        if precision != "int8":
+            return self.graph(name)
         try:
-            return self.graph(name + INT8_SUFFIX if precision == "int8" else name)
+            return self.graph(name + INT8_SUFFIX)
         except SafetensorError as error:
             raise ValueError(f"{self.path} {NOT_IN_INT8}") from error
 

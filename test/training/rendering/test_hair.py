@@ -26,7 +26,7 @@ def facing(bank: BodyBank, seed: int):
     return pose_bystander(rng, bank, HEAD, (0, -1, 0), -HEAD, np.zeros(3), child_fraction=0.0)
 
 
-def test_of_half_of_the_people_a_part_of_the_head_is_not_seen(bank, monkeypatch):
+def test_of_half_of_the_people_a_part_of_the_head_is_not_seen(bank):
     person, found = facing(bank, 0), []
     for seed in range(200):
         found.append(hair.sample_unseen(np.random.default_rng(seed), bank, person))
